@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Owned bytes that grow, born with a cap. Appending past the cap sets a sticky error and appends nothing more, so calls
+ * need no check one by one: look at `error` (or buf_ok) once at the end. Ordinary out-of-memory stops the process.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdarg.h>
+
+#include "base/error.h"
+#include "base/slice.h"
+
+struct buf {
+    char *data; /* NULL until the first byte; always NUL-terminated behind len when not NULL */
+    size_t len;
+    size_t size;    /* allocated */
+    size_t cap;     /* len never exceeds this */
+    enum err error; /* ERR_OK or ERR_TOO_LONG */
+};
+
+void buf_init(struct buf *buf, size_t cap);
+/* Releases the memory; the buffer may be used again with the same cap. */
+void buf_free(struct buf *buf);
+/* Empty again, error cleared, memory kept (memory above 64 KiB is released). */
+void buf_clear(struct buf *buf);
+
+void buf_append(struct buf *buf, struct slice text);
+void buf_append_char(struct buf *buf, char c);
+void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
+/* Room for n more bytes at the end, to be written by the caller, who then calls buf_commit with what was really
+ * written. NULL (and the sticky error) when n does not fit under the cap. */
+char *buf_reserve(struct buf *buf, size_t n);
+void buf_commit(struct buf *buf, size_t n);
+/* Removes the first n bytes (moves the rest down). */
+void buf_drop(struct buf *buf, size_t n);
+void buf_truncate(struct buf *buf, size_t len);
+bool buf_ok(const struct buf *buf);
+/* Valid until the next change of the buffer. */
+struct slice buf_slice(const struct buf *buf);
+/* NUL-terminated; "" when empty. Valid until the next change. */
+const char *buf_cstr(const struct buf *buf);
+
+#endif

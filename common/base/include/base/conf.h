@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The configuration: one text file (libconfuse syntax), one table of options (conf_table.c) from which the parser, the
+ * checks, `postern config show` and the manual page come.
+ *
+ *     hostname = "mail.example.org"
+ *     data_directory = "data"              # relative paths are relative to the configuration file
+ *     smtp { listen = { "0.0.0.0:25", "[::]:25" } }
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_REPAIR };
+enum conf_plaintext_auth { PLAINTEXT_AUTH_NEVER, PLAINTEXT_AUTH_LOOPBACK, PLAINTEXT_AUTH_ALWAYS };
+
+/* The sections of the file: one per kind of listener. The order is that of conf.listeners. */
+enum conf_service {
+    SERVICE_SMTP,        /* 25: from other servers, STARTTLS */
+    SERVICE_SUBMISSION,  /* 587: from users, STARTTLS */
+    SERVICE_SUBMISSIONS, /* 465: from users, TLS from the first byte */
+    SERVICE_LMTP,        /* a Unix socket (RFC 2033) */
+    SERVICE_POP3,        /* 110 */
+    SERVICE_POP3S,       /* 995 */
+    SERVICE_IMAP,        /* 143 */
+    SERVICE_IMAPS,       /* 993 */
+    SERVICE_COUNT
+};
+
+struct conf_list {
+    const char **items;
+    size_t count;
+};
+
+struct conf_listener {
+    struct conf_list listen;            /* "address:port", "[v6]:port", or a path for a Unix socket; empty: off */
+    enum conf_bare_newline bare_newline; /* SMTP family only */
+};
+
+struct conf {
+    struct arena arena; /* owns all texts below */
+    const char *file;   /* absolute path of the file itself */
+
+    const char *hostname;
+    const char *data_directory;
+    const char *run_directory; /* sockets, pid file, shared counters */
+    const char *user;          /* unprivileged user the children become; "" keeps the caller's */
+    int64_t workers;           /* processes per protocol; 0: one per core */
+    int64_t threads;           /* worker threads per process, for disk work */
+    const char *log_target;
+    int64_t log_level;         /* enum log_level */
+
+    const char *tls_certificate;
+    const char *tls_key;
+    int64_t plaintext_auth; /* enum conf_plaintext_auth */
+
+    int64_t message_size_limit; /* bytes, the SIZE of EHLO */
+    int64_t header_size_limit;  /* bytes */
+    int64_t recipient_limit;    /* per message */
+    int64_t hop_limit;          /* Received fields above this: a loop */
+    const char *recipient_delimiter; /* user+tag; "" turns it off */
+    int64_t error_limit;        /* protocol errors per session before it is closed */
+    int64_t transaction_limit;  /* messages per SMTP session */
+    int64_t connection_limit;   /* in total, for each protocol */
+    int64_t connection_limit_per_address;
+
+    int64_t smtp_timeout; /* milliseconds; durations in the file carry a unit: "5m" */
+    int64_t pop3_timeout;
+    int64_t imap_timeout;
+    int64_t shutdown_grace; /* milliseconds that sessions get to finish at SIGTERM */
+
+    int64_t pop3_login_delay; /* seconds between logins of one user, 0: none (RFC 2449 section 6.5) */
+    int64_t pop3_expire;      /* days that mail is kept on the server, -1: for ever (RFC 2449 section 6.7) */
+
+    int64_t auth_memory_limit;  /* bytes that all running password checks may take together */
+    int64_t auth_cache_time;    /* milliseconds that a success is remembered */
+
+    struct conf_listener listeners[SERVICE_COUNT];
+};
+
+enum conf_type {
+    CONF_TEXT,     /* const char * */
+    CONF_PATH,     /* const char *, made absolute */
+    CONF_NUMBER,   /* int64_t */
+    CONF_SIZE,     /* int64_t bytes: "50M" */
+    CONF_DURATION, /* int64_t milliseconds: "30s", "5m", "1h" */
+    CONF_CHOICE,   /* int64_t: index into `choices` */
+    CONF_TEXTS     /* struct conf_list */
+};
+
+struct conf_option {
+    const char *section; /* "" for the top level, else the service's name: "smtp" */
+    const char *name;
+    enum conf_type type;
+    size_t offset;       /* of the value inside struct conf */
+    const char *default_text;
+    int64_t minimum, maximum; /* CONF_NUMBER, CONF_SIZE (bytes), CONF_DURATION (ms) */
+    const char *choices; /* CONF_CHOICE: "refuse|repair" */
+    bool reloadable;     /* taken over at SIGHUP; else at the next start */
+    const char *help;    /* whole sentences, for config show and the manual page */
+};
+
+extern const struct conf_option conf_options[];
+extern const size_t conf_option_count;
+/* "smtp", "submission", … */
+extern const char *const conf_service_names[SERVICE_COUNT];
+
+/* Reads and checks `path`. On failure returns ERR_CONFIG (or ERR_NOT_FOUND) and writes every finding to `why`, a line
+ * each: "postern.conf:12: unknown option 'foo'". The caller frees with conf_free. */
+enum err conf_load(const char *path, struct conf **conf_r, struct buf *why) MUST_CHECK;
+void conf_free(struct conf *conf);
+
+/* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. */
+void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out);
+
+#endif
