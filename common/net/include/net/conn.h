@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What protocols see of a connection: lines and bytes in, bytes out, TLS when asked for. Never a uv handle or a socket.
+ * All waiting functions suspend the running task and must be called from tasks; one task at a time reads, one writes.
+ *
+ * Errors stick: after ERR_CLOSED, ERR_IO, ERR_TLS or ERR_TIMEOUT every further call returns the same error, so a session
+ * can check once per command. ERR_TOO_LONG, ERR_SHUTDOWN and ERR_CANCELED do not stick.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <stdarg.h>
+
+#include "base/buf.h"
+#include "net/event.h"
+#include "net/tls.h"
+
+struct conn;
+
+/* Takes over a connected socket (TCP or Unix), which conn_close closes. Sets it non-blocking, TCP_NODELAY, keep-alive. */
+struct conn *conn_from_fd(struct loop *loop, int fd);
+/* Connects to a Unix socket; suspends. ERR_UNAVAILABLE when nobody listens. */
+enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms, struct conn **conn_r) MUST_CHECK;
+/* Two ends joined in memory, for tests: what one writes the other reads, at most `capacity` bytes on the way (so
+ * back-pressure can be tested) and at most `chunk` bytes at a time (1 splits every line). */
+void conn_pair(struct loop *loop, size_t capacity, size_t chunk, struct conn *ends_r[2]);
+/* Closes and frees, without flushing; sends TLS close_notify when that needs no waiting. */
+void conn_close(struct conn *conn);
+
+/* How long one waiting call may take in total (default: for ever). */
+void conn_set_timeout(struct conn *conn, int64_t ms);
+/* From another task or callback: the reader of a *line* gets ERR_SHUTDOWN once no complete line is buffered, so that the
+ * session can say goodbye (output still works) between two commands; bodies under way are not disturbed. Sticks. */
+void conn_interrupt(struct conn *conn);
+
+/* --- input --- */
+
+/* The next line, without its line end (CRLF; a bare LF is accepted too: people type commands into netcat). *line_r is valid
+ * until the next call on the connection's input. A line longer than `limit` bytes (without line end) gives ERR_TOO_LONG
+ * after the rest of it has been read away (memory stays bounded); the session can answer and go on. NUL bytes are passed on.
+ * At end of input: ERR_CLOSED; an unfinished line is dropped. */
+enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r) MUST_CHECK;
+/* At least one byte of what comes next, at most what is buffered (up to 64 KiB): suspends while there is none. The bytes stay
+ * until conn_consume; *bytes_r is valid until the next call on the input. This is how bodies, literals and chunks are
+ * read. */
+enum err conn_peek(struct conn *conn, struct slice *bytes_r) MUST_CHECK;
+void conn_consume(struct conn *conn, size_t n);
+/* Whether input is buffered already (a pipelining client); never suspends. */
+bool conn_has_input(const struct conn *conn);
+/* The descriptor-level wait for a session that idles: waits for input, an event, or a deadline (loop_now based). *which_r: 0
+ * input (or end of input, or interruption), 1 the event. ERR_TIMEOUT, ERR_CANCELED. */
+enum err conn_wait(struct conn *conn, struct event *event, int64_t deadline, size_t *which_r) MUST_CHECK;
+
+/* --- output --- */
+
+/* Adds to the output buffer. Suspends only while more than the high-water mark (64 KiB) is waiting to be sent, so an answer
+ * of any size can be written piece by piece at bounded memory. */
+enum err conn_write(struct conn *conn, struct slice bytes);
+enum err conn_printf(struct conn *conn, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Sends what is buffered, and returns when the kernel has taken it. */
+enum err conn_flush(struct conn *conn);
+
+/* --- TLS --- */
+
+/* Handshake as the server; suspends. Plaintext that the client pipelined behind STARTTLS must never be read as if it had
+ * come encrypted: when any is buffered this returns ERR_PROTOCOL without a handshake, and the session is to be closed
+ * (RFC 3207 section 4.2, CVE-2011-0411). ERR_TLS: handshake failed (reason logged at info). */
+enum err conn_start_tls(struct conn *conn, struct tls_context *context) MUST_CHECK;
+bool conn_is_tls(const struct conn *conn);
+/* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; "" without TLS. Valid as long as the connection. */
+const char *conn_tls_version(const struct conn *conn);
+const char *conn_tls_cipher(const struct conn *conn);
+
+/* --- who is it --- */
+
+/* "192.0.2.1", "2001:db8::1" (v4-mapped addresses shown as v4), "local" for Unix sockets and pairs. */
+const char *conn_peer_address(const struct conn *conn);
+uint16_t conn_peer_port(const struct conn *conn);
+bool conn_peer_is_loopback(const struct conn *conn); /* Unix sockets and pairs too */
+/* The sticky error, ERR_OK while the connection works. */
+enum err conn_error(const struct conn *conn);
+uint64_t conn_bytes_in(const struct conn *conn);
+uint64_t conn_bytes_out(const struct conn *conn);
+struct loop *conn_loop(const struct conn *conn);
+
+#endif
