@@ -3,7 +3,7 @@
  * The operator's log: one line per outcome, `key=value`.
  *
  *     log_info("message.accepted", log_text("id", id), log_number("size", size), log_cstr("from", from));
- *     → 2026-11-21T10:00:00.123Z smtpd[12] info message.accepted id=4f… size=4711 from="a@b.example"
+ *     → 2026-11-21T10:00:00.123Z smtpd[12] info message.accepted id=4f… size=4711 from=a@b.example
  *
  * Values are quoted and control characters escaped here, in one place, so foreign bytes cannot forge a line. Values of
  * keys named password, secret, response, token or credential are replaced by ***. Lines are cut at 4 KiB.

@@ -5,6 +5,8 @@
 
 #include "base/slice.h"
 
+/* Bytes of the well-formed character at the start of `text` (1 to 4); 0 when there is none. */
+size_t utf8_char_length(struct slice text);
 bool utf8_is_ascii(struct slice text);
 /* Well-formed: no overlong forms, surrogates or values over U+10FFFF. ASCII is UTF-8. */
 bool utf8_is_valid(struct slice text);
