@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The small SQLite wrapper under directory.db, secrets.db and every index.db: opening with the project's pragmas, numbered
+ * schema upgrades as a table, cached statements, and writing under a lock file so that "database is locked" never happens.
+ */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <sqlite3.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+struct db;
+
+/* Step n brings a database from user_version n to n + 1; SQL text, several statements. */
+struct db_schema {
+    const char *const *steps;
+    size_t step_count;
+};
+
+/* Opens (creates) `path` with WAL, synchronous=FULL, no automatic checkpoint, foreign keys off, and brings the schema up to
+ * date. The lock file is `path` + ".lock". A database newer than the program gives ERR_CONFLICT. ERR_CORRUPT when it is not
+ * a database. `why` may be NULL. */
+enum err db_open(const char *path, const struct db_schema *schema, struct db **db_r, struct buf *why) MUST_CHECK;
+void db_close(struct db *db);
+
+/* A cached prepared statement for this text (compared by pointer first, then by content), reset and unbound. NULL only when
+ * the database is damaged (logged). Valid until db_close; not to be finalized. */
+sqlite3_stmt *db_statement(struct db *db, const char *sql);
+void db_bind_text(sqlite3_stmt *statement, int index, struct slice text);  /* must outlive the next reset */
+void db_bind_blob(sqlite3_stmt *statement, int index, struct slice bytes);
+void db_bind_int(sqlite3_stmt *statement, int index, int64_t value);
+struct slice db_column_text(sqlite3_stmt *statement, int index, struct arena *arena); /* copied; empty for NULL */
+/* Steps once: 1 a row is there, 0 done, negative: -(enum err). */
+int db_step(struct db *db, sqlite3_stmt *statement);
+/* Steps to the end, for statements without rows. */
+enum err db_run(struct db *db, sqlite3_stmt *statement) MUST_CHECK;
+
+/* Takes the lock file (waits, fair by the kernel's queue) and begins an IMMEDIATE transaction: no SQLITE_BUSY can come. */
+enum err db_begin(struct db *db) MUST_CHECK;
+enum err db_commit(struct db *db) MUST_CHECK; /* durable; releases the lock; checkpoints under it when the WAL is long */
+void db_rollback(struct db *db);
+/* A read transaction, for several reads that belong together. */
+enum err db_begin_read(struct db *db) MUST_CHECK;
+void db_end_read(struct db *db);
+
+sqlite3 *db_handle(struct db *db);
+
+#endif
