@@ -35,8 +35,8 @@ struct conf_list {
 };
 
 struct conf_listener {
-    struct conf_list listen;            /* "address:port", "[v6]:port", or a path for a Unix socket; empty: off */
-    enum conf_bare_newline bare_newline; /* SMTP family only */
+    struct conf_list listen; /* "address:port", "[v6]:port", or a path for a Unix socket; empty: off */
+    int64_t bare_newline;    /* enum conf_bare_newline; SMTP family only */
 };
 
 struct conf {
@@ -96,7 +96,7 @@ struct conf_option {
     enum conf_type type;
     size_t offset;       /* of the value inside struct conf */
     const char *default_text;
-    int64_t minimum, maximum; /* CONF_NUMBER, CONF_SIZE (bytes), CONF_DURATION (ms) */
+    int64_t minimum, maximum; /* CONF_NUMBER, CONF_SIZE (bytes), CONF_DURATION (ms), CONF_TEXT (its length) */
     const char *choices; /* CONF_CHOICE: "refuse|repair" */
     bool reloadable;     /* taken over at SIGHUP; else at the next start */
     const char *help;    /* whole sentences, for config show and the manual page */

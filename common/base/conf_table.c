@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Every option of the configuration file. The parser, its checks, `postern config show` and the manual page
+ * are made from these rows and from nothing else.
+ */
+#include "base/conf.h"
+
+#include "base/log.h"
+
+#define KIB    INT64_C(1024)
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define SECOND INT64_C(1000)
+#define HOUR   (3600 * SECOND)
+#define DAY    (24 * HOUR)
+
+#define RESTART false
+#define RELOAD  true
+
+#define TOP(field)      .section = "", .name = #field, .offset = offsetof(struct conf, field)
+#define RANGE(from, to) .minimum = (from), .maximum = (to)
+
+#define LISTEN(section_name, service, text)                                             \
+    {                                                                                   \
+        .section = (section_name), .name = "listen", .type = CONF_TEXTS,                \
+        .offset = offsetof(struct conf, listeners[service].listen), .default_text = "", \
+        .reloadable = RESTART, .help = text                                             \
+    }
+#define BARE_NEWLINE(section_name, service)                                                                \
+    {                                                                                                      \
+        .section = (section_name), .name = "bare_newline", .type = CONF_CHOICE,                            \
+        .offset = offsetof(struct conf, listeners[service].bare_newline), .default_text = "refuse",        \
+        .choices = "refuse|repair", .reloadable = RELOAD,                                                  \
+        .help =                                                                                            \
+            "What happens to a message with a CR or LF that stands alone (RFC 5321 section 2.3.8 forbids " \
+            "it). With \"refuse\" the message is rejected. With \"repair\" each is turned into CRLF, for " \
+            "senders that cannot do better. Only CRLF.CRLF ends a message in either case."                 \
+    }
+
+const struct conf_option conf_options[] = {
+    {TOP(hostname), .type = CONF_TEXT, .default_text = "", RANGE(1, 255), .reloadable = RELOAD,
+     .help =
+         "The full name of this host, as it greets others and as its certificate and the MX records of its "
+         "domains name it. It has no default and must be set."},
+    {TOP(data_directory), .type = CONF_PATH, .default_text = "data", .reloadable = RESTART,
+     .help = "The folder with all mail, accounts and indexes."},
+    {TOP(run_directory), .type = CONF_PATH, .default_text = "run", .reloadable = RESTART,
+     .help = "The folder for sockets and the process number, which may be empty after a reboot."},
+    {TOP(user), .type = CONF_TEXT, .default_text = "", RANGE(0, 64), .reloadable = RESTART,
+     .help = "The system user whom the daemons become when root started them. Empty keeps the user who "
+             "started them."},
+    {TOP(workers), .type = CONF_NUMBER, .default_text = "0", RANGE(0, 64), .reloadable = RESTART,
+     .help = "The number of processes for each protocol. 0 means one for each processor core."},
+    {TOP(threads), .type = CONF_NUMBER, .default_text = "16", RANGE(1, 256), .reloadable = RESTART,
+     .help = "The number of threads in each process that read and write files."},
+    {TOP(log_target), .type = CONF_TEXT, .default_text = "stderr", RANGE(1, 1000), .reloadable = RELOAD,
+     .help = "Where the log goes: \"stderr\", which the journal collects, or the path of a file."},
+    {TOP(log_level), .type = CONF_CHOICE, .default_text = "info", .choices = "error|warning|info|debug",
+     .reloadable = RELOAD, .help = "The least important kind of event that is still logged."},
+
+    {TOP(tls_certificate), .type = CONF_PATH, .default_text = "tls/cert.pem", .reloadable = RELOAD,
+     .help = "The certificate of this host in PEM format, followed by the certificates of its issuers."},
+    {TOP(tls_key), .type = CONF_PATH, .default_text = "tls/key.pem", .reloadable = RELOAD,
+     .help = "The private key that belongs to the certificate, in PEM format."},
+    {TOP(plaintext_auth), .type = CONF_CHOICE, .default_text = "never", .choices = "never|loopback|always",
+     .reloadable = RELOAD,
+     .help = "When a user may send the password over a connection without TLS: never, only over the loopback "
+             "interface, or always."},
+
+    {TOP(message_size_limit), .type = CONF_SIZE, .default_text = "50M", RANGE(KIB, 2 * GIB),
+     .reloadable = RELOAD,
+     .help =
+         "The largest message that is taken in. Attachments count with the third that their encoding adds."},
+    {TOP(header_size_limit), .type = CONF_SIZE, .default_text = "1M", RANGE(4 * KIB, 16 * MIB),
+     .reloadable = RELOAD, .help = "The largest header section of a message."},
+    {TOP(recipient_limit), .type = CONF_NUMBER, .default_text = "1000", RANGE(100, 100000),
+     .reloadable = RELOAD,
+     .help = "The number of recipients that one message may have. RFC 5321 section 4.5.3.1.8 wants at least "
+             "100."},
+    {TOP(hop_limit), .type = CONF_NUMBER, .default_text = "50", RANGE(10, 1000), .reloadable = RELOAD,
+     .help = "A message with more Received fields than this runs in a loop and is refused."},
+    {TOP(recipient_delimiter), .type = CONF_TEXT, .default_text = "+", RANGE(0, 1), .reloadable = RELOAD,
+     .help =
+         "The character between a user's name and a tag, so that mail for user+tag reaches user. Empty turns "
+         "tags off."},
+    {TOP(error_limit), .type = CONF_NUMBER, .default_text = "20", RANGE(1, 1000), .reloadable = RELOAD,
+     .help = "After this many protocol errors a connection is closed."},
+    {TOP(transaction_limit), .type = CONF_NUMBER, .default_text = "1000", RANGE(1, 1000000),
+     .reloadable = RELOAD, .help = "The number of messages that may come in over one SMTP connection."},
+    {TOP(connection_limit), .type = CONF_NUMBER, .default_text = "2000", RANGE(1, 1000000),
+     .reloadable = RELOAD, .help = "The number of connections that each protocol serves at the same time."},
+    {TOP(connection_limit_per_address), .type = CONF_NUMBER, .default_text = "200", RANGE(1, 1000000),
+     .reloadable = RELOAD,
+     .help = "The number of connections that each protocol serves at the same time for one client address."},
+
+    {TOP(smtp_timeout), .type = CONF_DURATION, .default_text = "5m", RANGE(SECOND, DAY), .reloadable = RELOAD,
+     .help = "How long an SMTP client may be silent. RFC 5321 section 4.5.3.2.7 wants at least 5 minutes."},
+    {TOP(pop3_timeout), .type = CONF_DURATION, .default_text = "10m", RANGE(SECOND, DAY),
+     .reloadable = RELOAD,
+     .help = "How long a POP3 client may be silent. RFC 1939 section 3 wants at least 10 minutes."},
+    {TOP(imap_timeout), .type = CONF_DURATION, .default_text = "30m", RANGE(SECOND, DAY),
+     .reloadable = RELOAD,
+     .help = "How long an IMAP client may be silent. RFC 9051 section 5.4 wants at least 30 minutes."},
+    {TOP(shutdown_grace), .type = CONF_DURATION, .default_text = "20s", RANGE(0, HOUR), .reloadable = RELOAD,
+     .help = "How long sessions get to finish what they are doing when the server stops."},
+
+    {TOP(pop3_login_delay), .type = CONF_NUMBER, .default_text = "0", RANGE(0, 86400), .reloadable = RELOAD,
+     .help =
+         "The seconds that must pass between two POP3 logins of one user (RFC 2449 section 6.5). 0 means no "
+         "delay."},
+    {TOP(pop3_expire), .type = CONF_NUMBER, .default_text = "-1", RANGE(-1, 36500), .reloadable = RELOAD,
+     .help =
+         "The days for which POP3 clients are told that mail stays on the server (RFC 2449 section 6.7). -1 "
+         "means for ever."},
+
+    {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
+     .reloadable = RELOAD,
+     .help =
+         "The memory that all password checks which run at the same time may take together. Further checks "
+         "wait."},
+    {TOP(auth_cache_time), .type = CONF_DURATION, .default_text = "10m", RANGE(0, DAY), .reloadable = RELOAD,
+     .help = "How long a successful login is remembered, so that clients which log in every minute cost "
+             "little. 0 "
+             "remembers nothing."},
+
+    LISTEN("smtp", SERVICE_SMTP,
+           "The addresses where other servers deliver mail, usually port 25. TLS is offered by STARTTLS."),
+    BARE_NEWLINE("smtp", SERVICE_SMTP),
+    LISTEN("submission", SERVICE_SUBMISSION,
+           "The addresses where users send mail after STARTTLS, usually port 587."),
+    BARE_NEWLINE("submission", SERVICE_SUBMISSION),
+    LISTEN("submissions", SERVICE_SUBMISSIONS,
+           "The addresses where users send mail with TLS from the start, usually port 465."),
+    BARE_NEWLINE("submissions", SERVICE_SUBMISSIONS),
+    LISTEN("lmtp", SERVICE_LMTP,
+           "The Unix sockets where programs on this host deliver mail by LMTP (RFC 2033)."),
+    BARE_NEWLINE("lmtp", SERVICE_LMTP),
+    LISTEN("pop3", SERVICE_POP3,
+           "The addresses where users fetch mail by POP3 after STLS, usually port 110."),
+    LISTEN("pop3s", SERVICE_POP3S,
+           "The addresses where users fetch mail by POP3 with TLS from the start, usually "
+           "port 995."),
+    LISTEN("imap", SERVICE_IMAP,
+           "The addresses where users read mail by IMAP after STARTTLS, usually port 143."),
+    LISTEN("imaps", SERVICE_IMAPS,
+           "The addresses where users read mail by IMAP with TLS from the start, usually "
+           "port 993."),
+};
+
+const size_t conf_option_count = ARRAY_LEN(conf_options);
+
+const char *const conf_service_names[SERVICE_COUNT] = {
+    [SERVICE_SMTP] = "smtp",
+    [SERVICE_SUBMISSION] = "submission",
+    [SERVICE_SUBMISSIONS] = "submissions",
+    [SERVICE_LMTP] = "lmtp",
+    [SERVICE_POP3] = "pop3",
+    [SERVICE_POP3S] = "pop3s",
+    [SERVICE_IMAP] = "imap",
+    [SERVICE_IMAPS] = "imaps",
+};
+
+/* The choices are indexes into the enums. */
+_Static_assert(LOG_ERROR == 0 && LOG_WARNING == 1 && LOG_INFO == 2 && LOG_DEBUG == 3, "log_level's choices");
+_Static_assert(BARE_NEWLINE_REFUSE == 0 && BARE_NEWLINE_REPAIR == 1, "bare_newline's choices");
+_Static_assert(PLAINTEXT_AUTH_NEVER == 0 && PLAINTEXT_AUTH_LOOPBACK == 1 && PLAINTEXT_AUTH_ALWAYS == 2,
+               "plaintext_auth's choices");
