@@ -41,10 +41,13 @@ enum err db_run(struct db *db, sqlite3_stmt *statement) MUST_CHECK;
 enum err db_begin(struct db *db) MUST_CHECK;
 enum err db_commit(struct db *db) MUST_CHECK; /* durable; releases the lock; checkpoints under it when the WAL is long */
 void db_rollback(struct db *db);
-/* A read transaction, for several reads that belong together. */
+/* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of the transaction the
+ * handle belongs to the calling thread, others wait; a handle that several threads use must not be used outside of one. */
 enum err db_begin_read(struct db *db) MUST_CHECK;
 void db_end_read(struct db *db);
 
 sqlite3 *db_handle(struct db *db);
+/* The lock file. What is in it belongs to the caller, while he holds the lock (db_begin). */
+int db_lock_fd(const struct db *db);
 
 #endif

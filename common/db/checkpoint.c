@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Moving the write-ahead log into the database.
+ *
+ * SQLite 3.7.0 to 3.51.2 can damage a database when a checkpoint in one process runs into a commit that
+ * resets the WAL in another (fixed in 3.51.3, 3.50.7 and 3.44.6; Debian 12 has 3.40.1). Here nothing
+ * checkpoints by itself, neither after a commit nor at close: it happens in db_commit only, under the lock
+ * file that every writer holds, so the two never meet.
+ */
+#include "db_private.h"
+
+#define PASSIVE_PAGES \
+    1000 /* copied without waiting for readers; the next writer starts the WAL from its beginning */
+#define TRUNCATE_PAGES 4096 /* 16 MiB: readers kept it from restarting for long; try to cut the file */
+
+static int note_pages(void *data, sqlite3 *handle, const char *schema, int pages)
+{
+    struct db *db = data;
+    (void)handle;
+    (void)schema;
+    if (pages < db->wal_pages) { /* it was restarted */
+        db->checkpoint_from = PASSIVE_PAGES;
+    }
+    db->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+void db_checkpoint_init(struct db *db)
+{
+    db->checkpoint_from = PASSIVE_PAGES;
+    /* This takes the place of the hook behind wal_autocheckpoint. */
+    sqlite3_wal_hook(db->handle, note_pages, db);
+}
+
+void db_checkpoint_if_due(struct db *db)
+{
+    if (db->wal_pages < db->checkpoint_from) {
+        return;
+    }
+    int mode = db->wal_pages >= TRUNCATE_PAGES ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    /* A reader in the way is no reason to hold up the writers behind us. */
+    sqlite3_busy_timeout(db->handle, 0);
+    int result = sqlite3_wal_checkpoint_v2(db->handle, "main", mode, NULL, NULL);
+    sqlite3_busy_timeout(db->handle, DB_BUSY_MILLISECONDS);
+    if (result != SQLITE_OK && result != SQLITE_BUSY) {
+        /* The transactions are safe in the WAL: the commit stands. */
+        db_error(db, result, "checkpoint");
+    }
+    /* While a long reader holds old pages, do not try again at every commit. */
+    db->checkpoint_from = db->wal_pages + PASSIVE_PAGES;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+/* What the files of this room share: the handle itself, and the way errors of SQLite become ours. */
+#ifndef DB_PRIVATE_H
+#define DB_PRIVATE_H
+
+#include <pthread.h>
+
+#include "db/db.h"
+
+/* Nobody waits for another writer inside SQLite (see db_begin); what may wait a moment is a reader while
+ * another process recovers the WAL of one that died. */
+#define DB_BUSY_MILLISECONDS 10000
+
+struct db_cached_statement {
+    const char *sql; /* as the caller passed it, to find it again by its address */
+    sqlite3_stmt *statement;
+};
+
+struct db {
+    sqlite3 *handle;
+    char *path;
+    int lock_fd; /* open for as long as the handle is, so that taking the lock costs one system call */
+    /* Held from db_begin or db_begin_read to the end of the transaction: flock belongs to the open file, not
+     * to the thread, and a transaction to the connection, so neither keeps two threads apart. */
+    pthread_mutex_t mutex;
+
+    struct db_cached_statement *statements;
+    size_t statement_count;
+
+    int wal_pages;       /* length of the WAL at the last commit of ours */
+    int checkpoint_from; /* the next passive checkpoint waits until the WAL has this many pages */
+};
+
+/* Waits for the lock file, and lets it go. The caller holds the mutex. */
+enum err db_lock(struct db *db);
+void db_unlock(struct db *db);
+
+/* The outcome that an SQLite result stands for; logs what is not part of ordinary life (`doing`: what was
+ * tried). */
+enum err db_error(struct db *db, int result, const char *doing);
+/* Runs SQL that returns nothing we look at. */
+enum err db_execute(struct db *db, const char *sql);
+
+/* schema.c: brings the schema to the program's version. */
+enum err db_upgrade(struct db *db, const struct db_schema *schema, struct buf *why);
+
+/* checkpoint.c: notes the WAL's length at each commit; moves a long WAL into the database. Under the lock
+ * file only. */
+void db_checkpoint_init(struct db *db);
+void db_checkpoint_if_due(struct db *db);
+
+#endif
