@@ -1,0 +1,156 @@
+"""Runs every *.dlg below this folder against a real instance. A dialogue is a transcript that a mail admin can read:
+
+    # a comment
+    = pop3                  connect to this service (smtp, submission, submissions, lmtp, pop3, pop3s, imap, imaps)
+    -> QUIT                 send a line (CRLF is added); \\r \\n \\t \\0 \\\\ \\xNN are understood
+    => half a line          send without CRLF
+    <- +OK goodbye          the next line from the server must be exactly this
+    <~ ^250[ -]             the next line must match the regular expression
+    <* ^250                 read lines until one matches
+    <EOF                    the server must have closed the connection
+    TLS                     handshake now
+    = smtp                  a second connect closes the first
+
+Words in ${...}: ${user} ${password} a user of this dialogue's own with an empty maildrop, ${plain} the base64 of its SASL PLAIN
+message, ${user64} ${password64} for AUTH LOGIN, ${long:1000} as many letters x. A line `option NAME VALUE` on top asks for an
+instance with this option of postern.conf.
+"""
+
+import base64
+import itertools
+import re
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "system"))
+from postern_instance import Instance, tls_context  # noqa: E402
+
+numbers = itertools.count(1)
+
+
+def dialogues():
+    for path in sorted(HERE.rglob("*.dlg")):
+        yield pytest.param(path, id=str(path.relative_to(HERE).with_suffix("")))
+
+
+class Peer:
+    """One connection, read line by line."""
+
+    def __init__(self, instance, service):
+        if service == "lmtp":
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.settimeout(20)
+            self.socket.connect(str(instance.root / "run" / "lmtp.sock"))
+        else:
+            self.socket = instance.connect(service, 20)
+            if service in ("submissions", "pop3s", "imaps"):
+                self.start_tls()
+        self.pending = b""
+
+    def start_tls(self):
+        self.socket = tls_context().wrap_socket(self.socket, server_hostname="localhost")
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def line(self):
+        while b"\n" not in self.pending:
+            data = self.socket.recv(65536)
+            if not data:
+                raise AssertionError(f"closed by the server, after {self.pending!r}")
+            self.pending += data
+        line, self.pending = self.pending.split(b"\n", 1)
+        assert line.endswith(b"\r"), f"a line without CR: {line!r}"
+        return line[:-1].decode("utf-8", "surrogateescape")
+
+    def expect_eof(self):
+        assert self.pending == b"", f"not closed, but {self.pending!r}"
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        assert data == b"", f"not closed, but {data!r}"
+
+
+def unescape(text):
+    def one(match):
+        escape = match.group(1)
+        if escape[0] == "x":
+            return chr(int(escape[1:], 16))
+        return {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}[escape]
+    return re.sub(r"\\(x[0-9a-fA-F]{2}|[rnt0\\])", one, text.encode().decode("latin-1")).encode("latin-1")
+
+
+def substitute(text, instance, words):
+    if "${user" in text or "${password" in text or "${plain" in text:
+        if "user" not in words:
+            words["user"] = f"dialogue{next(numbers)}@example.org"
+            words["password"] = "secret of dialogue"
+            instance.add_user(words["user"], words["password"])
+            encode = lambda value: base64.b64encode(value.encode()).decode()
+            words["plain"] = encode(f"\0{words['user']}\0{words['password']}")
+            words["user64"] = encode(words["user"])
+            words["password64"] = encode(words["password"])
+    text = re.sub(r"\$\{long:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
+    return re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
+
+
+@pytest.fixture(scope="module")
+def instances(tmp_path_factory):
+    """Instances by their options, made when the first dialogue asks for them."""
+    made = {}
+
+    def get(options):
+        key = tuple(sorted(options.items()))
+        if key not in made:
+            made[key] = Instance(tmp_path_factory.mktemp("dialog"), options=options)
+        return made[key]
+
+    yield get
+    for instance in made.values():
+        instance.close()
+
+
+@pytest.mark.parametrize("path", dialogues())
+def test_dialogue(path, instances):
+    lines = path.read_text().splitlines()
+    options = dict(line.split(" ", 2)[1:] for line in lines if line.startswith("option "))
+    instance = instances(options)
+    words, peer = {}, None
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip() or raw.startswith(("#", "option ")):
+            continue
+        try:
+            verb, _, rest = raw.partition(" ")
+            rest = substitute(rest, instance, words)
+            if verb == "=":
+                if peer:
+                    peer.socket.close()
+                peer = Peer(instance, rest)
+            elif verb == "->":
+                peer.send(unescape(rest) + b"\r\n")
+            elif verb == "=>":
+                peer.send(unescape(rest))
+            elif verb == "<-":
+                got = peer.line()
+                assert got == rest
+            elif verb == "<~":
+                got = peer.line()
+                assert re.search(rest, got), f"{got!r} does not match {rest!r}"
+            elif verb == "<*":
+                while not re.search(rest, got := peer.line()):
+                    pass
+            elif verb == "<EOF":
+                peer.expect_eof()
+            elif verb == "TLS":
+                peer.start_tls()
+            else:
+                raise AssertionError(f"not understood: {raw}")
+        except Exception as error:
+            raise AssertionError(f"{path.name}:{number}: {raw}\n{error}") from error
+    if peer:
+        peer.socket.close()
