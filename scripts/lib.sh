@@ -1,0 +1,48 @@
+# Shared by the scripts here: what to install, and how. Sourced, not run.
+
+# What building needs.
+BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libboost-context-dev libssl-dev libsqlite3-dev
+  libsodium-dev libgsasl-dev libconfuse-dev libidn2-dev libjansson-dev uthash-dev"
+# What the tests need besides: the test framework, and the mail programs that people have.
+TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl procps iproute2 mandoc
+  curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop"
+# What .ci/run needs besides.
+CI_PACKAGES="clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev git"
+
+say() {
+  printf '%s\n' "$*" >&2
+}
+
+# Installs those of the named Debian packages that are missing.
+install_packages() {
+  local missing=""
+  for package in "$@"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  local as_root=""
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || { say "these Debian packages are missing, and only root can install them:$missing"; return 1; }
+    as_root="sudo"
+  fi
+  say "installing:$missing"
+  # shellcheck disable=SC2086
+  { $as_root apt-get -q update &&
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing; } >&2
+}
+
+# The compiler's cache, where there is one, makes rebuilds quick.
+compiler() {
+  if command -v ccache >/dev/null; then echo "ccache $1"; else echo "$1"; fi
+}
+
+# configure DIR [meson options]: makes the build folder, or brings an existing one to these options.
+configure() {
+  local folder=$1
+  shift
+  if [ -f "$folder/build.ninja" ]; then
+    meson configure "$folder" "$@" >&2
+  else
+    CC=$(compiler "${CC:-gcc}") meson setup "$folder" "$@" >&2
+  fi
+}
