@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "base/utf8.h"
+
 #define VARIANT sodium_base64_VARIANT_ORIGINAL
 
 void base64_encode(struct buf *out, struct slice bytes)
@@ -18,7 +20,8 @@ void base64_encode(struct buf *out, struct slice bytes)
 
 enum err base64_decode(struct buf *out, struct slice text)
 {
-    if (text.len % 4 != 0) {
+    /* libsodium 1.0.18 takes some bytes above 127 for letters of the alphabet. */
+    if (text.len % 4 != 0 || !utf8_is_ascii(text)) {
         return ERR_SYNTAX;
     }
     if (text.len == 0) {

@@ -123,6 +123,16 @@ static bool is_control(struct slice character)
     }
 }
 
+/* One character after the other, so that a long text is cut and not left out. */
+static void put_word(struct line *line, struct slice text)
+{
+    while (text.len && !line->cut) {
+        size_t length = utf8_char_length(text);
+        put(line, slice_take(text, length));
+        text = slice_skip(text, length);
+    }
+}
+
 static bool is_plain_word(struct slice text)
 {
     if (text.len == 0) {
@@ -196,7 +206,7 @@ static void put_field(struct line *line, const struct log_field *field)
     } else if (field->type == LOG_FIELD_NUMBER) {
         put_format(line, "%lld", (long long)field->number);
     } else if (is_plain_word(field->text)) {
-        put(line, field->text);
+        put_word(line, field->text);
     } else {
         put_quoted(line, field->text);
     }
