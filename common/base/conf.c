@@ -37,9 +37,15 @@ void conf_finding(struct conf_findings *findings, int line, const char *format, 
         buf_printf(findings->why, ":%d", line);
     }
     buf_append(findings->why, S(": "));
+    size_t start = findings->why->len;
     va_start(args, format);
     buf_vprintf(findings->why, format, args);
     va_end(args);
+    for (size_t i = start; i < findings->why->len; i++) { /* a value with a line break still makes one line */
+        if (char_is_ctl(findings->why->data[i])) {
+            findings->why->data[i] = '?';
+        }
+    }
     buf_append_char(findings->why, '\n');
     findings->count++;
 }
