@@ -33,8 +33,10 @@ struct wait_item {
     bool writable;       /* wait for output instead of input */
 };
 
-/* Suspends until one of the items is ready, and tells the first such in *which_r. A descriptor counts as ready on error or
- * hang-up too. Same results as event_wait. Descriptors are polled level-triggered through one cached poll handle per fd and
+enum { WAIT_ANY_MAX = 16 };
+
+/* Suspends until one of at most WAIT_ANY_MAX items is ready, and tells the first such in *which_r. A descriptor counts as ready on error or
+ * hang-up too. With a deadline that has passed it only looks. Same results as event_wait. Descriptors are polled level-triggered through one cached poll handle per fd and
  * loop, which fd_forget releases. */
 enum err wait_any(const struct wait_item *items, size_t count, int64_t deadline, size_t *which_r);
 enum err wait_fd(int fd, bool writable, int64_t deadline);
