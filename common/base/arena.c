@@ -16,6 +16,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/* gcc says it by a macro, clang by a feature. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
 #define POISON(start, size)   ASAN_POISON_MEMORY_REGION((start), (size))

@@ -67,11 +67,11 @@ static void reset_keeps_one_block(void **state)
 {
     (void)state;
     struct arena arena = {0};
-    arena_alloc(&arena, 10);
+    void *memory = arena_alloc(&arena, 10);
     void *first = arena.blocks;
     arena_reset(&arena);
     assert_ptr_equal(arena.blocks, first);
-    arena_alloc(&arena, 10);
+    assert_ptr_equal(arena_alloc(&arena, 10), memory);
     assert_ptr_equal(arena.blocks, first);
     arena_free(&arena);
     assert_null(arena.blocks);

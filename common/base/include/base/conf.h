@@ -6,6 +6,11 @@
  *     hostname = "mail.example.org"
  *     data_directory = "data"              # relative paths are relative to the configuration file
  *     smtp { listen = { "0.0.0.0:25", "[::]:25" } }
+ *
+ * Values need quotes only for blanks and the characters # " ' = { } ( ) + , . Outside of single quotes ${NAME} and
+ * ${NAME:-default} stand for an environment variable. A comment starts with # or // or stands between slash-stars. An
+ * option or a section that appears twice is an error, as is one that is unknown; reading stops only at mistakes of
+ * grammar, so that one run tells every wrong value.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H

@@ -19,7 +19,8 @@ struct slice {
 #define S(literal)  ((struct slice){"" literal, sizeof(literal) - 1})
 #define SLICE_EMPTY ((struct slice){"", 0})
 
-/* For printf: printf("%.*s", SLICE_ARG(s)). Only for trusted, short text; foreign text goes through log fields. */
+/* For printf: printf("%.*s", SLICE_ARG(s)). Only for trusted, short text; foreign text goes through log fields.
+ * Evaluates `s` more than once. */
 #define SLICE_ARG(s) ((int)((s).len > 4096 ? 4096 : (s).len)), ((s).data ? (s).data : "")
 
 struct slice slice_from(const char *cstring);         /* up to the NUL; NULL gives an empty slice */
