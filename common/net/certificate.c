@@ -25,6 +25,8 @@ enum { CA_DAYS = 3650, CERTIFICATE_DAYS = 825, SERIAL_BYTES = 16, PEM_CAP = 64 *
 enum { HEAD_START_SECONDS = 24 * 3600 };
 /* RFC 5280 appendix A.1, ub-common-name. */
 enum { COMMON_NAME_MAX = 64 };
+/* RFC 1035 section 2.3.4, as text. */
+enum { NAME_MAX_BYTES = 253 };
 
 static const char *const file_names[] = {"ca.pem", "ca-key.pem", "cert.pem", "key.pem"};
 
@@ -216,14 +218,30 @@ static enum err write_files(const char *directory, const struct parts *parts, st
     return err;
 }
 
-enum err tls_make_certificate(const char *directory, const char *const *names, size_t name_count,
-                              struct buf *why)
+/* A dNSName holds ASCII: international names come in their xn-- form. */
+static enum err check_names(const char *const *names, size_t count, struct buf *why)
 {
-    if (name_count == 0) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*:";
+    if (count == 0) {
         buf_append(why, S("a certificate needs at least one name"));
         return ERR_SYNTAX;
     }
-    enum err err = refuse_to_overwrite(directory, why);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strspn(names[i], allowed);
+        if (len == 0 || len > NAME_MAX_BYTES || names[i][len] != '\0') {
+            buf_printf(why, "\"%.64s\" is no host name or address", names[i]);
+            return ERR_SYNTAX;
+        }
+    }
+    return ERR_OK;
+}
+
+enum err tls_make_certificate(const char *directory, const char *const *names, size_t name_count,
+                              struct buf *why)
+{
+    enum err err = check_names(names, name_count, why);
+    if (!err)
+        err = refuse_to_overwrite(directory, why);
     if (err)
         return err;
     ERR_clear_error();
