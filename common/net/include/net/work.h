@@ -11,7 +11,7 @@
 
 struct work_pool;
 
-/* `threads` 1–256; `queue_limit` calls may wait for a thread, further ones get ERR_LIMIT. */
+/* `threads` 1–256. Beside those that run, `queue_limit` calls may wait for a thread; further ones get ERR_LIMIT. */
 struct work_pool *work_pool_new(struct loop *loop, size_t threads, size_t queue_limit);
 /* Waits for what runs; no task may be inside work_run any more. */
 void work_pool_free(struct work_pool *pool);
