@@ -321,8 +321,10 @@ enum err conf_load(const char *path, struct conf **conf_r, struct buf *why)
 
 void conf_free(struct conf *conf)
 {
-    if (conf) {
+    while (conf) {
+        struct conf *former = conf->former;
         arena_free(&conf->arena);
         mem_free(conf);
+        conf = former;
     }
 }

@@ -258,6 +258,11 @@ static void put_choice(struct buf *out, const struct conf_option *option, int64_
     buf_append_char(out, '"');
 }
 
+void conf_format_number(enum conf_type type, int64_t value, struct buf *out)
+{
+    put_number(out, value, units_of(type));
+}
+
 void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out)
 {
     const void *place = conf_place(conf, option);

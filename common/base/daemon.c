@@ -281,6 +281,7 @@ bool daemon_reload(struct daemon *daemon)
     }
     buf_free(&why);
     keep_fixed_values(daemon->conf, fresh);
+    fresh->former = daemon->conf;
     daemon->conf = fresh;
     err = log_open(daemon->program, fresh->log_target, (enum log_level)fresh->log_level);
     if (err) {

@@ -47,6 +47,7 @@ struct conf_listener {
 struct conf {
     struct arena arena; /* owns all texts below */
     const char *file;   /* absolute path of the file itself */
+    struct conf *former; /* the one that daemon_reload replaced: sessions may still look at it; freed with this one */
 
     const char *hostname;
     const char *data_directory;
@@ -115,8 +116,10 @@ extern const char *const conf_service_names[SERVICE_COUNT];
 /* Reads and checks `path`. On failure returns ERR_CONFIG (or ERR_NOT_FOUND) and writes every finding to `why`, a line
  * each: "postern.conf:12: unknown option 'foo'". The caller frees with conf_free. */
 enum err conf_load(const char *path, struct conf **conf_r, struct buf *why) MUST_CHECK;
-void conf_free(struct conf *conf);
+void conf_free(struct conf *conf); /* and those that it replaced */
 
+/* A number as the file writes it, without quotes: 50M, 5m, 12. For CONF_NUMBER, CONF_SIZE and CONF_DURATION. */
+void conf_format_number(enum conf_type type, int64_t value, struct buf *out);
 /* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. */
 void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out);
 
