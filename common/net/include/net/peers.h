@@ -20,5 +20,7 @@ enum err peers_enter(struct peers *peers, struct slice address, size_t total_lim
 void peers_leave(struct peers *peers, struct slice address);
 /* Connections in all workers. */
 size_t peers_total(const struct peers *peers);
+/* The same read from the file, by a process that is no worker (`postern status`). ERR_NOT_FOUND, ERR_CORRUPT. */
+enum err peers_read_total(const char *path, size_t *total_r) MUST_CHECK;
 
 #endif
