@@ -77,8 +77,8 @@ void stack_give_back(struct stack_cache *cache, struct stack stack)
 {
 #ifdef __SANITIZE_ADDRESS__
     __lsan_unregister_root_region(stack.low, stack.size);
-    /* The outermost frame of a task never returns, so its red zones are still marked. */
-    __asan_unpoison_memory_region(stack.low, stack.size);
+    /* All frames have returned and cleared their red zones, but the outermost: that one is left by a jump. */
+    __asan_unpoison_memory_region(stack.low + stack.size - STACK_KEPT_TOP, STACK_KEPT_TOP);
 #endif
     if (cache->count == STACKS_KEPT) {
         stack_unmap(stack);
