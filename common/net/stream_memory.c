@@ -13,6 +13,7 @@
 /* One direction. The writer waits on `room`, the reader on `data_or_end`. */
 struct pipe {
     char *data;
+    size_t start; /* what was read is moved out only when its room is needed: many tiny reads stay cheap */
     size_t len;
     struct event room;
     struct event data_or_end;
@@ -57,8 +58,8 @@ static enum stream_result memory_read(struct stream *stream, char *data, size_t 
         *want_r = (struct wait_item){.event = &pipe->data_or_end};
         return pipe->writer_closed ? STREAM_END : STREAM_AGAIN;
     }
-    memcpy(data, pipe->data, n);
-    memmove(pipe->data, pipe->data + n, pipe->len - n);
+    memcpy(data, pipe->data + pipe->start, n);
+    pipe->start += n;
     pipe->len -= n;
     update_events(self->link, pipe);
     *n_r = n;
@@ -77,7 +78,11 @@ static enum stream_result memory_write(struct stream *stream, struct slice bytes
         *want_r = (struct wait_item){.event = &pipe->room};
         return STREAM_AGAIN;
     }
-    memcpy(pipe->data + pipe->len, bytes.data, n);
+    if (n > self->link->capacity - pipe->start - pipe->len) {
+        memmove(pipe->data, pipe->data + pipe->start, pipe->len);
+        pipe->start = 0;
+    }
+    memcpy(pipe->data + pipe->start + pipe->len, bytes.data, n);
     pipe->len += n;
     update_events(self->link, pipe);
     *n_r = n;
