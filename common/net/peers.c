@@ -68,6 +68,13 @@ static enum err open_locked(const char *path, int *fd_r)
     return ERR_OK;
 }
 
+/* The mapping keeps the open file alive, and that would keep the lock, so closing is not enough. */
+static void close_locked(int fd)
+{
+    flock(fd, LOCK_UN);
+    close(fd);
+}
+
 /* ERR_CORRUPT for a file of another size or kind, which processes of another version may still use. */
 static enum err map_table(int fd, struct table **table_r)
 {
@@ -117,7 +124,7 @@ enum err peers_open(const char *path, unsigned worker, struct peers **peers_r)
     err = map_table(fd, &table);
     if (err == ERR_CORRUPT) {
         log_warning("peers.replaced", log_cstr("file", path));
-        close(fd);
+        close_locked(fd);
         if (unlink(path) != 0 && errno != ENOENT)
             return err_from_errno(errno);
         err = open_locked(path, &fd);
@@ -125,7 +132,7 @@ enum err peers_open(const char *path, unsigned worker, struct peers **peers_r)
             return err;
         err = map_table(fd, &table);
     }
-    close(fd); /* and with it the lock; the mapping stays */
+    close_locked(fd);
     if (err)
         return err;
     clear_worker(table, worker);
