@@ -114,7 +114,6 @@ const struct conf_option conf_options[] = {
          "means for ever."},
 
     {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
-     .reloadable = RELOAD,
      .help =
          "The memory that all password checks which run at the same time may take together. Further checks "
          "wait."},
