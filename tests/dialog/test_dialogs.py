@@ -19,7 +19,6 @@ instance with this option of postern.conf.
 import base64
 import itertools
 import re
-import socket
 import sys
 from pathlib import Path
 
@@ -27,7 +26,8 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
-from postern_instance import Instance, tls_context  # noqa: E402
+from line_client import LineClient  # noqa: E402
+from postern_instance import Instance  # noqa: E402
 
 numbers = itertools.count(1)
 
@@ -35,45 +35,6 @@ numbers = itertools.count(1)
 def dialogues():
     for path in sorted(HERE.rglob("*.dlg")):
         yield pytest.param(path, id=str(path.relative_to(HERE).with_suffix("")))
-
-
-class Peer:
-    """One connection, read line by line."""
-
-    def __init__(self, instance, service):
-        if service == "lmtp":
-            self.socket = socket.socket(socket.AF_UNIX)
-            self.socket.settimeout(20)
-            self.socket.connect(str(instance.root / "run" / "lmtp.sock"))
-        else:
-            self.socket = instance.connect(service, 20)
-            if service in ("submissions", "pop3s", "imaps"):
-                self.start_tls()
-        self.pending = b""
-
-    def start_tls(self):
-        self.socket = tls_context().wrap_socket(self.socket, server_hostname="localhost")
-
-    def send(self, data):
-        self.socket.sendall(data)
-
-    def line(self):
-        while b"\n" not in self.pending:
-            data = self.socket.recv(65536)
-            if not data:
-                raise AssertionError(f"closed by the server, after {self.pending!r}")
-            self.pending += data
-        line, self.pending = self.pending.split(b"\n", 1)
-        assert line.endswith(b"\r"), f"a line without CR: {line!r}"
-        return line[:-1].decode("utf-8", "surrogateescape")
-
-    def expect_eof(self):
-        assert self.pending == b"", f"not closed, but {self.pending!r}"
-        try:
-            data = self.socket.recv(65536)
-        except ConnectionResetError:
-            data = b""
-        assert data == b"", f"not closed, but {data!r}"
 
 
 def unescape(text):
@@ -129,8 +90,8 @@ def test_dialogue(path, instances):
             rest = substitute(rest, instance, words)
             if verb == "=":
                 if peer:
-                    peer.socket.close()
-                peer = Peer(instance, rest)
+                    peer.close()
+                peer = LineClient(instance, rest)
             elif verb == "->":
                 peer.send(unescape(rest) + b"\r\n")
             elif verb == "=>":
@@ -153,4 +114,4 @@ def test_dialogue(path, instances):
         except Exception as error:
             raise AssertionError(f"{path.name}:{number}: {raw}\n{error}") from error
     if peer:
-        peer.socket.close()
+        peer.close()

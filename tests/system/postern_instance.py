@@ -39,24 +39,53 @@ def build_folder():
     raise RuntimeError("no build found; set POSTERN_BUILD")
 
 
-def ports_are_free(offset):
-    for port in STANDARD_PORTS.values():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port + offset))
-            except OSError:
-                return False
-    return True
+class PortOffset:
+    """A port offset that no other instance under test has, in this process or another one.
 
+    Offsets are multiples of 100: the standard ports all differ in their last two digits, so two offsets never share a port.
+    An abstract Unix socket named after the offset is held as long as the instance lives; the kernel drops it when its process
+    ends, however it ends.
+    """
 
-def free_offset():
     # Below the kernel's range for outgoing connections (32768 and up), so that no client's port is in the way.
-    for _ in range(1000):
-        offset = random.randrange(10000, 31000)
-        if ports_are_free(offset):
-            return offset
-    raise RuntimeError("no free ports")
+    OFFSETS = range(10000, 28000, 100)
+
+    def __init__(self):
+        for self.value in random.sample(self.OFFSETS, len(self.OFFSETS)):
+            self.lock = socket.socket(socket.AF_UNIX)
+            try:
+                self.lock.bind(f"\0postern-test-ports-{self.value}")
+            except OSError:
+                self.lock.close()
+                continue
+            if self.ports_are_free():
+                return
+            self.lock.close()
+        raise RuntimeError("no free ports")
+
+    def ports_are_free(self):
+        for port in STANDARD_PORTS.values():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port + self.value))
+                except OSError:
+                    return False
+        return True
+
+    def release(self):
+        self.lock.close()
+
+
+def wait_until(condition, what, seconds=30):
+    """Returns the condition's value once it is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
 def tls_context():
@@ -77,7 +106,8 @@ class Instance:
         self.environment.pop("POSTERN_CONFIG", None)
         self.process = None
         self.stdout = None
-        self.offset = free_offset()
+        self.port_offset = PortOffset()
+        self.offset = self.port_offset.value
         self.run("init", "--root", str(self.root), "--domain", "example.org", "--hostname", "mail.example.org",
                  "--port-offset", str(self.offset))
         if options:
@@ -169,8 +199,11 @@ class Instance:
         process, self.process = self.process, None
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        code = process.wait(seconds)
-        process.stdout.close()
+        try:
+            code = process.wait(seconds)
+        finally:
+            process.kill()
+            process.stdout.close()
         assert code == expect, f"serve ended with {code}:\n{self.log()}"
 
     def kill(self):
@@ -180,15 +213,17 @@ class Instance:
         self.process.wait()
         self.process.stdout.close()
         self.process = None
-        deadline = time.monotonic() + 30
-        while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "the children's end")
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)
 
     def close(self):
-        self.stop()
+        """SIGTERM, unless it was stopped already; nothing is left running, and the log holds no sanitizer's report."""
+        try:
+            self.stop()
+        finally:
+            self.port_offset.release()
         report = SANITIZER_REPORT.search(self.log())
         assert not report, self.log()
 
