@@ -234,8 +234,8 @@ enum err conn_start_tls(struct conn *conn, struct tls_context *context)
         conn->stream = stream;
         err = handshake(conn, &why);
     } else {
-        tls_error_text(&why);
         err = ERR_TLS;
+        buf_append(&why, S("no TLS on this kind of connection"));
     }
     if (err) {
         /* Also when the task was cancelled: nothing but the rest of the handshake could be sent now. */

@@ -51,7 +51,7 @@ int stream_socket_fd(const struct stream *stream);
 void stream_memory_pair(size_t capacity, size_t chunk, struct stream *ends_r[2]);
 
 /* TLS as the server, on a socket stream, which it takes over when it returns a stream. NULL when `below` is
- * no socket or OpenSSL fails. */
+ * no socket. */
 struct stream *stream_tls_new(struct stream *below, struct tls_context *context);
 /* One step of the handshake. Any failure appends its reason to `why`. */
 enum stream_result stream_tls_handshake(struct stream *stream, struct wait_item *want_r, struct buf *why);

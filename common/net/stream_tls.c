@@ -121,10 +121,7 @@ struct stream *stream_tls_new(struct stream *below, struct tls_context *context)
     if (fd < 0)
         return NULL;
     SSL *ssl = tls_context_session(context);
-    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
-        SSL_free(ssl);
-        return NULL;
-    }
+    SSL_set_fd(ssl, fd);
     SSL_set_accept_state(ssl);
     struct stream_tls *self = mem_new(struct stream_tls);
     *self = (struct stream_tls){.stream.ops = &tls_ops, .below = below, .fd = fd, .ssl = ssl};

@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 
 static const char cipher_list[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20:ECDHE+AES:"
@@ -137,5 +139,10 @@ void tls_context_free(struct tls_context *context)
 
 SSL *tls_context_session(struct tls_context *context)
 {
-    return SSL_new(context->ssl);
+    SSL *ssl = SSL_new(context->ssl);
+    if (!ssl) { /* fails for want of memory only, and is treated as mem_alloc treats it */
+        log_error("memory.exhausted", log_cstr("for", "TLS session"));
+        abort();
+    }
+    return ssl;
 }
