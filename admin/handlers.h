@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* The functions behind the rows of commands.c. */
+#ifndef ADMIN_HANDLERS_H
+#define ADMIN_HANDLERS_H
+
+#include "command.h"
+
+int cmd_init(const struct invocation *call);
+int cmd_serve(const struct invocation *call);
+int cmd_status(const struct invocation *call);
+
+int cmd_config_check(const struct invocation *call);
+int cmd_config_show(const struct invocation *call);
+
+int cmd_domain_add(const struct invocation *call);
+int cmd_domain_list(const struct invocation *call);
+int cmd_domain_set(const struct invocation *call);
+int cmd_domain_remove(const struct invocation *call);
+
+int cmd_user_add(const struct invocation *call);
+int cmd_user_list(const struct invocation *call);
+int cmd_user_set(const struct invocation *call);
+int cmd_user_passwd(const struct invocation *call);
+int cmd_user_remove(const struct invocation *call);
+
+int cmd_alias_add(const struct invocation *call);
+int cmd_alias_list(const struct invocation *call);
+int cmd_alias_remove(const struct invocation *call);
+
+#endif
