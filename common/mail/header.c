@@ -115,8 +115,8 @@ struct slice header_unfold_into(char *target, struct slice value)
         char c = value.data[i];
         size_t line_end = c == '\r' && i + 1 < value.len && value.data[i + 1] == '\n' ? 2 : c == '\n';
         if (line_end > 0 && i + line_end < value.len && char_is_wsp(value.data[i + line_end])) {
-            i += line_end - 1;
-            continue;
+            i += line_end;
+            c = ' '; /* a tab after the fold is but another way to write it */
         }
         target[length++] = c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
     }

@@ -11,6 +11,7 @@
 #ifndef MAIL_LAYOUT_H
 #define MAIL_LAYOUT_H
 
+#include "base/error.h"
 #include "mail/mime.h"
 
 enum part_encoding { ENCODING_IDENTITY, ENCODING_BASE64, ENCODING_QUOTED_PRINTABLE, ENCODING_UNKNOWN };

@@ -10,6 +10,7 @@
 #ifndef MAIL_SUMMARY_H
 #define MAIL_SUMMARY_H
 
+#include "base/buf.h"
 #include "mail/mime.h"
 
 struct message_summary {
