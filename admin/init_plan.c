@@ -60,16 +60,16 @@ static void append_listener(const struct init_plan *plan, enum conf_service serv
 {
     bool loopback = plan->port_offset > 0;
     unsigned port = service_port(service) + plan->port_offset;
-    if (port == plan->port_offset) { /* LMTP has no port */
-        buf_printf(out, "%s { listen = { \"run/lmtp.sock\" } }\n", conf_service_names[service]);
-        return;
+    buf_printf(out, "%s {\n    listen = { ", conf_service_names[service]);
+    if (service == SERVICE_LMTP) {
+        buf_append(out, S("\"run/lmtp.sock\""));
+    } else {
+        buf_printf(out, "\"%s:%u\"", loopback ? "127.0.0.1" : "0.0.0.0", port);
+        if (plan->ipv6) {
+            buf_printf(out, ", \"[%s]:%u\"", loopback ? "::1" : "::", port);
+        }
     }
-    buf_printf(out, "%s { listen = { \"%s:%u\"", conf_service_names[service],
-               loopback ? "127.0.0.1" : "0.0.0.0", port);
-    if (plan->ipv6) {
-        buf_printf(out, ", \"[%s]:%u\"", loopback ? "::1" : "::", port);
-    }
-    buf_append(out, S(" } }\n"));
+    buf_append(out, S(" }\n}\n"));
 }
 
 void init_plan_configuration(const struct init_plan *plan, struct buf *out)
