@@ -13,7 +13,7 @@
 
 Words in ${...}: ${user} ${password} a user of this dialogue's own with an empty maildrop, ${plain} the base64 of its SASL PLAIN
 message, ${user64} ${password64} for AUTH LOGIN, ${long:1000} as many letters x. A line `option NAME VALUE` on top asks for an
-instance with this option of postern.conf.
+instance with this option of postern.conf (`option smtp.bare_newline repair`: one of a section).
 """
 
 import base64
@@ -68,7 +68,11 @@ def instances(tmp_path_factory):
     def get(options):
         key = tuple(sorted(options.items()))
         if key not in made:
-            made[key] = Instance(tmp_path_factory.mktemp("dialog"), options=options)
+            nested = {}
+            for name, value in options.items():
+                section, _, inner = name.rpartition(".")
+                (nested.setdefault(section, {}) if section else nested)[inner] = value
+            made[key] = Instance(tmp_path_factory.mktemp("dialog"), options=nested)
         return made[key]
 
     yield get
