@@ -171,10 +171,26 @@ void db_close(struct db *db)
     mem_free(db);
 }
 
-enum err db_begin(struct db *db)
+/* The level of synchronous counts at COMMIT, but can be changed only outside of a transaction. */
+static enum err set_relaxed(struct db *db, bool relaxed)
+{
+    if (db->relaxed == relaxed) {
+        return ERR_OK;
+    }
+    enum err err = db_execute(db, relaxed ? "PRAGMA synchronous=NORMAL" : "PRAGMA synchronous=FULL");
+    if (!err) {
+        db->relaxed = relaxed;
+    }
+    return err;
+}
+
+static enum err begin(struct db *db, bool relaxed)
 {
     pthread_mutex_lock(&db->mutex);
-    enum err err = db_lock(db);
+    enum err err = set_relaxed(db, relaxed);
+    if (!err) {
+        err = db_lock(db);
+    }
     if (!err) {
         err = db_run(db, db_statement(db, "BEGIN IMMEDIATE"));
         if (err) {
@@ -185,6 +201,16 @@ enum err db_begin(struct db *db)
         pthread_mutex_unlock(&db->mutex);
     }
     return err;
+}
+
+enum err db_begin(struct db *db)
+{
+    return begin(db, false);
+}
+
+enum err db_begin_relaxed(struct db *db)
+{
+    return begin(db, true);
 }
 
 /* A statement that still stands on a row keeps its snapshot open, and with it the transaction. */
@@ -206,11 +232,19 @@ static void roll_back(struct db *db)
 
 enum err db_commit(struct db *db)
 {
+    return db_commit_then(db, NULL, NULL);
+}
+
+enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data)
+{
     reset_statements(db);
     enum err err = db_run(db, db_statement(db, "COMMIT"));
     if (err) {
         roll_back(db);
     } else {
+        if (committed) {
+            committed(data);
+        }
         db_checkpoint_if_due(db);
     }
     db_unlock(db);

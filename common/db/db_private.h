@@ -24,6 +24,8 @@ struct db {
      * to the thread, and a transaction to the connection, so neither keeps two threads apart. */
     pthread_mutex_t mutex;
 
+    bool relaxed; /* commits are not synced at the moment */
+
     struct db_cached_statement *statements;
     size_t statement_count;
 

@@ -149,7 +149,7 @@ static enum err scan_domain_or_literal(struct scan *scan, bool allow_utf8, struc
     return ERR_OK;
 }
 
-enum err mailbox_scan(struct arena *arena, struct scan *scan, bool allow_utf8, struct address *out)
+enum err address_scan(struct arena *arena, struct scan *scan, bool allow_utf8, struct address *out)
 {
     struct scan at = *scan;
     struct slice local, domain;
@@ -178,7 +178,7 @@ enum err address_parse(struct arena *arena, struct slice text, bool allow_utf8, 
 {
     struct scan scan = scan_of(text);
     struct address address;
-    enum err err = mailbox_scan(arena, &scan, allow_utf8, &address);
+    enum err err = address_scan(arena, &scan, allow_utf8, &address);
     if (err) {
         return err;
     }

@@ -9,7 +9,7 @@
 
 /* A Mailbox at the start of *scan, which moves behind it. Lengths of the parts are checked, the total is the
  * caller's. */
-enum err mailbox_scan(struct arena *arena, struct scan *scan, bool allow_utf8,
+enum err address_scan(struct arena *arena, struct scan *scan, bool allow_utf8,
                       struct address *out) MUST_CHECK;
 /* A Domain (no literal) at the start of *scan. */
 enum err domain_scan(struct scan *scan, bool allow_utf8, struct slice *out) MUST_CHECK;

@@ -67,7 +67,7 @@ static enum err scan_path_content(struct arena *arena, struct scan *scan, bool a
     if (err) {
         return err;
     }
-    return mailbox_scan(arena, scan, allow_utf8, &path->address);
+    return address_scan(arena, scan, allow_utf8, &path->address);
 }
 
 enum err path_parse(struct arena *arena, struct slice *rest, bool allow_utf8, struct mail_path *out)

@@ -39,7 +39,12 @@ enum err db_run(struct db *db, sqlite3_stmt *statement) MUST_CHECK;
 
 /* Takes the lock file (waits, fair by the kernel's queue) and begins an IMMEDIATE transaction: no SQLITE_BUSY can come. */
 enum err db_begin(struct db *db) MUST_CHECK;
+/* The same for changes that may be lost by a power cut (not by a crash of ours), as what a restart would redo anyway. Nothing
+ * that was committed before is at risk. */
+enum err db_begin_relaxed(struct db *db) MUST_CHECK;
 enum err db_commit(struct db *db) MUST_CHECK; /* durable; releases the lock; checkpoints under it when the WAL is long */
+/* The same; `committed` runs between the commit and the release of the lock. */
+enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data) MUST_CHECK;
 void db_rollback(struct db *db);
 /* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of the transaction the
  * handle belongs to the calling thread, others wait; a handle that several threads use must not be used outside of one. */

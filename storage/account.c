@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/* What can be asked about an account: its mailboxes, their messages, the quota. */
+#include "account_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "change.h"
+#include "recovery.h"
+#include "registry.h"
+
+enum err account_open(struct store *store, struct slice login, struct account **account_r)
+{
+    return registry_acquire(store, login, account_r);
+}
+
+void account_close(struct account *account)
+{
+    if (account) {
+        registry_release(account);
+    }
+}
+
+struct slice account_login(const struct account *account)
+{
+    return slice_from(account->login);
+}
+
+struct slice mailbox_canonical_name(struct slice name)
+{
+    return slice_eq_nocase(name, S("INBOX")) ? S("INBOX") : name;
+}
+
+enum err row_found(int step)
+{
+    return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : (enum err) - step;
+}
+
+int64_t folder_mtime(int dir_fd, const char *path)
+{
+    struct stat info;
+    if (fstatat(dir_fd, path, &info, 0) != 0) {
+        return 0;
+    }
+    return (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
+}
+
+#define STATUS_COLUMNS "id, uidvalidity, uidnext, highestmodseq, messages, unseen, bytes"
+
+static void read_status(sqlite3_stmt *statement, struct mailbox_status *status)
+{
+    *status = (struct mailbox_status){
+        .id = sqlite3_column_int64(statement, 0),
+        .uidvalidity = (uint32_t)sqlite3_column_int64(statement, 1),
+        .uidnext = (uint32_t)sqlite3_column_int64(statement, 2),
+        .highestmodseq = (uint64_t)sqlite3_column_int64(statement, 3),
+        .messages = (uint64_t)sqlite3_column_int64(statement, 4),
+        .unseen = (uint64_t)sqlite3_column_int64(statement, 5),
+        .bytes = (uint64_t)sqlite3_column_int64(statement, 6),
+    };
+}
+
+enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r)
+{
+    enum err err = account_recover(account); /* mail that another program left in new/ is to be seen */
+    if (!err) {
+        err = db_begin_read(account->db);
+    }
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement =
+        db_statement(account->db, "SELECT " STATUS_COLUMNS " FROM mailbox WHERE parent=0 AND name=?1");
+    db_bind_text(statement, 1, mailbox_canonical_name(name));
+    err = row_found(db_step(account->db, statement));
+    if (!err) {
+        read_status(statement, status_r);
+    }
+    db_end_read(account->db);
+    return err;
+}
+
+enum err mailbox_list(struct account *account, struct arena *arena, struct mailbox_entry **list_r,
+                      size_t *count_r)
+{
+    struct mailbox_entry *list = NULL;
+    size_t count = 0;
+    int more;
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement =
+        db_statement(account->db, "SELECT " STATUS_COLUMNS
+                                  ", name, special, subscribed FROM mailbox ORDER BY id<>1, name");
+    while ((more = db_step(account->db, statement)) == 1) {
+        list = mem_realloc_array(list, count + 1, sizeof(*list));
+        struct mailbox_entry *entry = &list[count++];
+        read_status(statement, &entry->status);
+        entry->name = db_column_text(statement, 7, arena);
+        entry->special_use = db_column_text(statement, 8, arena);
+        entry->subscribed = sqlite3_column_int(statement, 9) != 0;
+    }
+    db_end_read(account->db);
+    if (more == 0) {
+        *list_r = arena_array(arena, struct mailbox_entry, count);
+        if (count) {
+            memcpy(*list_r, list, count * sizeof(*list));
+        }
+        *count_r = count;
+    }
+    mem_free(list);
+    return more < 0 ? (enum err) - more : ERR_OK;
+}
+
+/* Lower-case hex and a NUL. By hand: this runs once per message of a mailbox. */
+static void write_guid(char out[33], sqlite3_stmt *statement, int column)
+{
+    static const char digits[] = "0123456789abcdef";
+    const unsigned char *bytes = sqlite3_column_blob(statement, column);
+    int length = MIN_OF(sqlite3_column_bytes(statement, column), 16);
+    for (int i = 0; i < length; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * length] = '\0';
+}
+
+#define SCAN_MAILBOX                                                                        \
+    "SELECT uid, flags, modseq, message.size, idate, body, guid FROM message JOIN body ON " \
+    "body.id=message.body"                                                                  \
+    " WHERE mailbox=?1 ORDER BY uid"
+
+struct row_list {
+    struct message_row *rows;
+    size_t count, size;
+};
+
+static void add_row(struct row_list *list, sqlite3_stmt *statement)
+{
+    if (list->count == list->size) {
+        list->size = list->size ? list->size * 2 : 64;
+        list->rows = mem_realloc_array(list->rows, list->size, sizeof(*list->rows));
+    }
+    struct message_row *row = &list->rows[list->count++];
+    *row = (struct message_row){
+        .uid = (uint32_t)sqlite3_column_int64(statement, 0),
+        .flags = (uint32_t)sqlite3_column_int64(statement, 1),
+        .modseq = (uint64_t)sqlite3_column_int64(statement, 2),
+        .size = (uint64_t)sqlite3_column_int64(statement, 3),
+        .internal_date_us = sqlite3_column_int64(statement, 4),
+        .body = sqlite3_column_int64(statement, 5),
+    };
+    write_guid(row->guid, statement, 6);
+}
+
+enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
+                      size_t *count_r)
+{
+    struct row_list list = {0};
+    int more;
+    enum err err = account_recover(account);
+    if (!err) {
+        err = db_begin_read(account->db);
+    }
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(account->db, SCAN_MAILBOX);
+    db_bind_int(statement, 1, mailbox_id);
+    while ((more = db_step(account->db, statement)) == 1) {
+        add_row(&list, statement);
+    }
+    db_end_read(account->db);
+    if (more < 0) {
+        mem_free(list.rows);
+        return (enum err) - more;
+    }
+    *rows_r = list.count ? mem_realloc_array(list.rows, list.count, sizeof(*list.rows)) : NULL;
+    *count_r = list.count;
+    return ERR_OK;
+}
+
+enum err account_set_quota(struct account *account, uint64_t bytes)
+{
+    struct change change;
+    enum err err = change_begin(account, &change);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(change.db, "UPDATE quota SET lim_bytes=?1 WHERE root=0");
+    db_bind_int(statement, 1, (int64_t)bytes);
+    err = db_run(change.db, statement);
+    if (err) {
+        change_abort(&change);
+    } else {
+        err = change_commit(&change);
+    }
+    change_free(&change);
+    return err;
+}

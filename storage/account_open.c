@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: ISC */
+/* Opening the files of an account. */
+#include "account_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "account_folder.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "rebuild.h"
+#include "recovery.h"
+
+/* The user is in the directory but has no folder (restored from a backup without mail, or a removal that was
+ * cut short): it gets a new one. */
+static enum err open_or_create_folder(struct account *account)
+{
+    account->dir_fd = open(account->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (account->dir_fd < 0 && errno == ENOENT) {
+        uint32_t uidvalidity = (uint32_t)(clock_wall_us() / 1000000);
+        enum err err = account_folder_create(account->store, slice_from(account->login), uidvalidity);
+        if (err) {
+            return err;
+        }
+        account->dir_fd = open(account->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    return account->dir_fd < 0 ? err_from_errno(errno) : ERR_OK;
+}
+
+static enum err open_folders(struct account *account)
+{
+    struct stat info;
+    enum err err = open_or_create_folder(account);
+    if (err) {
+        return err;
+    }
+    account->inbox_fd = openat(account->dir_fd, "Maildir/cur", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (account->inbox_fd < 0 || fstat(account->dir_fd, &info) != 0) {
+        log_error("account.folder_damaged", log_cstr("account", account->login), log_errno(errno));
+        return ERR_UNAVAILABLE;
+    }
+    account->folder_inode = info.st_ino;
+    return ERR_OK;
+}
+
+static ino_t inode_of_index(const struct account *account)
+{
+    struct stat info;
+    return fstatat(account->dir_fd, "index.db", &info, 0) == 0 ? info.st_ino : 0;
+}
+
+static enum err open_index(struct account *account, uint64_t quota)
+{
+    struct arena arena = {0};
+    const char *path = arena_printf(&arena, "%s/index.db", account->path);
+    account->index_inode = inode_of_index(account);
+    enum err err = db_open(path, &account_schema, &account->db, NULL);
+    arena_free(&arena);
+    if (!err) {
+        account->index_inode = inode_of_index(account);
+        err = index_build_if_empty(account, quota);
+    }
+    if (!err) {
+        err = account_recover(account);
+    }
+    return err;
+}
+
+/* A damaged index is moved aside and built anew from the Maildir, once. */
+static enum err open_or_rebuild_index(struct account *account, uint64_t quota)
+{
+    enum err err = open_index(account, quota);
+    if (err != ERR_CORRUPT) {
+        return err;
+    }
+    db_close(account->db);
+    account->db = NULL;
+    err = index_move_aside(account);
+    return err ? err : open_index(account, quota);
+}
+
+enum err account_load(struct store *store, struct slice login, struct account **account_r)
+{
+    struct arena arena = {0};
+    struct directory_user user;
+    const char *path = NULL;
+    enum err err = directory_user_get(store, &arena, login, &user);
+    if (!err) {
+        err = account_folder_path(store, user.login, &arena, &path);
+    }
+    if (err) {
+        arena_free(&arena);
+        return err;
+    }
+    struct account *account = mem_new(struct account);
+    account->store = store;
+    account->login = mem_strdup(arena_cstr(&arena, user.login));
+    account->path = mem_strdup(path);
+    account->dir_fd = account->inbox_fd = -1;
+    pthread_mutex_init(&account->queue_mutex, NULL);
+    pthread_cond_init(&account->queue_changed, NULL);
+    err = open_folders(account);
+    if (!err) {
+        err = open_or_rebuild_index(account, user.quota_bytes);
+    }
+    arena_free(&arena);
+    if (err) {
+        log_error("account.open_failed", log_text("account", login), log_err(err));
+        account_unload(account);
+        return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err; /* the user exists */
+    }
+    *account_r = account;
+    return ERR_OK;
+}
+
+void account_unload(struct account *account)
+{
+    if (!account) {
+        return;
+    }
+    db_close(account->db);
+    if (account->inbox_fd >= 0) {
+        close(account->inbox_fd);
+    }
+    if (account->dir_fd >= 0) {
+        close(account->dir_fd);
+    }
+    pthread_cond_destroy(&account->queue_changed);
+    pthread_mutex_destroy(&account->queue_mutex);
+    mem_free(account->path);
+    mem_free(account->login);
+    mem_free(account);
+}
+
+bool account_is_current(const struct account *account)
+{
+    struct stat folder, index;
+    return stat(account->path, &folder) == 0 && folder.st_ino == account->folder_inode &&
+           fstatat(account->dir_fd, "index.db", &index, 0) == 0 && index.st_ino == account->index_inode;
+}

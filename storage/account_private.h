@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* An open account. */
+#ifndef STORAGE_ACCOUNT_PRIVATE_H
+#define STORAGE_ACCOUNT_PRIVATE_H
+
+#include <pthread.h>
+#include <sys/stat.h>
+
+#include "storage/account.h"
+#include "store_private.h"
+
+struct batch_request;
+struct entry;
+
+struct account {
+    struct store *store;
+    struct entry *entry; /* in the registry */
+    char *login;
+    char *path;   /* the folder, absolute */
+    int dir_fd;   /* the folder: everything is reached from here, so that an account that was moved away and
+                     made anew   under the same name is never mixed up with this one */
+    int inbox_fd; /* Maildir/cur, to be synced by every delivery */
+    ino_t folder_inode, index_inode;
+    struct db *db;
+
+    /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
+    pthread_mutex_t queue_mutex;
+    pthread_cond_t queue_changed;
+    struct batch_request *queue_head, *queue_tail;
+    bool committing;
+};
+
+extern const struct db_schema account_schema;
+
+/* account_open.c: opens the files of one account, building and mending the index where needed; frees them. */
+enum err account_load(struct store *store, struct slice login, struct account **account_r) MUST_CHECK;
+void account_unload(struct account *account);
+/* Whether folder and index are still the ones that were opened. */
+bool account_is_current(const struct account *account);
+
+enum err account_set_quota(struct account *account, uint64_t bytes) MUST_CHECK;
+
+/* "INBOX" in any case is one name. */
+struct slice mailbox_canonical_name(struct slice name);
+/* ERR_OK for 1 (a row), ERR_NOT_FOUND for 0, the error for the rest: the results of db_step. */
+enum err row_found(int step);
+
+/* Modification time of a folder in ns; 0 when it cannot be read. */
+int64_t folder_mtime(int dir_fd, const char *path);
+
+#endif

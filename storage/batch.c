@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Group commit. A thread that comes with a batch puts it into the account's queue. If nobody is committing,
+ * it takes all that waits, its own included, into one transaction with a savepoint for each batch: one sync
+ * per folder and one commit for all. Who comes meanwhile waits, and the first of them to wake does the same
+ * with what came together. Processes meet at the lock file.
+ *
+ * The order on the disk (what may be found after a crash):
+ *   1. the blob is sealed: data synced, in the spool                 nothing visible
+ *   2. lock, BEGIN; the journal names the files                      nothing visible
+ *   3. files linked into cur, folders synced                         files without rows: the journal takes
+ * them back
+ *   4. COMMIT, synced                                                the messages are there; now the caller
+ * is told
+ *   5. files of expunged messages unlinked                           intents, done again by a restart
+ */
+#include "storage/batch.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "intents.h"
+#include "message_rows.h"
+
+struct made_file {
+    size_t mailbox; /* in change.mailboxes */
+    const char *name;
+};
+
+struct batch_request {
+    struct batch_request *next;
+    struct batch_operation *operations;
+    size_t count;
+    enum err err;
+    bool done;
+    uint64_t modseq; /* 0: not taken yet */
+    struct made_file *files;
+    size_t file_count;
+};
+
+static void take_files_away(struct change *change, struct batch_request *request)
+{
+    for (size_t i = 0; i < request->file_count; i++) {
+        unlinkat(change->mailboxes[request->files[i].mailbox].cur_fd, request->files[i].name, 0);
+    }
+    request->file_count = 0;
+}
+
+static enum err make_file(struct change *change, struct batch_request *request, size_t mailbox,
+                          const struct blob *blob, const struct new_message *message)
+{
+    struct change_mailbox *folder = &change->mailboxes[mailbox];
+    const char *name = arena_printf(&change->arena, "%s:2,%s", message->base, message->suffix);
+    const char *path = arena_printf(&change->arena, "%.*s/cur/%s", SLICE_ARG(folder->dir), name);
+    enum err err = journal_add(&change->journal, request->modseq, path);
+    if (!err) {
+        err = blob_link(blob, folder->cur_fd, name);
+    }
+    if (!err) {
+        folder->sync = true;
+        request->files = mem_realloc_array(request->files, request->file_count + 1, sizeof(*request->files));
+        request->files[request->file_count++] = (struct made_file){.mailbox = mailbox, .name = name};
+    }
+    return err;
+}
+
+static enum err append(struct change *change, struct batch_request *request, size_t mailbox,
+                       struct batch_operation *operation)
+{
+    const struct blob *blob = operation->blob;
+    struct new_message message = {
+        .hash = blob->hash,
+        .summary = operation->summary,
+        .flags = operation->flags,
+        .internal_date_us = operation->internal_date_us ? operation->internal_date_us : clock_wall_us(),
+    };
+    if (!blob->sealed || operation->summary->file_size != blob->size) {
+        log_error("batch.blob_mismatch", log_number("sealed", blob->sealed), log_number("blob", blob->size),
+                  log_number("summary", operation->summary->file_size));
+        return ERR_CONFLICT;
+    }
+    randombytes_buf(message.guid, GUID_SIZE);
+    enum err err = message_insert(change, mailbox, request->modseq, &message);
+    if (!err) {
+        err = make_file(change, request, mailbox, blob, &message);
+    }
+    if (!err) {
+        operation->uid = message.uid;
+        operation->affected = 1;
+    }
+    return err;
+}
+
+static enum err change_flags(struct change *change, const struct batch_request *request, size_t mailbox,
+                             struct batch_operation *operation)
+{
+    uint32_t keep = operation->change == FLAGS_ADD      ? UINT32_MAX
+                    : operation->change == FLAGS_REMOVE ? ~operation->flags
+                                                        : 0;
+    uint32_t set = operation->change == FLAGS_REMOVE ? 0 : operation->flags;
+    return messages_set_flags(change, mailbox, request->modseq, operation->uids, operation->uid_count, keep,
+                              set, &operation->affected);
+}
+
+static enum err run_operation(struct change *change, struct batch_request *request,
+                              struct batch_operation *operation)
+{
+    size_t mailbox = 0;
+    enum err err = change_mailbox(change, operation->mailbox, &mailbox);
+    if (!err && request->modseq == 0) {
+        err = change_next_modseq(change, &request->modseq);
+    }
+    if (err) {
+        return err;
+    }
+    operation->uidvalidity = change->mailboxes[mailbox].uidvalidity;
+    operation->modseq = request->modseq;
+    switch (operation->kind) {
+    case BATCH_APPEND:
+        return append(change, request, mailbox, operation);
+    case BATCH_FLAGS:
+        return change_flags(change, request, mailbox, operation);
+    case BATCH_EXPUNGE:
+        return messages_remove(change, mailbox, request->modseq, operation->uids, operation->uid_count, true,
+                               &operation->affected);
+    }
+    return ERR_CONFLICT;
+}
+
+/* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
+ * even going back fails. */
+static enum err run_request(struct change *change, struct batch_request *request)
+{
+    enum err err = db_run(change->db, db_statement(change->db, "SAVEPOINT batch"));
+    if (err) {
+        return err;
+    }
+    for (size_t i = 0; i < request->count && !request->err; i++) {
+        request->err = run_operation(change, request, &request->operations[i]);
+    }
+    if (request->err) {
+        take_files_away(change, request);
+        if (sqlite3_get_autocommit(db_handle(change->db))) {
+            return request->err; /* a full disk or an I/O error ended the whole transaction */
+        }
+        err = db_run(change->db, db_statement(change->db, "ROLLBACK TO batch"));
+    }
+    return err ? err : db_run(change->db, db_statement(change->db, "RELEASE batch"));
+}
+
+static void fail_all(struct batch_request *requests, enum err err)
+{
+    for (struct batch_request *request = requests; request; request = request->next) {
+        request->err = request->err ? request->err : err;
+    }
+}
+
+static bool any_good(const struct batch_request *requests)
+{
+    for (; requests; requests = requests->next) {
+        if (!requests->err) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err run_all(struct change *change, struct batch_request *requests)
+{
+    enum err err = ERR_OK;
+    for (struct batch_request *request = requests; request && !err; request = request->next) {
+        err = run_request(change, request);
+    }
+    if (!err && any_good(requests)) {
+        err = change_prepare(change);
+    }
+    return err;
+}
+
+static void commit_all(struct change *change, struct batch_request *requests)
+{
+    enum err err = run_all(change, requests);
+    if (err || !any_good(requests)) {
+        for (struct batch_request *request = requests; request; request = request->next) {
+            take_files_away(change, request);
+        }
+        change_abort(change);
+        fail_all(requests, err);
+        return;
+    }
+    err = change_commit(change);
+    if (err) {
+        for (struct batch_request *request = requests; request; request = request->next) {
+            take_files_away(change, request);
+        }
+        fail_all(requests, err);
+    }
+}
+
+/* The requests live on the stacks of their threads: once `done` is set they are gone. */
+static void wake_all(struct account *account, struct batch_request *requests)
+{
+    pthread_mutex_lock(&account->queue_mutex);
+    while (requests) {
+        struct batch_request *next = requests->next;
+        mem_free(requests->files);
+        requests->done = true;
+        requests = next;
+    }
+    pthread_cond_broadcast(&account->queue_changed);
+    pthread_mutex_unlock(&account->queue_mutex);
+}
+
+static void serve(struct account *account, struct batch_request *requests)
+{
+    struct change change = {0};
+    enum err err = change_begin(account, &change);
+    if (err) {
+        fail_all(requests, err == ERR_CONFLICT ? ERR_UNAVAILABLE : err);
+        wake_all(account, requests);
+        return;
+    }
+    commit_all(&change, requests);
+    bool has_intents = change.has_intents;
+    change_free(&change);
+    wake_all(account, requests);
+    if (has_intents) {
+        intents_run_now(account);
+    }
+}
+
+static void enqueue(struct account *account, struct batch_request *request)
+{
+    if (account->queue_tail) {
+        account->queue_tail->next = request;
+    } else {
+        account->queue_head = request;
+    }
+    account->queue_tail = request;
+}
+
+enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count)
+{
+    struct batch_request request = {.operations = operations, .count = count};
+    enum err err = store_check_writable(account->store);
+    if (err || count == 0) {
+        return err;
+    }
+    pthread_mutex_lock(&account->queue_mutex);
+    enqueue(account, &request);
+    while (!request.done && account->committing) {
+        pthread_cond_wait(&account->queue_changed, &account->queue_mutex);
+    }
+    if (!request.done) {
+        struct batch_request *requests = account->queue_head;
+        account->queue_head = account->queue_tail = NULL;
+        account->committing = true;
+        pthread_mutex_unlock(&account->queue_mutex);
+        serve(account, requests);
+        pthread_mutex_lock(&account->queue_mutex);
+        account->committing = false;
+        pthread_cond_broadcast(&account->queue_changed);
+    }
+    pthread_mutex_unlock(&account->queue_mutex);
+    return request.err;
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: ISC */
+/* Write transactions on an account. */
+#include "change.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* Somebody may have moved a damaged index aside and built a new one (another process, or `postern store
+ * rebuild`): what we wrote into the old one would be lost. */
+static bool index_is_ours(const struct account *account)
+{
+    struct stat info;
+    return fstatat(account->dir_fd, "index.db", &info, 0) == 0 && info.st_ino == account->index_inode;
+}
+
+static enum err read_modseq(struct change *change)
+{
+    sqlite3_stmt *statement = db_statement(change->db, "SELECT v FROM meta WHERE k='modseq'");
+    enum err err = row_found(db_step(change->db, statement));
+    if (!err) {
+        change->modseq = (uint64_t)sqlite3_column_int64(statement, 0);
+        sqlite3_reset(statement);
+    }
+    return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+static enum err begin(struct account *account, struct change *change, bool relaxed)
+{
+    *change = (struct change){.account = account, .db = account->db};
+    enum err err = relaxed ? db_begin_relaxed(change->db) : db_begin(change->db);
+    if (err) {
+        return err;
+    }
+    err = index_is_ours(account) ? read_modseq(change) : ERR_CONFLICT;
+    if (!err && journal_is_unfinished(account, change->modseq)) {
+        err = journal_undo(account);
+    }
+    if (err) {
+        change_abort(change);
+        change_free(change);
+        return err;
+    }
+    change->journal = journal_of(account);
+    return ERR_OK;
+}
+
+enum err change_begin(struct account *account, struct change *change)
+{
+    return begin(account, change, false);
+}
+
+enum err change_begin_relaxed(struct account *account, struct change *change)
+{
+    return begin(account, change, true);
+}
+
+enum err change_next_modseq(struct change *change, uint64_t *modseq_r)
+{
+    sqlite3_stmt *statement = db_statement(change->db, "UPDATE meta SET v=?1 WHERE k='modseq'");
+    db_bind_int(statement, 1, (int64_t)change->modseq + 1);
+    enum err err = db_run(change->db, statement);
+    if (!err) {
+        *modseq_r = ++change->modseq;
+    }
+    return err;
+}
+
+static int open_cur(struct change *change, const struct change_mailbox *mailbox)
+{
+    const char *path = arena_printf(&change->arena, "%.*s/cur", SLICE_ARG(mailbox->dir));
+    return openat(change->account->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+#define MAILBOX_COLUMNS "id, name, dir, uidvalidity, uidreserved, cur_mtime, new_mtime"
+
+static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size_t *index_r)
+{
+    struct change_mailbox mailbox = {
+        .id = sqlite3_column_int64(statement, 0),
+        .name = db_column_text(statement, 1, &change->arena),
+        .dir = db_column_text(statement, 2, &change->arena),
+        .uidvalidity = (uint32_t)sqlite3_column_int64(statement, 3),
+        .uidreserved = (uint32_t)sqlite3_column_int64(statement, 4),
+        .new_mtime = sqlite3_column_int64(statement, 6),
+    };
+    int64_t cur_mtime = sqlite3_column_int64(statement, 5);
+    sqlite3_reset(statement);
+    mailbox.own_fd = !slice_eq(mailbox.name, S("INBOX"));
+    mailbox.cur_fd = mailbox.own_fd ? open_cur(change, &mailbox) : change->account->inbox_fd;
+    if (mailbox.cur_fd < 0) {
+        log_error("mailbox.folder_missing", log_cstr("account", change->account->login),
+                  log_text("mailbox", mailbox.name), log_errno(errno));
+        return ERR_UNAVAILABLE;
+    }
+    mailbox.mtime_known = cur_mtime != 0 && folder_mtime(mailbox.cur_fd, ".") == cur_mtime;
+    change->mailboxes =
+        mem_realloc_array(change->mailboxes, change->mailbox_count + 1, sizeof(*change->mailboxes));
+    change->mailboxes[change->mailbox_count] = mailbox;
+    *index_r = change->mailbox_count++;
+    return ERR_OK;
+}
+
+enum err change_mailbox(struct change *change, struct slice name, size_t *index_r)
+{
+    name = mailbox_canonical_name(name);
+    for (size_t i = 0; i < change->mailbox_count; i++) {
+        if (slice_eq(change->mailboxes[i].name, name)) {
+            *index_r = i;
+            return ERR_OK;
+        }
+    }
+    sqlite3_stmt *statement =
+        db_statement(change->db, "SELECT " MAILBOX_COLUMNS " FROM mailbox WHERE parent=0 AND name=?1");
+    db_bind_text(statement, 1, name);
+    enum err err = row_found(db_step(change->db, statement));
+    return err ? err : add_mailbox(change, statement, index_r);
+}
+
+enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r)
+{
+    for (size_t i = 0; i < change->mailbox_count; i++) {
+        if (change->mailboxes[i].id == id) {
+            *index_r = i;
+            return ERR_OK;
+        }
+    }
+    sqlite3_stmt *statement = db_statement(change->db, "SELECT " MAILBOX_COLUMNS " FROM mailbox WHERE id=?1");
+    db_bind_int(statement, 1, id);
+    enum err err = row_found(db_step(change->db, statement));
+    return err ? err : add_mailbox(change, statement, index_r);
+}
+
+static enum err sync_folders(struct change *change)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < change->mailbox_count && !err; i++) {
+        struct change_mailbox *mailbox = &change->mailboxes[i];
+        if (mailbox->sync) {
+            err = store_sync(change->account->store, mailbox->cur_fd, "mailbox folder");
+            mailbox->sync = err != ERR_OK;
+            mailbox->record = true;
+        }
+    }
+    return err;
+}
+
+/* Only if nobody else had changed the folder before: else its difference from the index is still to be found.
+ */
+static enum err record_times(struct change *change)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < change->mailbox_count && !err; i++) {
+        const struct change_mailbox *mailbox = &change->mailboxes[i];
+        if (mailbox->record) {
+            sqlite3_stmt *statement =
+                db_statement(change->db, "UPDATE mailbox SET cur_mtime=?2, new_mtime=?3 WHERE id=?1");
+            db_bind_int(statement, 1, mailbox->id);
+            db_bind_int(statement, 2, mailbox->mtime_known ? folder_mtime(mailbox->cur_fd, ".") : 0);
+            db_bind_int(statement, 3, mailbox->new_mtime);
+            err = db_run(change->db, statement);
+        }
+    }
+    return err;
+}
+
+static void commit_arrived(void *data)
+{
+    struct change *change = data;
+    journal_done(&change->journal);
+}
+
+enum err change_prepare(struct change *change)
+{
+    enum err err = sync_folders(change);
+    return err ? err : record_times(change);
+}
+
+enum err change_commit(struct change *change)
+{
+    enum err err = db_commit_then(change->db, commit_arrived, change);
+    store_note_commit_error(change->account->store, err);
+    return err;
+}
+
+void change_abort(struct change *change)
+{
+    db_rollback(change->db);
+}
+
+void change_free(struct change *change)
+{
+    for (size_t i = 0; i < change->mailbox_count; i++) {
+        if (change->mailboxes[i].own_fd) {
+            close(change->mailboxes[i].cur_fd);
+        }
+    }
+    mem_free(change->mailboxes);
+    arena_free(&change->arena);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One write transaction on an account: the lock, the index, and the folders that it touches. Batches
+ * (batch.c) and recovery (recovery.c) are written with it.
+ *
+ *     change_begin → change_mailbox, messages (message_rows.h) → change_prepare → change_commit |
+ * change_abort → change_free
+ */
+#ifndef STORAGE_CHANGE_H
+#define STORAGE_CHANGE_H
+
+#include "account_private.h"
+#include "journal.h"
+
+/* A mailbox inside a change. */
+struct change_mailbox {
+    int64_t id;
+    struct slice name, dir;
+    uint32_t uidvalidity;
+    uint32_t uidreserved; /* UIDs below need no new descriptor */
+    int cur_fd;
+    bool own_fd;       /* else it is account->inbox_fd */
+    bool mtime_known;  /* files and rows agreed when the change began */
+    int64_t new_mtime; /* as recorded */
+    bool sync;         /* its folder was changed: to be synced before the commit */
+    bool record;       /* its folder was changed: its time is to be recorded */
+};
+
+struct change {
+    struct account *account;
+    struct db *db;
+    struct arena arena;
+    uint64_t modseq; /* the last that was taken */
+    struct journal journal;
+    struct change_mailbox *mailboxes;
+    size_t mailbox_count;
+    bool has_intents; /* work on files was put down for after the commit (intents.h) */
+};
+
+/* Takes the lock and begins; undoes first what a process that died left half done. ERR_CONFLICT: the index
+ * was replaced since the account was opened, open it again. */
+enum err change_begin(struct account *account, struct change *change) MUST_CHECK;
+/* The same for changes that a restart would make again (db_begin_relaxed). */
+enum err change_begin_relaxed(struct account *account, struct change *change) MUST_CHECK;
+/* The mailbox by name or id; ERR_NOT_FOUND. *index_r is its place in change->mailboxes, which may move. */
+enum err change_mailbox(struct change *change, struct slice name, size_t *index_r) MUST_CHECK;
+enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r) MUST_CHECK;
+/* The next number of the account's counter. */
+enum err change_next_modseq(struct change *change, uint64_t *modseq_r) MUST_CHECK;
+/* Syncs the folders that were changed and records their times. On failure the caller takes away the files
+ * that he made, and aborts. */
+enum err change_prepare(struct change *change) MUST_CHECK;
+/* Ends the transaction, whatever comes of it. */
+enum err change_commit(struct change *change) MUST_CHECK;
+void change_abort(struct change *change);
+/* Releases memory and descriptors. */
+void change_free(struct change *change);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Work on files that a commit promises and that is done after it: unlinking the files of expunged messages,
+ * giving files the letters of new flags. It stands in the table `intent` until it is done, so that a restart
+ * does what a crash left.
+ *
+ *     unlink    one "<base>\t<suffix>" per line
+ *     letters   one UID per line: rename the file to the letters of the message's flags
+ */
+#ifndef STORAGE_INTENTS_H
+#define STORAGE_INTENTS_H
+
+#include "change.h"
+
+struct intent_writer {
+    struct change *change;
+    const char *op;
+    int64_t mailbox;
+    struct buf lines;
+};
+
+struct intent_writer intent_writer(struct change *change, const char *op, int64_t mailbox);
+/* Adds a line; writes a row when enough came together. */
+enum err intent_add(struct intent_writer *writer, struct slice line) MUST_CHECK;
+/* Writes the rest, and frees; in any case, with the error so far. */
+enum err intent_finish(struct intent_writer *writer, enum err err) MUST_CHECK;
+
+/* Does all that stands in the table, inside a change. */
+enum err intents_run(struct change *change) MUST_CHECK;
+/* The same in a change of its own, right after a commit. What goes wrong is left for later. */
+void intents_run_now(struct account *account);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: ISC */
+/* Writing and reading the names of message files. */
+#include "mail_file.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/scan.h"
+#include "storage/account.h"
+
+/* In ASCII order. P (passed) and the private letters a to z have no flag here and are left alone. */
+static const struct {
+    char letter;
+    uint32_t flag;
+} letters[] = {
+    {'D', MESSAGE_DRAFT}, {'F', MESSAGE_FLAGGED}, {'R', MESSAGE_ANSWERED},
+    {'S', MESSAGE_SEEN},  {'T', MESSAGE_DELETED},
+};
+
+static uint32_t parse_flags(struct slice suffix)
+{
+    uint32_t flags = 0;
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
+        if (slice_has(suffix, letters[i].letter)) {
+            flags |= letters[i].flag;
+        }
+    }
+    return flags;
+}
+
+/* `<secs>.M<usec>P…`; a name without the microseconds still tells the second. */
+static void parse_time(struct slice base, struct mail_file *file)
+{
+    struct scan scan = scan_of(base);
+    uint64_t seconds = 0;
+    uint64_t micros = 0;
+    if (!scan_number(&scan, INT64_MAX / 1000001, &seconds) || !scan_char(&scan, '.')) {
+        return;
+    }
+    if (!scan_char(&scan, 'M') || !scan_number(&scan, 999999, &micros)) {
+        micros = 0;
+    }
+    file->has_time = true;
+    file->time_us = (int64_t)(seconds * 1000000 + micros);
+}
+
+static void parse_guid(struct slice text, struct mail_file *file)
+{
+    struct buf bytes;
+    buf_init(&bytes, GUID_SIZE);
+    if (text.len == 2 * GUID_SIZE && !hex_decode(&bytes, text)) {
+        memcpy(file->guid, bytes.data, GUID_SIZE);
+        file->has_guid = true;
+    }
+    buf_free(&bytes);
+}
+
+static void parse_field(struct slice field, struct mail_file *file)
+{
+    uint64_t number = 0;
+    if (field.len < 2 || field.data[1] != '=') {
+        return;
+    }
+    struct slice value = slice_skip(field, 2);
+    switch (field.data[0]) {
+    case 'U':
+        if (slice_to_u64(value, UINT32_MAX, &number) && number > 0) {
+            file->uid = (uint32_t)number;
+            file->has_uid = true;
+        }
+        break;
+    case 'G':
+        parse_guid(value, file);
+        break;
+    default:
+        break; /* S and W are for other programs: we look at the file */
+    }
+}
+
+void mail_file_parse(struct slice name, struct mail_file *file_r)
+{
+    *file_r = (struct mail_file){0};
+    size_t colon = slice_find_text(name, S(":2,"));
+    file_r->base = slice_take(name, colon);
+    file_r->suffix = slice_skip(name, colon + 3);
+    file_r->flags = parse_flags(file_r->suffix);
+    parse_time(file_r->base, file_r);
+    struct slice rest = file_r->base;
+    slice_split(&rest, ',');
+    while (rest.data) {
+        parse_field(slice_split(&rest, ','), file_r);
+    }
+}
+
+void mail_file_format(struct buf *out, const struct mail_file_identity *identity)
+{
+    buf_printf(out, "%" PRId64 ".M%06" PRId64 "P%uQ%u.%s,S=%" PRIu64, identity->time_us / 1000000,
+               identity->time_us % 1000000, identity->pid, identity->sequence, identity->host,
+               identity->file_size);
+    if (identity->wire_size != identity->file_size) {
+        buf_printf(out, ",W=%" PRIu64, identity->wire_size);
+    }
+    buf_printf(out, ",U=%" PRIu32 ",G=", identity->uid);
+    hex_encode(out, slice_of(identity->guid, GUID_SIZE));
+}
+
+void mail_file_suffix(uint32_t flags, char suffix_r[MAIL_FILE_SUFFIX_MAX + 1])
+{
+    size_t length = 0;
+    for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
+        if (flags & letters[i].flag) {
+            suffix_r[length++] = letters[i].letter;
+        }
+    }
+    suffix_r[length] = '\0';
+}
+
+void mail_file_host(struct buf *out, struct slice hostname)
+{
+    for (size_t i = 0; i < hostname.len; i++) {
+        char c = hostname.data[i];
+        if (char_is_alnum(c) || c == '.' || c == '-' || c == '_') {
+            buf_append_char(out, c);
+        } else {
+            buf_printf(out, "\\%03o", (unsigned char)c);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* One message: its body, and what was computed from it at delivery. */
+#include "account_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "file_find.h"
+
+struct location {
+    struct slice dir, file, suffix;
+};
+
+#define FIND_FILE                                                                    \
+    "SELECT mailbox.dir, message.file, message.suffix FROM message JOIN mailbox ON " \
+    "mailbox.id=message.mailbox"                                                     \
+    " WHERE message.mailbox=?1 AND message.uid=?2"
+
+static enum err find_location(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
+                              struct location *location_r)
+{
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(account->db, FIND_FILE);
+    db_bind_int(statement, 1, mailbox_id);
+    db_bind_int(statement, 2, uid);
+    err = row_found(db_step(account->db, statement));
+    if (!err) {
+        location_r->dir = db_column_text(statement, 0, arena);
+        location_r->file = db_column_text(statement, 1, arena);
+        location_r->suffix = db_column_text(statement, 2, arena);
+    }
+    db_end_read(account->db);
+    return err;
+}
+
+/* Under other letters than we remember: another program changed them, or we do so right now. */
+static int open_renamed(struct account *account, const struct location *location, struct arena *arena)
+{
+    const char *folder = arena_printf(arena, "%.*s/cur", SLICE_ARG(location->dir));
+    int cur_fd = openat(account->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *name = cur_fd < 0 ? NULL : file_find(cur_fd, location->file, arena);
+    int fd = name ? openat(cur_fd, name, O_RDONLY | O_CLOEXEC) : -1;
+    if (cur_fd >= 0) {
+        close(cur_fd);
+    }
+    return fd;
+}
+
+static enum err open_file(struct account *account, const struct location *location, struct arena *arena,
+                          struct blob_reader *reader_r)
+{
+    const char *path = arena_printf(arena, "%.*s/cur/%.*s:2,%.*s", SLICE_ARG(location->dir),
+                                    SLICE_ARG(location->file), SLICE_ARG(location->suffix));
+    struct stat info;
+    int fd = openat(account->dir_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT) {
+        enum err err = err_from_errno(errno);
+        log_error("message.open_failed", log_cstr("account", account->login), log_cstr("file", path),
+                  log_errno(errno));
+        return err;
+    }
+    if (fd < 0) {
+        fd = open_renamed(account, location, arena);
+    }
+    if (fd < 0) {
+        return ERR_NOT_FOUND;
+    }
+    if (fstat(fd, &info) != 0) {
+        close(fd);
+        return ERR_IO;
+    }
+    *reader_r = (struct blob_reader){.fd = fd, .size = (uint64_t)info.st_size};
+    return ERR_OK;
+}
+
+enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid, struct blob_reader *reader_r)
+{
+    struct arena arena = {0};
+    struct location location;
+    enum err err = find_location(account, mailbox_id, uid, &arena, &location);
+    if (!err) {
+        err = open_file(account, &location, &arena, reader_r);
+    }
+    arena_free(&arena);
+    return err;
+}
+
+#define FIND_DETAIL                                                                       \
+    "SELECT envelope, bodystruct, hdrs, parts, hdrsize, lines FROM message JOIN body ON " \
+    "body.id=message.body"                                                                \
+    " WHERE mailbox=?1 AND uid=?2"
+
+enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
+                        struct message_detail *detail_r)
+{
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(account->db, FIND_DETAIL);
+    db_bind_int(statement, 1, mailbox_id);
+    db_bind_int(statement, 2, uid);
+    err = row_found(db_step(account->db, statement));
+    if (!err) {
+        *detail_r = (struct message_detail){
+            .envelope = db_column_text(statement, 0, arena),
+            .bodystructure = db_column_text(statement, 1, arena),
+            .headers = db_column_text(statement, 2, arena),
+            .parts = db_column_text(statement, 3, arena),
+            .header_size = (uint64_t)sqlite3_column_int64(statement, 4),
+            .lines = (uint64_t)sqlite3_column_int64(statement, 5),
+        };
+    }
+    db_end_read(account->db);
+    return err;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* A message comes into the index. */
+#include "message_rows.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "mailbox_folder.h"
+
+/* How far the UIDNEXT of the descriptor runs ahead: it is rewritten, and synced, once in so many messages. */
+#define UID_RESERVATION 1000
+
+static enum err charge_quota(struct change *change, const struct new_message *message)
+{
+    sqlite3_stmt *statement =
+        db_statement(change->db, "UPDATE quota SET bytes=bytes+?1, messages=messages+1"
+                                 " WHERE root=0 AND (?2 OR lim_bytes=0 OR bytes+?1<=lim_bytes)");
+    db_bind_int(statement, 1, (int64_t)message->summary->size);
+    db_bind_int(statement, 2, message->unlimited);
+    enum err err = db_run(change->db, statement);
+    return !err && sqlite3_changes(db_handle(change->db)) == 0 ? ERR_OVER_QUOTA : err;
+}
+
+static enum err reserve_uids(struct change *change, struct change_mailbox *mailbox, uint32_t uid)
+{
+    struct mailbox_descriptor descriptor;
+    const char *path =
+        arena_printf(&change->arena, "%s/%.*s", change->account->path, SLICE_ARG(mailbox->dir));
+    enum err err = mailbox_descriptor_read(path, &change->arena, &descriptor);
+    if (err) {
+        return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err;
+    }
+    descriptor.uidnext = uid > UINT32_MAX - UID_RESERVATION ? UINT32_MAX : uid + UID_RESERVATION;
+    err = mailbox_descriptor_write(path, &descriptor);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(change->db, "UPDATE mailbox SET uidreserved=?2 WHERE id=?1");
+    db_bind_int(statement, 1, mailbox->id);
+    db_bind_int(statement, 2, descriptor.uidnext);
+    mailbox->uidreserved = descriptor.uidnext;
+    return db_run(change->db, statement);
+}
+
+#define TAKE_UID                                                                                        \
+    "UPDATE mailbox SET uidnext=CASE ?2 WHEN 0 THEN uidnext+1 ELSE max(uidnext, ?2+1) END, "            \
+    "highestmodseq=?3,"                                                                                 \
+    " messages=messages+1, unseen=unseen+?4, deleted=deleted+?5, bytes=bytes+?6 WHERE id=?1 RETURNING " \
+    "uidnext-1"
+
+static enum err take_uid(struct change *change, struct change_mailbox *mailbox, uint64_t modseq,
+                         struct new_message *message)
+{
+    sqlite3_stmt *statement = db_statement(change->db, TAKE_UID);
+    db_bind_int(statement, 1, mailbox->id);
+    db_bind_int(statement, 2, message->wanted_uid);
+    db_bind_int(statement, 3, (int64_t)modseq);
+    db_bind_int(statement, 4, (message->flags & MESSAGE_SEEN) == 0);
+    db_bind_int(statement, 5, (message->flags & MESSAGE_DELETED) != 0);
+    db_bind_int(statement, 6, (int64_t)message->summary->size);
+    enum err err = row_found(db_step(change->db, statement));
+    if (err) {
+        return err;
+    }
+    int64_t last = sqlite3_column_int64(statement, 0);
+    sqlite3_reset(statement);
+    if (last > UINT32_MAX) {
+        return ERR_LIMIT;
+    }
+    message->uid = message->wanted_uid ? message->wanted_uid : (uint32_t)last;
+    return message->uid >= mailbox->uidreserved ? reserve_uids(change, mailbox, message->uid) : ERR_OK;
+}
+
+#define INSERT_BODY                                                                                      \
+    "INSERT INTO body(guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, bodystruct, hdrs, " \
+    "parts)"                                                                                             \
+    " VALUES(?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)"
+
+static enum err try_insert_body(struct change *change, const struct new_message *message)
+{
+    const struct message_summary *summary = message->summary;
+    sqlite3_stmt *statement = db_statement(change->db, INSERT_BODY);
+    db_bind_blob(statement, 1, slice_of(message->guid, GUID_SIZE));
+    db_bind_blob(statement, 2, slice_of(message->hash, BLOB_HASH_SIZE));
+    db_bind_int(statement, 3, (int64_t)summary->size);
+    db_bind_int(statement, 4, (int64_t)summary->header_size);
+    db_bind_int(statement, 5, (int64_t)summary->lines);
+    if (summary->has_sent) {
+        db_bind_int(statement, 6, summary->sent);
+    }
+    db_bind_text(statement, 7, summary->message_id);
+    db_bind_blob(statement, 8, summary->envelope);
+    db_bind_blob(statement, 9, summary->bodystructure);
+    db_bind_blob(statement, 10, summary->headers);
+    db_bind_blob(statement, 11, summary->parts);
+    return db_run(change->db, statement);
+}
+
+static enum err insert_body(struct change *change, struct new_message *message, int64_t *body_r)
+{
+    enum err err;
+    /* The same blob a second time in one account: a message of its own, which programs tell apart by the
+     * identifier. */
+    while ((err = try_insert_body(change, message)) == ERR_EXISTS) {
+        randombytes_buf(message->guid, GUID_SIZE);
+    }
+    *body_r = sqlite3_last_insert_rowid(db_handle(change->db));
+    return err;
+}
+
+/* Nothing in it that our own tables of names could stumble over. */
+static bool name_is_plain(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (char_is_ctl(name.data[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool keeps_its_name(const struct new_message *message)
+{
+    const struct mail_file *file = message->file;
+    return file && file->has_uid && file->uid == message->uid && file->has_guid &&
+           memcmp(file->guid, message->guid, GUID_SIZE) == 0 && name_is_plain(file->base) &&
+           name_is_plain(file->suffix);
+}
+
+static void name_file(struct change *change, struct new_message *message)
+{
+    struct store *store = change->account->store;
+    char letters[MAIL_FILE_SUFFIX_MAX + 1];
+    struct buf base;
+    if (keeps_its_name(message)) {
+        message->base = arena_cstr(&change->arena, message->file->base);
+        message->suffix = arena_cstr(&change->arena, message->file->suffix);
+        return;
+    }
+    buf_init(&base, 512);
+    mail_file_format(&base, &(struct mail_file_identity){
+                                .time_us = message->internal_date_us,
+                                .pid = (unsigned)getpid(),
+                                .sequence = atomic_fetch_add(&store->sequence, 1),
+                                .host = store->host,
+                                .file_size = message->summary->file_size,
+                                .wire_size = message->summary->size,
+                                .uid = message->uid,
+                                .guid = message->guid,
+                            });
+    mail_file_suffix(message->flags, letters);
+    message->base = arena_cstr(&change->arena, buf_slice(&base));
+    message->suffix = arena_cstr(&change->arena, slice_from(letters));
+    buf_free(&base);
+}
+
+#define INSERT_MESSAGE                                                                                  \
+    "INSERT INTO message(mailbox, uid, body, modseq, created_modseq, flags, idate, saved, size, file, " \
+    "suffix)"                                                                                           \
+    " VALUES(?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+
+static enum err insert_message(struct change *change, int64_t mailbox, uint64_t modseq, int64_t body,
+                               const struct new_message *message)
+{
+    sqlite3_stmt *statement = db_statement(change->db, INSERT_MESSAGE);
+    db_bind_int(statement, 1, mailbox);
+    db_bind_int(statement, 2, message->uid);
+    db_bind_int(statement, 3, body);
+    db_bind_int(statement, 4, (int64_t)modseq);
+    db_bind_int(statement, 5, message->flags);
+    db_bind_int(statement, 6, message->internal_date_us);
+    db_bind_int(statement, 7, clock_wall_us());
+    db_bind_int(statement, 8, (int64_t)message->summary->size);
+    db_bind_text(statement, 9, slice_from(message->base));
+    db_bind_text(statement, 10, slice_from(message->suffix));
+    return db_run(change->db, statement);
+}
+
+enum err message_insert(struct change *change, size_t mailbox, uint64_t modseq, struct new_message *message)
+{
+    struct change_mailbox *into = &change->mailboxes[mailbox];
+    int64_t body = 0;
+    enum err err = charge_quota(change, message);
+    if (!err) {
+        err = take_uid(change, into, modseq, message);
+    }
+    if (!err) {
+        err = insert_body(change, message, &body);
+    }
+    if (!err) {
+        name_file(change, message);
+        err = insert_message(change, into->id, modseq, body, message);
+    }
+    return err;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: ISC */
+/* What is there to mend, and mending it. */
+#include "recovery.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "intents.h"
+
+/* A folder's time moves in steps of some milliseconds: while it is as young as this, more files may come
+ * without moving it. */
+#define UNSURE_NS 100000000
+
+struct folder_state {
+    int64_t id;
+    struct slice dir;
+    bool cur_changed, new_changed;
+};
+
+static const char *sub_folder(struct arena *arena, struct slice dir, const char *name)
+{
+    return arena_printf(arena, "%.*s/%s", SLICE_ARG(dir), name);
+}
+
+/* The names in a folder but for those with a leading dot; NULL-terminated, in the arena. */
+static enum err list_names(int dir_fd, const char *path, struct arena *arena, const char ***names_r)
+{
+    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    const char **names = NULL;
+    size_t count = 0;
+    struct dirent *entry;
+    if (!directory) {
+        return err_from_errno(errno);
+    }
+    while ((entry = readdir(directory))) {
+        if (entry->d_name[0] != '.') {
+            names = mem_realloc_array(names, count + 1, sizeof(*names));
+            names[count++] = arena_cstr(arena, slice_from(entry->d_name));
+        }
+    }
+    closedir(directory);
+    *names_r = arena_array(arena, const char *, count + 1);
+    if (count) {
+        memcpy(*names_r, names, count * sizeof(*names));
+    }
+    mem_free(names);
+    return ERR_OK;
+}
+
+static bool has_new_mail(struct account *account, struct arena *arena, const char *path)
+{
+    const char **names = NULL;
+    return !list_names(account->dir_fd, path, arena, &names) && names[0];
+}
+
+static struct folder_state look_at_folder(struct account *account, sqlite3_stmt *statement,
+                                          struct arena *arena)
+{
+    struct folder_state folder = {
+        .id = sqlite3_column_int64(statement, 0),
+        .dir = db_column_text(statement, 1, arena),
+    };
+    int64_t cur_mtime = sqlite3_column_int64(statement, 2);
+    int64_t new_mtime = sqlite3_column_int64(statement, 3);
+    const char *path = sub_folder(arena, folder.dir, "new");
+    folder.cur_changed =
+        cur_mtime == 0 || folder_mtime(account->dir_fd, sub_folder(arena, folder.dir, "cur")) != cur_mtime;
+    folder.new_changed = (new_mtime == 0 || folder_mtime(account->dir_fd, path) != new_mtime) &&
+                         has_new_mail(account, arena, path);
+    return folder;
+}
+
+static enum err look_at_folders(struct account *account, struct arena *arena, struct folder_state **list_r,
+                                size_t *count_r)
+{
+    struct folder_state *list = NULL;
+    size_t count = 0;
+    int more;
+    sqlite3_stmt *statement = db_statement(account->db, "SELECT id, dir, cur_mtime, new_mtime FROM mailbox");
+    while ((more = db_step(account->db, statement)) == 1) {
+        struct folder_state folder = look_at_folder(account, statement, arena);
+        if (folder.cur_changed || folder.new_changed) {
+            list = mem_realloc_array(list, count + 1, sizeof(*list));
+            list[count++] = folder;
+        }
+    }
+    *list_r = arena_array(arena, struct folder_state, count);
+    if (count) {
+        memcpy(*list_r, list, count * sizeof(*list));
+    }
+    *count_r = count;
+    mem_free(list);
+    return more < 0 ? (enum err) - more : ERR_OK;
+}
+
+/* One number out of meta, 0 when it is not there. */
+static enum err read_meta(struct account *account, const char *sql, int64_t *value_r)
+{
+    sqlite3_stmt *statement = db_statement(account->db, sql);
+    int step = db_step(account->db, statement);
+    *value_r = step == 1 ? sqlite3_column_int64(statement, 0) : 0;
+    if (step == 1) {
+        sqlite3_reset(statement);
+    }
+    return step < 0 ? (enum err) - step : ERR_OK;
+}
+
+#define HAS_WORK "SELECT EXISTS(SELECT 1 FROM intent) OR EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
+
+/* A look without the lock: what is in the middle of another process's commit looks like a difference too, so
+ * the answer is checked again under the lock. */
+static enum err needs_mending(struct account *account, bool *needed_r)
+{
+    struct arena arena = {0};
+    struct folder_state *folders;
+    size_t count = 0;
+    int64_t modseq = 0, work = 0;
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    err = read_meta(account, HAS_WORK, &work);
+    if (!err) {
+        err = read_meta(account, "SELECT v FROM meta WHERE k='modseq'", &modseq);
+    }
+    if (!err) {
+        err = look_at_folders(account, &arena, &folders, &count);
+    }
+    db_end_read(account->db);
+    *needed_r = work != 0 || count > 0 || journal_is_unfinished(account, (uint64_t)modseq);
+    arena_free(&arena);
+    return err;
+}
+
+static enum err adopt_new(struct change *change, size_t mailbox)
+{
+    struct account *account = change->account;
+    const char **names = NULL;
+    uint64_t modseq = 0;
+    const char *path = sub_folder(&change->arena, change->mailboxes[mailbox].dir, "new");
+    int64_t mtime = folder_mtime(account->dir_fd, path);
+    enum err err = list_names(account->dir_fd, path, &change->arena, &names);
+    if (!err && names[0]) {
+        err = change_next_modseq(change, &modseq);
+    }
+    for (size_t i = 0; !err && names[i]; i++) {
+        err = adopt_file(change, mailbox, true, names[i], modseq, false);
+    }
+    if (!err) {
+        /* The adopted files left the folder and moved its time, which leads to one more look at an empty
+         * folder later. */
+        bool sure = clock_wall_us() * 1000 - mtime > UNSURE_NS;
+        change->mailboxes[mailbox].new_mtime = sure ? mtime : 0;
+    }
+    return err;
+}
+
+static enum err mend_folder(struct change *change, const struct folder_state *folder, bool rebuild)
+{
+    size_t mailbox = 0;
+    enum err err = change_mailbox_by_id(change, folder->id, &mailbox);
+    if (!err && folder->cur_changed) {
+        err = reconcile_cur(change, mailbox, rebuild);
+    }
+    if (!err && folder->new_changed) {
+        err = adopt_new(change, mailbox);
+    }
+    return err;
+}
+
+static enum err mend_all(struct change *change)
+{
+    struct folder_state *folders = NULL;
+    size_t count = 0;
+    int64_t rebuild = 0;
+    enum err err = intents_run(change);
+    if (!err) {
+        err = read_meta(change->account, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
+    }
+    if (!err) {
+        err = look_at_folders(change->account, &change->arena, &folders, &count);
+    }
+    for (size_t i = 0; i < count && !err; i++) {
+        err = mend_folder(change, &folders[i], rebuild != 0);
+        if (err == ERR_UNAVAILABLE) { /* a folder is missing, which is logged: the other mailboxes work on */
+            err = ERR_OK;
+        }
+    }
+    if (!err && rebuild) {
+        err = db_run(change->db, db_statement(change->db, "DELETE FROM meta WHERE k='rebuild'"));
+    }
+    return err ? err : change_prepare(change);
+}
+
+enum err account_recover(struct account *account)
+{
+    struct change change;
+    bool needed = false;
+    enum err err = needs_mending(account, &needed);
+    if (err || !needed || store_check_writable(account->store)) {
+        return err;
+    }
+    err = change_begin(account, &change);
+    if (err) {
+        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+    }
+    err = mend_all(&change);
+    if (err) {
+        change_abort(&change);
+    } else {
+        err = change_commit(&change);
+    }
+    change_free(&change);
+    return err;
+}

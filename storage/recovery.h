@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Making index and folders agree again: after a crash, when another program put mail into the Maildir, and
+ * when the index was built anew. Cheap when there is nothing to do: a look at the modification times of the
+ * folders.
+ */
+#ifndef STORAGE_RECOVERY_H
+#define STORAGE_RECOVERY_H
+
+#include "account_private.h"
+#include "change.h"
+
+enum err account_recover(struct account *account) MUST_CHECK;
+
+/* adopt.c: enters a file that has no row, from cur or new, into the mailbox. `keep_uids`: the UID in its name
+ * counts unless another message has it; else only one that was not given out yet. A file that is gone
+ * meanwhile is no error. */
+enum err adopt_file(struct change *change, size_t mailbox, bool from_new, const char *name, uint64_t modseq,
+                    bool keep_uids) MUST_CHECK;
+
+/* reconcile.c: compares the files in cur with the rows. */
+enum err reconcile_cur(struct change *change, size_t mailbox, bool keep_uids) MUST_CHECK;
+
+#endif
