@@ -618,6 +618,37 @@ static void a_cancelled_task_can_still_send_what_needs_no_wait(void **state)
     in_loop(check_goodbye, NULL);
 }
 
+static void read_all_task(void *arg)
+{
+    struct reading *reading = arg;
+    struct slice bytes;
+    task_cancel(task_current());
+    while (!(reading->err = conn_peek(reading->conn, &bytes)))
+        conn_consume(reading->conn, bytes.len);
+}
+
+/* Also when there would be no need to wait: a client that never stops sending must not keep its task alive.
+ */
+static void check_cancelling_with_input(void *arg)
+{
+    (void)arg;
+    struct conn *ends[2];
+    conn_pair(task_loop(), PLENTY, 1, ends);
+    send_text(ends[0], S("bytes that are there"));
+    struct reading reading = {.conn = ends[1]};
+    struct task *task = task_spawn(task_loop(), "victim", read_all_task, &reading);
+    assert_ok(task_join(task));
+    assert_err(reading.err, ERR_CANCELED);
+    assert_int_equal(conn_bytes_in(ends[1]), 0);
+    close_both(ends);
+}
+
+static void a_cancelled_task_reads_no_further(void **state)
+{
+    (void)state;
+    in_loop(check_cancelling_with_input, NULL);
+}
+
 /* --- turns --- */
 
 static void count_turns(void *arg)
@@ -882,6 +913,7 @@ int main(void)
         cmocka_unit_test(interruption_spares_whole_lines_and_bodies),
         cmocka_unit_test(each_wait_can_be_cancelled),
         cmocka_unit_test(a_cancelled_task_can_still_send_what_needs_no_wait),
+        cmocka_unit_test(a_cancelled_task_reads_no_further),
         cmocka_unit_test(a_peer_that_is_always_ready_does_not_starve_others),
         cmocka_unit_test(a_client_that_ends_its_output_still_gets_replies),
         cmocka_unit_test(peers_are_told_apart),

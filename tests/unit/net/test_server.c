@@ -181,20 +181,21 @@ static void sessions_run_side_by_side(void **state)
     assert_int_equal(fixture.sessions_begun, 20);
 }
 
-/* The client still talks while the server says goodbye and closes: the reply must not be lost to a reset. */
+/* The client still talks while the server says goodbye and closes. A socket that is closed with input unread
+ * sends a reset, which may take the last reply with it; after an orderly end the client could still send. */
 static void scenario_last_reply(void *arg)
 {
+    static const char junk[30000];
     struct fixture *fixture = arg;
     start(fixture, generous, NULL);
-    for (int i = 0; i < 20; i++) {
-        struct conn *client = connect_client(fixture);
-        assert_reply(client, "220 hello");
-        say(client, S("QUIT\r\nmore\r\nthan\r\nis\r\nread\r\n"));
-        let_others_run();
-        assert_reply(client, "250 QUIT");
-        assert_end(client);
-        conn_close(client);
-    }
+    struct conn *client = connect_client(fixture);
+    assert_reply(client, "220 hello");
+    assert_ok(conn_write(client, S("QUIT\r\n")));
+    say(client, slice_of(junk, sizeof junk));
+    assert_reply(client, "250 QUIT");
+    assert_end(client);
+    assert_ok(conn_write(client, S("more")));
+    conn_close(client);
     server_shutdown(fixture->server, 60 * 1000);
 }
 
@@ -312,6 +313,7 @@ static void scenario_flood(void *arg)
         let_others_run();
     }
     assert_int_equal(server_session_count(fixture->server), 1);
+    assert_true(task_count(fixture->loop) < ARRAY_LEN(flood) / 2);
     say(only, S("still here\r\n"));
     assert_reply(only, "250 still here");
     for (size_t i = 0; i < ARRAY_LEN(flood); i++)
