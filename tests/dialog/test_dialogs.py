@@ -60,18 +60,6 @@ def substitute(text, instance, words):
     return re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
 
 
-def nested(options):
-    """{"smtp.bare_newline": "repair"} → {"smtp": {"bare_newline": "repair"}}"""
-    result = {}
-    for name, value in options.items():
-        section, dot, inner = name.partition(".")
-        if dot:
-            result.setdefault(section, {})[inner] = value
-        else:
-            result[name] = value
-    return result
-
-
 @pytest.fixture(scope="module")
 def instances(tmp_path_factory):
     """Instances by their options, made when the first dialogue asks for them."""
