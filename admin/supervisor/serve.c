@@ -11,6 +11,7 @@
  * not change it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -437,6 +438,18 @@ static enum err open_log(const struct conf *conf, struct buf *why)
     return err;
 }
 
+/* Nothing that keeps the server from running, but that its administrator should know. */
+static void warn(const struct conf *conf)
+{
+    if (geteuid() == 0) {
+        log_warning("serve.as_root",
+                    log_cstr("advice", "let the daemons become another user, with the option user"));
+    }
+    if (faccessat(AT_FDCWD, conf->file, R_OK, AT_EACCESS) != 0) {
+        log_warning("serve.cannot_reload", log_cstr("file", conf->file), log_errno(errno));
+    }
+}
+
 int supervisor_run(struct conf *conf)
 {
     struct supervisor supervisor = {.daemon = {.program = "postern", .conf = conf},
@@ -453,6 +466,7 @@ int supervisor_run(struct conf *conf)
     if (err) {
         refuse_because("cannot serve", err, &why);
     } else {
+        warn(conf);
         loop(&supervisor);
         log_info("serve.stopped", log_number("status", supervisor.failed));
     }
