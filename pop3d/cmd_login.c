@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Names and passwords: USER, PASS (RFC 1939 section 7), AUTH (RFC 1734, RFC 5034), and why APOP is refused.
+ *
+ *     USER name
+ *     PASS string                              the string may hold spaces, so it is all that follows
+ *     AUTH                                     bare: the list of mechanisms (what Outlook asks)
+ *     AUTH mechanism [initial-response]        base64; "=" for an empty one
+ */
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#include "session.h"
+
+/* RFC 4954 section 4 sets 12,288 octets for SASL lines in SMTP; the same holds here. */
+#define AUTH_LINE_LIMIT 12288
+
+bool pop3_login_allowed(const struct pop3_session *session)
+{
+    return *auth_mechanisms(conn_is_tls(session->conn), conn_peer_is_loopback(session->conn),
+                            session->conf->plaintext_auth) != '\0';
+}
+
+struct open_job {
+    struct drop *drop;
+    struct store *store;
+    struct slice login;
+    struct drop_policy policy;
+    enum err err;
+};
+
+static void open_drop(void *arg)
+{
+    struct open_job *job = arg;
+    job->err = drop_open(job->drop, job->store, job->login, job->policy);
+}
+
+void pop3_enter_transaction(struct pop3_session *session, struct slice login)
+{
+    buf_clear(&session->login);
+    buf_append(&session->login, login);
+    struct open_job job = {
+        .drop = &session->drop,
+        .store = session->context->store,
+        .login = buf_slice(&session->login),
+        .policy = {session->conf->pop3_login_delay, session->conf->pop3_expire},
+    };
+    if (work_run(session->context->work, work_key(login.data, login.len), open_drop, &job))
+        job.err = ERR_UNAVAILABLE;
+    switch (job.err) {
+    case ERR_OK:
+        session->state = POP3_TRANSACTION;
+        log_info("pop3.login", log_text("login", login), log_cstr("peer", conn_peer_address(session->conn)),
+                 log_number("tls", conn_is_tls(session->conn)), log_number("messages", session->drop.count));
+        pop3_ok(session, TEXT_LOGGED_IN);
+        break;
+    case ERR_BUSY:
+        pop3_error(session, "IN-USE", TEXT_IN_USE);
+        break;
+    case ERR_LIMIT:
+        pop3_error(session, "LOGIN-DELAY", TEXT_LOGIN_DELAY);
+        break;
+    default:
+        log_error("pop3.maildrop", log_text("login", login), log_err(job.err));
+        pop3_error(session, "SYS/TEMP", TEXT_STORE_UNAVAILABLE);
+    }
+}
+
+/* The answer to a finished exchange. RFC 3206: [AUTH] only when the credentials are at fault, [SYS/TEMP] when
+ * we are. */
+static void finish(struct pop3_session *session, enum auth_outcome outcome, struct slice login)
+{
+    switch (outcome) {
+    case AUTH_OK:
+        pop3_enter_transaction(session, login);
+        break;
+    case AUTH_FAILED:
+        pop3_error(session, "AUTH", TEXT_WRONG_PASSWORD);
+        break;
+    case AUTH_DISABLED:
+        pop3_error(session, "SYS/PERM", TEXT_DISABLED);
+        break;
+    case AUTH_NO_MECHANISM:
+        pop3_error(session, NULL, TEXT_NO_MECHANISM);
+        break;
+    case AUTH_MALFORMED:
+        pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
+        break;
+    case AUTH_CONTINUE:
+    case AUTH_UNAVAILABLE:
+        pop3_error(session, "SYS/TEMP", TEXT_AUTH_UNAVAILABLE);
+    }
+}
+
+void pop3_user(struct pop3_session *session, struct slice arguments)
+{
+    if (!pop3_login_allowed(session)) {
+        pop3_error(session, NULL, TEXT_NEEDS_TLS);
+        return;
+    }
+    struct slice name = slice_trim(arguments);
+    if (name.len == 0 || !utf8_is_valid(name)) {
+        pop3_error(session, NULL, TEXT_ARGUMENTS);
+        return;
+    }
+    buf_clear(&session->user);
+    buf_append(&session->user, name);
+    session->expects_password = true;
+    pop3_ok(session, TEXT_NAME_TAKEN);
+}
+
+void pop3_pass(struct pop3_session *session, struct slice arguments)
+{
+    if (!session->expects_password) {
+        pop3_error(session, NULL, pop3_login_allowed(session) ? TEXT_USER_FIRST : TEXT_NEEDS_TLS);
+        return;
+    }
+    session->expects_password = false;
+    struct buf login;
+    buf_init(&login, AUTH_LINE_LIMIT);
+    enum auth_outcome outcome =
+        auth_password(session->context->auth, "pop3", conn_peer_address(session->conn),
+                      conn_is_tls(session->conn), buf_slice(&session->user), arguments, &login);
+    mem_wipe((char *)arguments.data, arguments.len);
+    finish(session, outcome, buf_slice(&login));
+    buf_free(&login);
+}
+
+/* RFC 1939 section 7. The digest can be checked only by a server that knows the password itself, and MD5 no
+ * longer protects it: TLS does. */
+void pop3_apop(struct pop3_session *session, struct slice arguments)
+{
+    (void)arguments;
+    pop3_error(session, NULL, TEXT_NO_APOP);
+}
+
+static void list_mechanisms(struct pop3_session *session)
+{
+    pop3_ok(session, TEXT_MECHANISMS);
+    struct slice rest = slice_from(auth_mechanisms(
+        conn_is_tls(session->conn), conn_peer_is_loopback(session->conn), session->conf->plaintext_auth));
+    while (rest.len > 0) {
+        conn_write(session->conn, slice_split(&rest, ' '));
+        conn_write(session->conn, S("\r\n"));
+    }
+    pop3_end_lines(session);
+}
+
+/* Sends a challenge and reads the answer to it into `answer`. AUTH_CONTINUE when there is one. */
+static enum auth_outcome ask(struct pop3_session *session, struct slice challenge, struct buf *answer,
+                             bool *canceled_r)
+{
+    struct buf line;
+    buf_init(&line, AUTH_LINE_LIMIT);
+    buf_append(&line, S("+ "));
+    base64_encode(&line, challenge);
+    buf_append(&line, S("\r\n"));
+    conn_write(session->conn, buf_slice(&line));
+    buf_free(&line);
+    conn_flush(session->conn);
+    struct slice text;
+    enum err err = conn_read_line(session->conn, AUTH_LINE_LIMIT, &text);
+    *canceled_r = !err && slice_eq(text, S("*"));
+    buf_clear(answer);
+    return !err && !*canceled_r && !base64_decode(answer, text) ? AUTH_CONTINUE : AUTH_MALFORMED;
+}
+
+static void authenticate(struct pop3_session *session, struct auth_request *request)
+{
+    struct buf challenge, answer;
+    buf_init(&challenge, AUTH_LINE_LIMIT);
+    buf_init(&answer, AUTH_LINE_LIMIT);
+    struct auth_exchange *exchange = NULL;
+    bool canceled = false;
+    enum auth_outcome outcome = auth_begin(session->context->auth, request, &exchange, &challenge);
+    while (outcome == AUTH_CONTINUE) {
+        outcome = ask(session, buf_slice(&challenge), &answer, &canceled);
+        buf_clear(&challenge);
+        if (outcome == AUTH_CONTINUE)
+            outcome = auth_step(exchange, buf_slice(&answer), &challenge);
+    }
+    if (canceled)
+        pop3_error(session, NULL, TEXT_AUTH_CANCELED);
+    else if (!conn_error(session->conn))
+        finish(session, outcome, outcome == AUTH_OK ? auth_login(exchange) : SLICE_EMPTY);
+    auth_end(exchange);
+    if (answer.data)
+        mem_wipe(answer.data, answer.size);
+    buf_free(&challenge);
+    buf_free(&answer);
+}
+
+void pop3_auth(struct pop3_session *session, struct slice arguments)
+{
+    struct slice rest = slice_trim(arguments);
+    if (rest.len == 0) {
+        list_mechanisms(session);
+        return;
+    }
+    if (!pop3_login_allowed(session)) {
+        pop3_error(session, NULL, TEXT_NEEDS_TLS);
+        return;
+    }
+    struct auth_request request = {
+        .service = "pop3",
+        .mechanism = slice_split(&rest, ' '),
+        .peer_address = conn_peer_address(session->conn),
+        .tls = conn_is_tls(session->conn),
+    };
+    struct slice initial = slice_trim(rest); /* one or two spaces: Windows Mail sends two */
+    struct buf decoded;
+    buf_init(&decoded, AUTH_LINE_LIMIT);
+    request.has_initial = initial.len > 0;
+    if (request.has_initial && !slice_eq(initial, S("=")) && base64_decode(&decoded, initial)) {
+        pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
+    } else {
+        request.initial = buf_slice(&decoded);
+        authenticate(session, &request);
+    }
+    if (decoded.data)
+        mem_wipe(decoded.data, decoded.size);
+    buf_free(&decoded);
+}
