@@ -29,19 +29,53 @@ static enum err read_modseq(struct change *change)
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
 }
 
-static enum err begin(struct account *account, struct change *change, bool relaxed)
+/* A commit of ours that changes nothing. A writer that died may have left a whole transaction in the WAL that
+ * only the shared index of the WAL does not know yet; whoever recovers that index after a further crash would
+ * find it and bring its rows back. This overwrites it, before its files go. */
+static enum err overwrite_dead_transaction(struct change *change)
 {
-    *change = (struct change){.account = account, .db = account->db};
+    enum err err = db_run(change->db, db_statement(change->db, "INSERT INTO meta VALUES('recoveries', 1)"
+                                                               " ON CONFLICT DO UPDATE SET v=v+1"));
+    if (err) {
+        db_rollback(change->db);
+        return err;
+    }
+    return db_commit(change->db);
+}
+
+/* Begins for good or not at all. *dead_r: a process died in its commit, and its transaction has still to be
+ * overwritten; then nothing was begun. */
+static enum err try_begin(struct change *change, bool relaxed, bool overwritten, bool *dead_r)
+{
+    struct account *account = change->account;
+    *dead_r = false;
     enum err err = relaxed ? db_begin_relaxed(change->db) : db_begin(change->db);
     if (err) {
         return err;
     }
     err = index_is_ours(account) ? read_modseq(change) : ERR_CONFLICT;
     if (!err && journal_is_unfinished(account, change->modseq)) {
+        if (!overwritten) {
+            *dead_r = true;
+            return overwrite_dead_transaction(change);
+        }
         err = journal_undo(account);
     }
     if (err) {
         change_abort(change);
+    }
+    return err;
+}
+
+static enum err begin(struct account *account, struct change *change, bool relaxed)
+{
+    bool dead = false;
+    *change = (struct change){.account = account, .db = account->db};
+    enum err err = try_begin(change, relaxed, false, &dead);
+    if (!err && dead) {
+        err = try_begin(change, relaxed, true, &dead);
+    }
+    if (err) {
         change_free(change);
         return err;
     }
