@@ -9,8 +9,9 @@
 
 #define LOOKUP_THREADS     2
 #define LOOKUP_QUEUE_LIMIT 4096
-/* About four seconds' worth at 40 ms a hash: whoever would have to wait longer is told to come again. */
-#define QUEUE_PER_HASH_THREAD 100
+/* About two seconds' worth at 40 ms a hash, and less than the clients' patience when the machine is busy with
+ * other things too; whoever would have to wait longer is told to come again. */
+#define QUEUE_PER_HASH_THREAD 50
 #define CACHE_LIMIT           4096
 #define THROTTLE_LIMIT        16384
 

@@ -23,12 +23,14 @@ static void on_reload(void *arg)
     log_reopen();
     if (daemon_reload(&process->daemon)) {
         authd_set_cache_time(process->authd, process->daemon.conf->auth_cache_time);
+        log_info("reloaded", log_cstr("file", process->daemon.conf->file));
     }
 }
 
 static void on_terminate(void *arg)
 {
     struct process *process = arg;
+    log_info("stopping", log_number("sessions", server_session_count(process->server)));
     server_shutdown(process->server, process->daemon.conf->shutdown_grace);
 }
 
@@ -103,6 +105,5 @@ int main(int argc, char **argv)
     conf_free(process.daemon.conf);
     arena_free(&arena);
     buf_free(&why);
-    log_info("authd.stopped", log_cstr("reason", "signal"));
     return 0;
 }
