@@ -101,8 +101,8 @@ enum err task_sleep(int64_t ms)
         loop_push_ready(task->loop, task);
         task_suspend(NO_DEADLINE);
     } else {
-        uv_update_time(
-            &task->loop->uv); /* a task that has been computing for long sleeps its full time all the same */
+        /* A task that has been computing for long sleeps its full time all the same. */
+        uv_update_time(&task->loop->uv);
         int64_t now = loop_now(task->loop);
         task_suspend(ms < NO_DEADLINE - now ? now + ms : NO_DEADLINE);
     }

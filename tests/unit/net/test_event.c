@@ -135,6 +135,34 @@ static void an_event_beats_a_deadline_of_the_same_moment(void *arg)
     assert_result(&waiter, ERR_OK, 1);
 }
 
+static void set_after_a_while(void *arg)
+{
+    assert_ok(task_sleep(20));
+    event_set(arg);
+}
+
+static void the_deadline_of_a_former_wait_is_gone(void *arg)
+{
+    (void)arg;
+    struct event now = {0}, later = {0};
+    struct task *waker = task_spawn(task_loop(), "waker", (task_fn *)event_set, &now);
+    assert_ok(event_wait(&now, in_ms(5)));
+    assert_ok(task_join(waker));
+    struct task *setter = task_spawn(task_loop(), "setter", set_after_a_while, &later);
+    assert_ok(event_wait(&later, NO_DEADLINE));
+    assert_ok(task_join(setter));
+}
+
+static void a_passed_deadline_is_told_at_once(void *arg)
+{
+    (void)arg;
+    struct event never = {0}, other = {0};
+    struct task *task = task_spawn(task_loop(), "other", (task_fn *)event_set, &other);
+    assert_err(event_wait(&never, loop_now(task_loop())), ERR_TIMEOUT);
+    assert_false(other.is_set); /* nobody else ran */
+    assert_ok(task_join(task));
+}
+
 static void a_cancellation_beats_an_event_of_the_same_moment(void *arg)
 {
     (void)arg;
@@ -304,6 +332,15 @@ static void input_event_and_deadline_together(void *arg)
     drop_pair(pair);
 }
 
+static void a_descriptor_nobody_waits_for_does_not_keep_the_loop(void *arg)
+{
+    (void)arg;
+    static int pair[2];
+    make_pair(pair);
+    assert_err(wait_fd(pair[0], false, in_ms(1)), ERR_TIMEOUT);
+    /* loop_run returns after this, and the loop forgets the descriptor at its end */
+}
+
 static void a_forgotten_number_can_be_another_descriptor(void *arg)
 {
     (void)arg;
@@ -413,6 +450,8 @@ int main(void)
         task_test(an_event_may_be_freed_once_it_was_set),
         task_test(waiters_that_leave_are_unlinked),
         task_test(an_event_beats_a_deadline_of_the_same_moment),
+        task_test(the_deadline_of_a_former_wait_is_gone),
+        task_test(a_passed_deadline_is_told_at_once),
         task_test(a_cancellation_beats_an_event_of_the_same_moment),
         task_test(the_first_of_several_is_told),
         task_test(input_wakes_its_reader),
@@ -421,6 +460,7 @@ int main(void)
         task_test(the_end_of_the_peer_wakes_readers_and_writers),
         task_test(a_file_is_always_ready),
         task_test(input_event_and_deadline_together),
+        task_test(a_descriptor_nobody_waits_for_does_not_keep_the_loop),
         task_test(a_forgotten_number_can_be_another_descriptor),
         task_test(forgetting_a_descriptor_wakes_who_waits_for_it),
         task_test(request_and_response_do_not_change_what_is_polled),

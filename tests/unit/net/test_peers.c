@@ -115,8 +115,10 @@ static void workers_count_together(void **state)
     assert_ok(enter(b, "192.0.2.1", 2));
     leave(a, "192.0.2.1"); /* it has none left: another worker's are not touched */
     assert_err(enter(a, "192.0.2.1", 2), ERR_LIMIT);
-    peers_close(a);
+    assert_ok(enter(a, "192.0.2.2", 1));
+    peers_close(a); /* takes its connections along */
     assert_int_equal(peers_total(b), 2);
+    assert_ok(enter(b, "192.0.2.2", 1));
     peers_close(b);
 }
 

@@ -333,9 +333,20 @@ static void two_hundred_kilobytes_of_stack_are_there(void *arg)
     }
 }
 
+/* Goes down by a little more than the largest stack: without guard pages, that is in the midst of another
+ * task's. */
+__attribute__((noinline)) static int go_beyond(uintptr_t top)
+{
+    volatile char frame[1024];
+    frame[0] = 1;
+    if (top - (uintptr_t)frame > 1100 * 1024)
+        return 1;
+    return go_beyond(top) + frame[0];
+}
+
 static void go_too_deep(void *arg)
 {
-    *(size_t *)arg = use_stack(64 * 1024 * 1024);
+    *(int *)arg = go_beyond((uintptr_t)__builtin_frame_address(0));
 }
 
 static void the_guard_page_stops_a_runaway_stack(void **state)
@@ -346,10 +357,10 @@ static void the_guard_page_stops_a_runaway_stack(void **state)
         signal(SIGSEGV, SIG_DFL); /* AddressSanitizer would print a report */
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         struct loop *loop = loop_new();
-        /* A neighbour whose memory would be hit without the guard. */
-        size_t depth = 0;
+        int depth = 0;
         task_detach(task_spawn(loop, "runaway", go_too_deep, &depth));
-        task_detach(task_spawn(loop, "neighbour", do_nothing, NULL));
+        for (int i = 0; i < 10; i++)
+            task_detach(task_spawn(loop, "neighbour", do_nothing, NULL));
         loop_run(loop);
         _exit(0);
     }

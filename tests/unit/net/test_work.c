@@ -89,6 +89,7 @@ static void outside_of_tasks_work_runs_in_place(void **state)
 struct nested {
     struct work_pool *pool;
     pthread_t outer, inner;
+    sem_t done;
 };
 
 static void run_nested(void *arg)
@@ -96,15 +97,18 @@ static void run_nested(void *arg)
     struct nested *nested = arg;
     nested->outer = pthread_self();
     assert_ok(work_run(nested->pool, 0, tell_thread, &nested->inner));
+    sem_post(&nested->done);
 }
 
-/* Even while the loop runs a task: the thread is not that task. */
+/* Even while the loop's thread is inside of a task, as it is here: the worker thread is not that task. */
 static void work_inside_of_work_runs_in_place(void *arg)
 {
     (void)arg;
     struct nested nested = {.pool = work_pool_new(task_loop(), 1, 0)};
+    sem_init(&nested.done, 0, 0);
     struct caller caller = {nested.pool, 0, run_nested, &nested, ERR_OK, NULL};
     start(&caller);
+    sem_wait(&nested.done);
     assert_result(&caller, ERR_OK);
     assert_true(pthread_equal(nested.outer, nested.inner));
     work_pool_free(nested.pool);
@@ -162,6 +166,33 @@ static void calls_of_different_keys_run_at_the_same_time(void *arg)
     assert_result(&a, ERR_OK);
     assert_result(&b, ERR_OK);
     pthread_barrier_destroy(&barrier);
+    work_pool_free(pool);
+}
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
+
+/* The second thread is free: it would take the second call of the key before the third call, if it could. */
+static void a_key_in_use_holds_its_next_call_back(void *arg)
+{
+    (void)arg;
+    struct work_pool *pool = work_pool_new(task_loop(), 2, 2);
+    struct gate gate;
+    gate_init(&gate);
+    bool second_ran = false, third_ran = false;
+    struct caller first = {pool, 5, pass_gate, &gate, ERR_OK, NULL};
+    struct caller second = {pool, 5, set_flag, &second_ran, ERR_OK, NULL};
+    start(&first);
+    start(&second);
+    assert_ok(work_run(pool, 0, set_flag, &third_ran));
+    assert_true(third_ran);
+    assert_false(second_ran);
+    sem_post(&gate.go);
+    assert_result(&first, ERR_OK);
+    assert_result(&second, ERR_OK);
+    assert_true(second_ran);
     work_pool_free(pool);
 }
 
@@ -358,6 +389,7 @@ int main(void)
         task_test(the_loop_goes_on_meanwhile),
         task_test(calls_without_key_run_at_the_same_time),
         task_test(calls_of_different_keys_run_at_the_same_time),
+        task_test(a_key_in_use_holds_its_next_call_back),
         task_test(calls_of_one_key_run_one_at_a_time_in_order),
         task_test(further_calls_than_the_limit_are_refused),
         task_test(a_cancelled_task_starts_no_work),
