@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -32,6 +33,11 @@ enum {
     LINGER_BYTES = 256 * 1024
 };
 
+static void set_address(struct conn *conn, const char *text)
+{
+    snprintf(conn->peer_address, sizeof conn->peer_address, "%s", text);
+}
+
 static struct conn *conn_new(struct loop *loop, struct stream *stream)
 {
     struct conn *conn = mem_new(struct conn);
@@ -41,7 +47,7 @@ static struct conn *conn_new(struct loop *loop, struct stream *stream)
     conn->next_size = FIRST_INPUT_SIZE;
     conn->tls_version = conn->tls_cipher = "";
     conn->peer_is_loopback = true;
-    strcpy(conn->peer_address, "local");
+    set_address(conn, "local");
     buf_init(&conn->output, OUTPUT_CAP);
     return conn;
 }
@@ -58,7 +64,7 @@ static void note_peer(struct conn *conn, int fd)
     socklen_t len = sizeof storage;
     if (getpeername(fd, (struct sockaddr *)&storage, &len) != 0) {
         /* Gone already; the first read will tell. Not to be taken for a local peer. */
-        strcpy(conn->peer_address, "unknown");
+        set_address(conn, "unknown");
         conn->peer_is_loopback = false;
         return;
     }
@@ -110,9 +116,10 @@ static enum err connect_until(int fd, const struct sockaddr_un *address, int64_t
 enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms, struct conn **conn_r)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path)
+    size_t len = strlen(path);
+    if (len >= sizeof address.sun_path)
         return ERR_TOO_LONG;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, len);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_from_errno(errno);

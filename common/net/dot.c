@@ -63,6 +63,13 @@ static enum dot_result replacement(struct slice *input, size_t skip, struct slic
     return DOT_CHUNK;
 }
 
+/* Takes one byte out of the text; returns where the input begins now. */
+static const char *drop_first(struct slice *input)
+{
+    *input = slice_skip(*input, 1);
+    return input->data;
+}
+
 /* Bytes that are taken out of the text or added to it can only be handled at the very beginning of the input;
  * before that the stretch in front of them is handed out, with the state as it is. */
 enum dot_result dot_decode(struct dot_decoder *decoder, struct slice *input, struct slice *chunk_r)
@@ -81,8 +88,7 @@ enum dot_result dot_decode(struct dot_decoder *decoder, struct slice *input, str
             }
             if (!first)
                 return stretch(input, at, chunk_r);
-            *input = slice_skip(*input, 1);
-            at++;
+            at = drop_first(input);
             decoder->state = DOT;
             break;
         case DOT:
@@ -90,8 +96,7 @@ enum dot_result dot_decode(struct dot_decoder *decoder, struct slice *input, str
                 decoder->state = IN_LINE;
                 break;
             }
-            *input = slice_skip(*input, 1);
-            at++;
+            at = drop_first(input);
             decoder->state = DOT_CR;
             break;
         case DOT_CR:
@@ -132,8 +137,7 @@ enum dot_result dot_decode(struct dot_decoder *decoder, struct slice *input, str
             }
             if (!first)
                 return stretch(input, at, chunk_r);
-            *input = slice_skip(*input, 1);
-            at++;
+            at = drop_first(input);
             decoder->state = IN_LINE;
             break;
         case IN_LINE:

@@ -49,8 +49,7 @@ struct listener {
 
 struct session {
     struct server *server;
-    const struct server_service
-        *service; /* of the listener, which may end first: services live as long as the server */
+    const struct server_service *service; /* of the listener; lives as long as the server */
     server_session_fn *fn;
     void *arg;
     struct conn *conn;
