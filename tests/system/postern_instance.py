@@ -160,8 +160,7 @@ class Instance:
 
     @staticmethod
     def _set_in_section(text, section, name, value):
-        found = re.search(rf"^{section}\s*\{{(.*?)^?\}}\s*$", text, re.M | re.S)
-        if not found:
+        if not re.search(rf"^{section}\s*\{{\n", text, re.M):
             return text + f"{section} {{\n    {name} = {value}\n}}\n"
         # Values hold braces of their own (lists), so the section ends at the first line that is a lone brace.
         start = re.search(rf"^{section}\s*\{{\n", text, re.M).end()
