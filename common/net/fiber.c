@@ -15,6 +15,8 @@
 
 #include <stdlib.h>
 
+#include "sanitizer.h"
+
 struct transfer {
     void *from; /* the context that was left */
     void *data;
@@ -23,7 +25,7 @@ struct transfer {
 void *make_fcontext(void *stack_top, size_t size, void (*fn)(struct transfer transfer));
 struct transfer jump_fcontext(void *to, void *data);
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_ADDRESS_SANITIZER
 #include <sanitizer/common_interface_defs.h>
 #else
 static inline void __sanitizer_start_switch_fiber(void **fake_stack, const void *low, size_t size)

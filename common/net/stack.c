@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "sanitizer.h"
 
 #if __has_include(<valgrind/valgrind.h>)
 #include <valgrind/valgrind.h>
@@ -27,7 +28,7 @@
 #endif
 
 /* AddressSanitizer puts red zones around every variable, which makes frames several times as large. */
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/lsan_interface.h>
 enum { STACK_SIZE = 1024 * 1024 };
@@ -66,7 +67,7 @@ static void stack_unmap(struct stack stack)
 struct stack stack_take(struct stack_cache *cache)
 {
     struct stack stack = cache->count > 0 ? cache->stacks[--cache->count] : stack_map();
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_ADDRESS_SANITIZER
     /* The leak checker looks for pointers on the stacks of threads only; this is how it learns of ours. */
     __lsan_register_root_region(stack.low, stack.size);
 #endif
@@ -75,7 +76,7 @@ struct stack stack_take(struct stack_cache *cache)
 
 void stack_give_back(struct stack_cache *cache, struct stack stack)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_ADDRESS_SANITIZER
     __lsan_unregister_root_region(stack.low, stack.size);
     /* All frames have returned and cleared their red zones, but the outermost: that one is left by a jump. */
     __asan_unpoison_memory_region(stack.low + stack.size - STACK_KEPT_TOP, STACK_KEPT_TOP);

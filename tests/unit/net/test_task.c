@@ -339,7 +339,7 @@ __attribute__((noinline)) static int go_beyond(uintptr_t top)
 {
     volatile char frame[1024];
     frame[0] = 1;
-    if (top - (uintptr_t)frame > 1100 * 1024)
+    if (top - (uintptr_t)__builtin_frame_address(0) > 1100 * 1024)
         return 1;
     return go_beyond(top) + frame[0];
 }
