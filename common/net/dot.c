@@ -32,7 +32,7 @@ enum decoder_state { LINE_START, IN_LINE, AFTER_CR, DOT, DOT_CR, MENDED_START, M
  * for an LF that is not there, a text of many bare CRs would cost quadratic time. */
 static const char *find_newline(const char *from, const char *end)
 {
-    enum { WINDOW = 512 };
+    enum { WINDOW = 128 };
     while (from < end) {
         size_t len = MIN_OF((size_t)(end - from), (size_t)WINDOW);
         const char *lf = memchr(from, '\n', len);

@@ -855,6 +855,12 @@ static void one_task_reads_while_another_writes(void **state)
     in_loop(check_both_directions, NULL);
 }
 
+static void connect_task(void *arg)
+{
+    struct conn *conn;
+    assert_err(conn_connect_unix(task_loop(), arg, 60 * 1000, &conn), ERR_CANCELED);
+}
+
 static void check_connect(void *arg)
 {
     const char *directory = arg;
@@ -875,6 +881,10 @@ static void check_connect(void *arg)
     struct conn *further = NULL;
     assert_err(conn_connect_unix(task_loop(), address.sun_path, 30, &further),
                ERR_TIMEOUT); /* the queue is full */
+    struct task *task = task_spawn(task_loop(), "victim", connect_task, address.sun_path);
+    let_others_run();
+    task_cancel(task);
+    assert_ok(task_join(task));
     int fd = accept(listening, NULL, NULL);
     assert_int_equal(write(fd, "OK\r\n", 4), 4);
     assert_line(conn, "OK");

@@ -25,6 +25,7 @@ struct fixture {
     bool ignore_interrupt; /* sessions go on until they are cancelled */
     enum err last_err;
     int64_t grace_ms;
+    struct tls_context *tls;
     task_fn *scenario;
     bool scenario_ended;
 };
@@ -68,7 +69,7 @@ static void echo_session(struct conn *conn, void *arg)
 
 static void start(struct fixture *fixture, struct server_limits limits, struct peers *peers)
 {
-    static const struct server_service service = {.name = "echo", .refusal = {"421 too many\r\n", 14}};
+    struct server_service service = {.name = "echo", .refusal = S("421 too many\r\n"), .tls = fixture->tls};
     socklen_t len = sizeof fixture->address;
     fixture->loop = task_loop();
     fixture->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -363,6 +364,50 @@ static void running_out_of_descriptors_pauses_accepting(void **state)
     with_fixture(scenario_no_descriptors, &(struct fixture){0});
 }
 
+/* --- TLS from the first byte --- */
+
+/* No session begins for one who does not speak TLS, and nothing is ever said in clear. */
+static void scenario_tls(void *arg)
+{
+    struct fixture *fixture = arg;
+    start(fixture, (struct server_limits){1, 1000}, NULL);
+    struct conn *silent = connect_client(fixture);
+    while (server_session_count(fixture->server) == 0)
+        assert_ok(task_sleep(1));
+    struct conn *refused = connect_client(fixture);
+    assert_end(refused);
+    assert_int_equal(conn_bytes_in(refused), 0);
+    conn_close(refused);
+    say(silent, S("EHLO in.clear\r\n"));
+    struct slice bytes;
+    while (conn_peek(silent, &bytes) == ERR_OK) {
+        assert_int_equal(bytes.data[0], 0x15); /* the alert record of TLS (RFC 8446 section 5.1) */
+        conn_consume(silent, bytes.len);
+    }
+    conn_close(silent);
+    server_shutdown(fixture->server, 60 * 1000);
+}
+
+static void sessions_behind_tls_begin_with_the_handshake(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"localhost"};
+    char *directory = check_temporary_directory();
+    char certificate[4096], key[4096];
+    struct fixture fixture = {0};
+    struct buf why;
+    buf_init(&why, 1000);
+    snprintf(certificate, sizeof certificate, "%s/cert.pem", directory);
+    snprintf(key, sizeof key, "%s/key.pem", directory);
+    assert_ok(tls_make_certificate(directory, names, 1, &why));
+    assert_ok(tls_context_new(certificate, key, &fixture.tls, &why));
+    with_fixture(scenario_tls, &fixture);
+    assert_int_equal(fixture.sessions_begun, 0);
+    tls_context_free(fixture.tls);
+    buf_free(&why);
+    check_remove_directory(directory);
+}
+
 /* --- the end --- */
 
 static void scenario_shutdown(void *arg)
@@ -420,6 +465,7 @@ int main(void)
         cmocka_unit_test(limits_hold_with_shared_counters),
         cmocka_unit_test(a_flood_of_refusals_is_bounded),
         cmocka_unit_test(running_out_of_descriptors_pauses_accepting),
+        cmocka_unit_test(sessions_behind_tls_begin_with_the_handshake),
         cmocka_unit_test(shutdown_lets_sessions_say_goodbye),
         cmocka_unit_test(shutdown_cancels_what_does_not_end),
         cmocka_unit_test(shutdown_without_sessions_ends_at_once),
