@@ -73,7 +73,7 @@ static void make_room(struct loop *loop, size_t fd)
     if (fd < loop->fd_poll_count)
         return;
     size_t count = MAX_OF(fd + 1, loop->fd_poll_count * 2);
-    loop->fd_polls = mem_realloc_array(loop->fd_polls, count, sizeof(*loop->fd_polls));
+    loop->fd_polls = mem_realloc_array(loop->fd_polls, count, sizeof(struct fd_poll *));
     for (size_t i = loop->fd_poll_count; i < count; i++)
         loop->fd_polls[i] = NULL;
     loop->fd_poll_count = count;

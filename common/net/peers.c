@@ -116,11 +116,11 @@ enum err peers_open(const char *path, unsigned worker, struct peers **peers_r)
         return ERR_LIMIT;
     if (sodium_init() < 0)
         return ERR_UNAVAILABLE;
-    int fd;
+    int fd = -1;
     enum err err = open_locked(path, &fd);
     if (err)
         return err;
-    struct table *table;
+    struct table *table = NULL;
     err = map_table(fd, &table);
     if (err == ERR_CORRUPT) {
         log_warning("peers.replaced", log_cstr("file", path));

@@ -58,6 +58,14 @@ struct work_pool {
     pthread_t threads[];
 };
 
+static struct key_line *find_line(struct work_pool *pool, uint64_t key)
+{
+    struct key_line *line = NULL;
+    if (key)
+        HASH_FIND(hh, pool->lines, &key, sizeof(key), line);
+    return line;
+}
+
 static void make_ready(struct work_pool *pool, struct work_call *call)
 {
     call->state = CALL_READY;
@@ -68,9 +76,7 @@ static void make_ready(struct work_pool *pool, struct work_call *call)
 /* Lets the call in: to the threads, or to the end of its key's line. */
 static void call_enter(struct work_pool *pool, struct work_call *call)
 {
-    struct key_line *line = NULL;
-    if (call->key)
-        HASH_FIND(hh, pool->lines, &call->key, sizeof(call->key), line);
+    struct key_line *line = find_line(pool, call->key);
     if (line) {
         DL_APPEND(line->waiting, call);
         return;
@@ -86,9 +92,7 @@ static void call_enter(struct work_pool *pool, struct work_call *call)
 /* The call at the head of its key's line is gone: the next one is ready, or the line is dissolved. */
 static void line_advance(struct work_pool *pool, uint64_t key)
 {
-    struct key_line *line = NULL;
-    if (key)
-        HASH_FIND(hh, pool->lines, &key, sizeof(key), line);
+    struct key_line *line = find_line(pool, key);
     if (!line)
         return;
     struct work_call *next = line->waiting;
@@ -110,8 +114,8 @@ static bool call_withdraw(struct work_pool *pool, struct work_call *call)
         DL_DELETE(pool->ready, call);
         line_advance(pool, call->key);
     } else if (call->state == CALL_IN_LINE) {
-        struct key_line *line;
-        HASH_FIND(hh, pool->lines, &call->key, sizeof(call->key), line);
+        struct key_line *line = find_line(pool, call->key);
+        assert(line); /* it lives while a call of its key is before this one */
         DL_DELETE(line->waiting, call);
     }
     if (withdrawn)
