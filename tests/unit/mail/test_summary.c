@@ -108,12 +108,12 @@ static void test_structure(void **state)
         /* multipart in a message in a multipart */
         {"Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: message/rfc822\r\n\r\n"
          "Content-Type: multipart/x; boundary=b\r\n\r\n--b\r\n\r\n1\r\n--b--\r\n--a\r\n\r\n2\r\n--a--",
-         "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 59 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
+         "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 56 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
          "((\"text\" \"plain\" NIL "
          "NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"x\" (\"boundary\" \"b\") NIL NIL NIL) 5 NIL NIL NIL "
          "NIL)(\"text\" \"plain\" "
          "NIL NIL NIL \"7bit\" 1 0 NIL NIL NIL NIL) \"mixed\" (\"boundary\" \"a\") NIL NIL NIL)",
-         "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 59 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
+         "((\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 56 (NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL) "
          "((\"text\" \"plain\" NIL "
          "NIL NIL \"7bit\" 1 0) \"x\") 5)(\"text\" \"plain\" NIL NIL NIL \"7bit\" 1 0) \"mixed\")"},
         {"Content-Type: message/delivery-status\r\n\r\nA: b\r\n",
