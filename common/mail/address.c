@@ -63,9 +63,9 @@ static bool scan_quoted_string(struct arena *arena, struct scan *scan, struct sl
     char content[ADDRESS_LOCAL_MAX + 1];
     size_t length = 0;
     while (!scan_char(scan, '"')) {
-        (void)scan_char(scan, '\\');
+        bool pair = scan_char(scan, '\\');
         char c = scan_peek(scan);
-        if (scan_at_end(scan) || char_is_ctl(c)) {
+        if (scan_at_end(scan) || char_is_ctl(c) || (pair && is_8bit(c))) {
             return false;
         }
         scan->rest = slice_skip(scan->rest, 1);

@@ -309,11 +309,11 @@ static void read_element(struct reader *reader)
         break;
     case ':':
         next_char(reader);
-        if (reader->in_group || words.phrase.len == 0 || reader->list->count >= reader->max) {
+        if (reader->in_group || words.phrase.len == 0) {
             reader->list->malformed = true;
             break;
         }
-        reader->in_group = true;
+        reader->in_group = reader->list->count < reader->max; /* else it is not begun: nothing to end */
         add_item(reader, (struct addrlist_item){.kind = ADDRLIST_GROUP_START, .mailbox = words.phrase});
         break;
     default:

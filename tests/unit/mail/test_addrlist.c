@@ -137,6 +137,9 @@ static void test_limit(void **state)
     addrlist_parse(&arena, S("a@x, G: b@x;"), 1, &list);
     assert_int_equal(list.count, 1);
     assert_true(list.truncated);
+    addrlist_parse(&arena, S("a@x, G:;"), 1, &list);
+    assert_int_equal(list.count, 1);
+    assert_true(list.truncated);
     addrlist_parse(&arena, S("a@x"), 0, &list);
     assert_int_equal(list.count, 0);
     arena_free(&arena);
