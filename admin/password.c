@@ -6,6 +6,7 @@
 #include "password.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,17 +23,25 @@ static void remember_signal(int number)
     caught_signal = number;
 }
 
+/* Waits for input; false when a watched signal came. `unblocked` is the signal mask while it waits. */
+static bool wait_for_input(int fd, const sigset_t *unblocked)
+{
+    struct pollfd input = {.fd = fd, .events = POLLIN};
+    while (!caught_signal && ppoll(&input, 1, NULL, unblocked) < 0 && errno == EINTR) {}
+    return !caught_signal;
+}
+
 /* The bytes before the first line end, byte by byte so that nothing behind it is taken. A CR before the line
  * end belongs to it. false: interrupted, or an error. */
-static bool read_line(int fd, struct buf *line)
+static bool read_line(int fd, const sigset_t *unblocked, struct buf *line)
 {
     char c = 0;
     for (;;) {
+        if (!wait_for_input(fd, unblocked)) {
+            return false;
+        }
         ssize_t got = read(fd, &c, 1);
         if (got < 0) {
-            if (errno == EINTR && !caught_signal) {
-                continue;
-            }
             return false;
         }
         if (got == 0 || c == '\n') {
@@ -46,51 +55,66 @@ static bool read_line(int fd, struct buf *line)
     return true;
 }
 
-static bool ask(const char *prompt, struct buf *line)
+static bool ask(const char *prompt, const sigset_t *unblocked, struct buf *line)
 {
     fputs(prompt, stderr);
-    bool sound = read_line(STDIN_FILENO, line);
+    bool sound = read_line(STDIN_FILENO, unblocked, line);
     fputc('\n', stderr);
     return sound;
 }
 
+/* The watched signals, caught and blocked; undone by release_signals. */
+struct watch {
+    struct sigaction former_actions[4];
+    sigset_t former_mask;
+};
 static const int watched_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
-static void without_echo(bool (*fn)(struct buf *, struct buf *), struct buf *first, struct buf *second,
-                         bool *result_r)
+static void watch_signals(struct watch *watch)
 {
-    struct sigaction former[ARRAY_LEN(watched_signals)];
-    struct sigaction action = {.sa_handler = remember_signal}; /* no SA_RESTART: read(2) is to return */
-    struct termios shown, hidden;
+    struct sigaction action = {.sa_handler = remember_signal};
+    sigset_t set;
+    sigemptyset(&set);
     caught_signal = 0;
     for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
-        sigaction(watched_signals[i], &action, &former[i]);
+        sigaddset(&set, watched_signals[i]);
+        sigaction(watched_signals[i], &action, &watch->former_actions[i]);
     }
-    tcgetattr(STDIN_FILENO, &shown);
-    hidden = shown;
-    hidden.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    *result_r = fn(first, second);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    sigprocmask(SIG_BLOCK, &set, &watch->former_mask);
+}
+
+static void release_signals(const struct watch *watch)
+{
     for (size_t i = 0; i < ARRAY_LEN(watched_signals); i++) {
-        sigaction(watched_signals[i], &former[i], NULL);
+        sigaction(watched_signals[i], &watch->former_actions[i], NULL);
     }
+    sigprocmask(SIG_SETMASK, &watch->former_mask, NULL);
     if (caught_signal) {
         raise(caught_signal);
     }
 }
 
-static bool ask_twice(struct buf *first, struct buf *second)
+static bool ask_twice_without_echo(struct buf *first, struct buf *second)
 {
-    return ask("New password: ", first) && ask("Once more: ", second);
+    struct watch watch;
+    struct termios shown, hidden;
+    watch_signals(&watch);
+    tcgetattr(STDIN_FILENO, &shown);
+    hidden = shown;
+    hidden.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+    bool sound =
+        ask("New password: ", &watch.former_mask, first) && ask("Once more: ", &watch.former_mask, second);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
+    release_signals(&watch);
+    return sound;
 }
 
 static int ask_on_terminal(struct buf *password)
 {
     struct buf again;
-    bool sound;
     buf_init(&again, password->cap);
-    without_echo(ask_twice, password, &again, &sound);
+    bool sound = ask_twice_without_echo(password, &again);
     bool match = slice_eq(buf_slice(password), buf_slice(&again));
     password_wipe(&again);
     if (!sound) {
@@ -103,8 +127,7 @@ int password_read(const struct invocation *call, struct buf *password)
 {
     int code = EXIT_DONE;
     if (option_given(call, "password-stdin")) {
-        caught_signal = 0;
-        if (!read_line(STDIN_FILENO, password)) {
+        if (!read_line(STDIN_FILENO, NULL, password)) {
             return refuse("cannot read the password from standard input: %s", strerror(errno));
         }
     } else if (!isatty(STDIN_FILENO)) {

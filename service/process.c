@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/mem.h"
 
 /* Work that may wait for a thread; beyond it clients are told to try again. */
 #define WORK_QUEUE_LIMIT 8192
-#define MAX_LISTENERS    16
+#define MAX_LISTENERS    64 /* as many as struct daemon takes */
 
 struct listening {
     struct process_session session;
@@ -33,18 +32,18 @@ static void on_hangup(void *arg)
 {
     struct process *process = arg;
     log_reopen();
-    if (!daemon_reload(&process->daemon))
-        return;
+    bool taken_over = daemon_reload(&process->daemon);
     process->conf = process->daemon.conf;
     server_set_limits(process->server, limits_of(process->conf));
-    if (process->tls) {
+    if (process->tls) { /* also after a bad file: a renewed certificate must not expire because of another mistake */
         struct buf why;
         buf_init(&why, 4096);
         if (tls_context_reload(process->tls, process->conf->tls_certificate, process->conf->tls_key, &why))
             log_error("tls.reload", log_text("reason", buf_slice(&why)));
         buf_free(&why);
     }
-    log_info("reloaded", log_cstr("file", process->conf->file));
+    if (taken_over)
+        log_info("reloaded", log_cstr("file", process->conf->file));
 }
 
 static void on_terminate(void *arg)
@@ -116,7 +115,8 @@ static struct auth_client *open_auth(struct process *process)
 int process_main(const char *program, const struct process_listener *listeners, size_t count, int argc,
                  char **argv)
 {
-    struct running *running = mem_new(struct running);
+    static struct running state; /* not on the stack of main: a start that fails leaves it to the end of the process */
+    struct running *running = &state;
     struct process *process = &running->process;
     struct buf why;
     buf_init(&why, 4096);
@@ -153,7 +153,6 @@ int process_main(const char *program, const struct process_listener *listeners, 
     if (process->tls)
         tls_context_free(process->tls);
     conf_free(process->daemon.conf);
-    mem_free(running);
     buf_free(&why);
     return 0;
 }

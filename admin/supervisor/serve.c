@@ -270,11 +270,17 @@ static void begin_stop(struct supervisor *supervisor)
     handle_all(supervisor, false, CHILD_STOP);
 }
 
+static void write_status(struct supervisor *supervisor)
+{
+    supervisor->changed = false;
+    status_file_write(supervisor);
+}
+
 static void announce(struct supervisor *supervisor)
 {
     supervisor->phase = SUPERVISOR_RUNNING;
-    supervisor->changed = true;
     supervisor->deadline = NO_DEADLINE;
+    write_status(supervisor); /* first: who has seen "ready" and asks for the status is told the same */
     log_info("serve.ready", log_number("processes", supervisor->child_count),
              log_cstr("version", POSTERN_VERSION));
     puts("ready");
@@ -401,8 +407,7 @@ static void loop(struct supervisor *supervisor)
                                  {.fd = supervisor->notify.fd, .events = POLLIN}};
         int sleep_ms = run_due(supervisor);
         if (supervisor->changed) {
-            supervisor->changed = false;
-            status_file_write(supervisor);
+            write_status(supervisor);
         }
         if (poll(ready, ARRAY_LEN(ready), sleep_ms) < 0 && errno != EINTR) {
             log_error("serve.poll_failed", log_errno(errno));

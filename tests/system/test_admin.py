@@ -325,12 +325,12 @@ class Terminal:
 
     def wait(self):
         try:
-            while data := os.read(self.fd, 4096):
+            while select.select([self.fd], [], [], 60)[0] and (data := os.read(self.fd, 4096)):
                 self.output += data
         except OSError:
-            pass
+            pass  # the other end is closed
+        os.close(self.fd)  # a command that still waits gets SIGHUP
         status = os.waitpid(self.pid, 0)[1]
-        os.close(self.fd)
         return status
 
 
