@@ -177,10 +177,13 @@ bool mime_tree_boundary_line(struct mime_parser *parser)
     for (size_t i = parser->boundary_count; i-- > 0;) {
         const struct boundary *boundary = &parser->boundaries[i];
         struct mime_part *part = boundary->part;
-        bool opens = slice_eq(text, boundary->text);
-        bool closes = text.len == boundary->text.len + 2 && slice_starts_with(text, boundary->text) &&
-                      memcmp(text.data + boundary->text.len, "--", 2) == 0;
-        if (!opens && !closes) {
+        /* Lengths first: a hundred open multiparts must not make each line that begins with "--" dear. */
+        size_t extra = text.len - boundary->text.len;
+        if ((extra != 0 && extra != 2) || memcmp(text.data, boundary->text.data, boundary->text.len) != 0) {
+            continue;
+        }
+        bool closes = extra == 2;
+        if (closes && memcmp(text.data + boundary->text.len, "--", 2) != 0) {
             continue;
         }
         if (parser->in_header) {
@@ -189,7 +192,7 @@ bool mime_tree_boundary_line(struct mime_parser *parser)
         }
         close_inside(parser, part, before_line(parser));
         parser->boundary_count = closes ? i : i + 1;
-        if (opens) {
+        if (!closes) {
             mime_tree_begin(parser, part, parser->at);
         }
         return true;
