@@ -36,7 +36,7 @@ struct slice mailbox_canonical_name(struct slice name)
 
 enum err row_found(int step)
 {
-    return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : (enum err) - step;
+    return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : db_step_err(step);
 }
 
 int64_t folder_mtime(int dir_fd, const char *path)
@@ -113,7 +113,7 @@ enum err mailbox_list(struct account *account, struct arena *arena, struct mailb
         *count_r = count;
     }
     mem_free(list);
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }
 
 /* Lower-case hex and a NUL. By hand: this runs once per message of a mailbox. */
@@ -177,7 +177,7 @@ enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct messag
     db_end_read(account->db);
     if (more < 0) {
         mem_free(list.rows);
-        return (enum err) - more;
+        return account_note_error(account, db_step_err(more));
     }
     *rows_r = list.count ? mem_realloc_array(list.rows, list.count, sizeof(*list.rows)) : NULL;
     *count_r = list.count;

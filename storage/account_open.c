@@ -52,6 +52,50 @@ static ino_t inode_of_index(const struct account *account)
     return fstatat(account->dir_fd, "index.db", &info, 0) == 0 ? info.st_ino : 0;
 }
 
+/* Lies in the account's folder while its index is under suspicion. */
+#define SUSPICION "index.check"
+
+enum err account_note_error(struct account *account, enum err err)
+{
+    if (err == ERR_CORRUPT && !atomic_exchange(&account->damaged, true)) {
+        int fd = openat(account->dir_fd, SUSPICION, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return err;
+}
+
+/* Reads the whole database; ERR_CORRUPT when something is wrong with it. */
+static enum err quick_check(struct account *account)
+{
+    struct arena arena = {0};
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(account->db, "PRAGMA quick_check(1)");
+    err = row_found(db_step(account->db, statement));
+    if (!err && !slice_eq(db_column_text(statement, 0, &arena), S("ok"))) {
+        err = ERR_CORRUPT;
+    }
+    db_end_read(account->db);
+    arena_free(&arena);
+    return err;
+}
+
+static enum err check_if_suspected(struct account *account)
+{
+    if (faccessat(account->dir_fd, SUSPICION, F_OK, 0) != 0) {
+        return ERR_OK;
+    }
+    enum err err = quick_check(account);
+    if (!err) {
+        unlinkat(account->dir_fd, SUSPICION, 0);
+    }
+    return err;
+}
+
 static enum err open_index(struct account *account, uint64_t quota)
 {
     struct arena arena = {0};
@@ -61,6 +105,9 @@ static enum err open_index(struct account *account, uint64_t quota)
     arena_free(&arena);
     if (!err) {
         account->index_inode = inode_of_index(account);
+        err = check_if_suspected(account);
+    }
+    if (!err) {
         err = index_build_if_empty(account, quota);
     }
     if (!err) {
@@ -138,6 +185,7 @@ void account_unload(struct account *account)
 bool account_is_current(const struct account *account)
 {
     struct stat folder, index;
-    return stat(account->path, &folder) == 0 && folder.st_ino == account->folder_inode &&
-           fstatat(account->dir_fd, "index.db", &index, 0) == 0 && index.st_ino == account->index_inode;
+    return !atomic_load(&account->damaged) && stat(account->path, &folder) == 0 &&
+           folder.st_ino == account->folder_inode && fstatat(account->dir_fd, "index.db", &index, 0) == 0 &&
+           index.st_ino == account->index_inode;
 }

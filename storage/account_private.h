@@ -21,6 +21,7 @@ struct account {
                      made anew   under the same name is never mixed up with this one */
     int inbox_fd; /* Maildir/cur, to be synced by every delivery */
     ino_t folder_inode, index_inode;
+    atomic_bool damaged; /* not to be used by anyone new */
     struct db *db;
 
     /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
@@ -35,6 +36,9 @@ extern const struct db_schema account_schema;
 /* account_open.c: opens the files of one account, building and mending the index where needed; frees them. */
 enum err account_load(struct store *store, struct slice login, struct account **account_r) MUST_CHECK;
 void account_unload(struct account *account);
+/* A damaged index is worth a look: the next opening, in whatever process, checks it and builds it anew if
+ * need be. Returns the error. */
+enum err account_note_error(struct account *account, enum err err);
 /* Whether folder and index are still the ones that were opened. */
 bool account_is_current(const struct account *account);
 

@@ -218,11 +218,14 @@ static void serve(struct account *account, struct batch_request *requests)
     struct change change = {0};
     enum err err = change_begin(account, &change);
     if (err) {
-        fail_all(requests, err == ERR_CONFLICT ? ERR_UNAVAILABLE : err);
+        fail_all(requests, account_note_error(account, err) == ERR_CONFLICT ? ERR_UNAVAILABLE : err);
         wake_all(account, requests);
         return;
     }
     commit_all(&change, requests);
+    for (const struct batch_request *request = requests; request; request = request->next) {
+        account_note_error(account, request->err);
+    }
     bool has_intents = change.has_intents;
     change_free(&change);
     wake_all(account, requests);

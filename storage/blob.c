@@ -35,13 +35,16 @@ enum err blob_begin(struct store *store, struct blob **blob_r)
     return ERR_OK;
 }
 
-/* `<secs>.<pid>.<n>`: spool_remove_leftovers reads it. */
+/* `<secs>.<pid>.<n>`: spool_remove_leftovers reads it. A name is taken only when a process has the store open
+ * twice. */
 static enum err create_file(struct blob *blob)
 {
-    unsigned number = atomic_fetch_add(&blob->store->sequence, 1);
-    snprintf(blob->name, sizeof(blob->name), "%lld.%d.%u", (long long)(clock_wall_us() / 1000000),
-             (int)getpid(), number);
-    blob->fd = openat(blob->store->spool_fd, blob->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    do {
+        unsigned number = atomic_fetch_add(&blob->store->sequence, 1);
+        snprintf(blob->name, sizeof(blob->name), "%lld.%d.%u", (long long)(clock_wall_us() / 1000000),
+                 (int)getpid(), number);
+        blob->fd = openat(blob->store->spool_fd, blob->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    } while (blob->fd < 0 && errno == EEXIST);
     if (blob->fd < 0) {
         enum err err = err_from_errno(errno);
         log_error("blob.create_failed", log_cstr("name", blob->name), log_errno(errno));

@@ -171,7 +171,7 @@ enum err directory_alias_list(struct store *store, struct arena *arena, struct d
     size_t count = list.count;
     struct directory_alias *items = finish_list(&list, arena);
     if (more < 0) {
-        return (enum err) - more;
+        return db_step_err(more);
     }
     *list_r = items;
     *count_r = count;

@@ -163,7 +163,7 @@ enum err directory_domain_list(struct store *store, struct arena *arena, struct 
         *count_r = count;
     }
     mem_free(list);
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }
 
 enum err directory_is_local_domain(struct store *store, struct slice domain, bool *local_r)

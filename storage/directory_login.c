@@ -9,12 +9,12 @@ static enum err only_domain(struct db *db, struct arena *arena, struct slice *na
     sqlite3_stmt *statement = db_statement(db, "SELECT name FROM domain LIMIT 2");
     int step = db_step(db, statement);
     if (step != 1) {
-        return step == 0 ? ERR_NOT_FOUND : (enum err) - step;
+        return step == 0 ? ERR_NOT_FOUND : db_step_err(step);
     }
     *name_r = db_column_text(statement, 0, arena);
     step = db_step(db, statement);
     sqlite3_reset(statement);
-    return step == 0 ? ERR_OK : step == 1 ? ERR_NOT_FOUND : (enum err) - step;
+    return step == 0 ? ERR_OK : step == 1 ? ERR_NOT_FOUND : db_step_err(step);
 }
 
 enum err directory_login(struct store *store, struct arena *arena, struct slice typed,

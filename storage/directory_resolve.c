@@ -114,7 +114,7 @@ static enum err try_alias(struct expansion *expansion, int64_t domain, struct sl
         sqlite3_reset(statement);
     }
     if (err || more < 0) {
-        return err ? err : (enum err) - more;
+        return err ? err : db_step_err(more);
     }
     return any ? ERR_OK : ERR_NOT_FOUND;
 }
@@ -136,7 +136,7 @@ static enum err try_first_user(struct expansion *expansion, int64_t domain)
     db_bind_int(statement, 1, domain);
     int step = db_step(db, statement);
     if (step != 1) {
-        return step == 0 ? ERR_NOT_FOUND : (enum err) - step;
+        return step == 0 ? ERR_NOT_FOUND : db_step_err(step);
     }
     directory_read_user(statement, expansion->arena, &user);
     sqlite3_reset(statement);
@@ -154,7 +154,7 @@ static enum err try_bare_postmaster(struct expansion *expansion)
                                                "  SELECT domain FROM alias WHERE local='postmaster')");
     int step = db_step(db, statement);
     if (step < 0) {
-        return (enum err) - step;
+        return db_step_err(step);
     }
     int64_t domain = sqlite3_column_int64(statement, 0); /* 0, which no domain has, for NULL */
     sqlite3_reset(statement);

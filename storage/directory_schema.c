@@ -80,7 +80,7 @@ enum err directory_end(struct db *db, enum err err)
 /* ERR_OK when the step found a row. */
 static enum err found(int step)
 {
-    return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : (enum err) - step;
+    return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : db_step_err(step);
 }
 
 enum err directory_find_domain(struct db *db, struct arena *arena, struct slice name,
@@ -129,5 +129,5 @@ enum err directory_alias_exists(struct db *db, int64_t domain, struct slice loca
     int step = db_step(db, statement);
     *exists_r = step == 1;
     sqlite3_reset(statement);
-    return step < 0 ? (enum err) - step : ERR_OK;
+    return db_step_err(step);
 }

@@ -44,7 +44,7 @@ static enum err next_uidvalidity(struct db *db, uint32_t *value_r)
     db_bind_int(statement, 1, clock_wall_us() / 1000000);
     int step = db_step(db, statement);
     if (step != 1) {
-        return step < 0 ? (enum err) - step : ERR_CORRUPT;
+        return step < 0 ? db_step_err(step) : ERR_CORRUPT;
     }
     *value_r = (uint32_t)sqlite3_column_int64(statement, 0);
     sqlite3_reset(statement);
@@ -273,5 +273,5 @@ enum err directory_user_list(struct store *store, struct arena *arena, struct sl
         *count_r = count;
     }
     mem_free(list);
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }

@@ -173,7 +173,7 @@ static enum err read_intents(struct change *change, struct intent **list_r, size
     }
     *list_r = list;
     *count_r = count;
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }
 
 enum err intents_run(struct change *change)

@@ -185,7 +185,7 @@ static enum err has_content(struct account *account, bool *content_r)
 {
     int step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM meta WHERE k='modseq'"));
     *content_r = step == 1;
-    return step < 0 ? (enum err) - step : ERR_OK;
+    return db_step_err(step);
 }
 
 enum err index_build_if_empty(struct account *account, uint64_t quota)

@@ -106,7 +106,7 @@ static enum err read_rows(struct reconciliation *work, struct known_row **rows_r
     }
     *rows_r = rows;
     *count_r = count;
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }
 
 static enum err record_suffix(struct reconciliation *work, const struct known_row *row, struct slice suffix)

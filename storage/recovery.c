@@ -97,7 +97,7 @@ static enum err look_at_folders(struct account *account, struct arena *arena, st
     }
     *count_r = count;
     mem_free(list);
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }
 
 /* One number out of meta, 0 when it is not there. */
@@ -109,7 +109,7 @@ static enum err read_meta(struct account *account, const char *sql, int64_t *val
     if (step == 1) {
         sqlite3_reset(statement);
     }
-    return step < 0 ? (enum err) - step : ERR_OK;
+    return db_step_err(step);
 }
 
 #define HAS_WORK "SELECT EXISTS(SELECT 1 FROM intent) OR EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
@@ -199,15 +199,10 @@ static enum err mend_all(struct change *change)
     return err ? err : change_prepare(change);
 }
 
-enum err account_recover(struct account *account)
+static enum err mend(struct account *account)
 {
     struct change change;
-    bool needed = false;
-    enum err err = needs_mending(account, &needed);
-    if (err || !needed || store_check_writable(account->store)) {
-        return err;
-    }
-    err = change_begin(account, &change);
+    enum err err = change_begin(account, &change);
     if (err) {
         return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
     }
@@ -219,4 +214,14 @@ enum err account_recover(struct account *account)
     }
     change_free(&change);
     return err;
+}
+
+enum err account_recover(struct account *account)
+{
+    bool needed = false;
+    enum err err = needs_mending(account, &needed);
+    if (!err && needed && !store_check_writable(account->store)) {
+        err = mend(account);
+    }
+    return account_note_error(account, err);
 }

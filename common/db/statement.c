@@ -88,5 +88,5 @@ enum err db_run(struct db *db, sqlite3_stmt *statement)
     while (more == 1) {
         more = db_step(db, statement);
     }
-    return more < 0 ? (enum err) - more : ERR_OK;
+    return db_step_err(more);
 }

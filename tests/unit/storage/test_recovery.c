@@ -239,6 +239,48 @@ static void damaged_index_is_moved_aside_and_comes_back(void **state)
     assert_non_null(found);
 }
 
+static void damage_that_shows_later_is_cured_at_the_next_opening(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct message_row *rows = NULL;
+    size_t count = 0;
+    for (int i = 0; i < 300; i++) { /* so many that their rows fill pages */
+        append_text(fixture, account, "INBOX", HELLO);
+    }
+    account_close(account);
+    store_close(fixture->store);
+    /* All but the first page, where the schema stands, and with nothing in the log. */
+    sqlite3 *raw = NULL;
+    const char *path = path_of(fixture, ALICE_DIR "/index.db");
+    assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
+    int64_t pages = 0;
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(raw, "SELECT rootpage FROM sqlite_master WHERE name='message'", -1,
+                                        &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    pages = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(raw);
+    int fd = open(path, O_WRONLY);
+    char garbage[4096];
+    memset(garbage, 'x', sizeof(garbage));
+    assert_int_equal(pwrite(fd, garbage, sizeof(garbage), (pages - 1) * 4096), sizeof(garbage));
+    close(fd);
+    open_store(fixture);
+    enum err err = account_open(fixture->store, ALICE, &account);
+    if (!err) { /* found when it is read */
+        assert_err(mailbox_scan(account, 1, &rows, &count), ERR_CORRUPT);
+        account_close(account);
+        account = open_account(fixture, ALICE);
+    }
+    assert_int_equal(status_of(account, "INBOX").messages, 300);
+    check_consistent(fixture, account, "INBOX", INBOX_CUR);
+    account_close(account);
+}
+
 static void index_that_was_replaced_is_noticed_by_a_running_process(void **state)
 {
     struct fixture *fixture = *state;
@@ -492,6 +534,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(letters_that_another_program_changed_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_index_comes_back_from_the_maildir, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_index_is_moved_aside_and_comes_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(damage_that_shows_later_is_cured_at_the_next_opening, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(index_that_was_replaced_is_noticed_by_a_running_process, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(delivery_that_died_before_its_commit_is_taken_back, set_up,

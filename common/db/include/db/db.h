@@ -34,6 +34,11 @@ void db_bind_int(sqlite3_stmt *statement, int index, int64_t value);
 struct slice db_column_text(sqlite3_stmt *statement, int index, struct arena *arena); /* copied; empty for NULL */
 /* Steps once: 1 a row is there, 0 done, negative: -(enum err). */
 int db_step(struct db *db, sqlite3_stmt *statement);
+/* The outcome behind a result of db_step: ERR_OK for 0 and 1. */
+static inline enum err db_step_err(int step)
+{
+    return step < 0 ? (enum err)(-step) : ERR_OK;
+}
 /* Steps to the end, for statements without rows. */
 enum err db_run(struct db *db, sqlite3_stmt *statement) MUST_CHECK;
 
