@@ -46,7 +46,7 @@ static void run_line(struct imap_session *session, struct slice line)
 
 static bool next_command(struct imap_session *session)
 {
-    if (!conn_has_input(session->conn) && conn_flush(session->conn))
+    if (!conn_has_line(session->conn) && conn_flush(session->conn))
         return false;
     struct slice line;
     enum err err = conn_read_line(session->conn, COMMAND_LINE_LIMIT, &line);
@@ -55,6 +55,9 @@ static bool next_command(struct imap_session *session)
         imap_bad(session, "line too long");
     } else if (err == ERR_SHUTDOWN) {
         conn_write(session->conn, S("* BYE the server is shutting down\r\n"));
+        return false;
+    } else if (err == ERR_TIMEOUT) { /* RFC 9051 section 5.4 */
+        conn_write(session->conn, S("* BYE nothing heard for too long\r\n"));
         return false;
     } else if (err) {
         return false;

@@ -33,7 +33,7 @@ static void run_line(struct pop3_session *session, struct slice line)
 static bool next_command(struct pop3_session *session)
 {
     /* A pipelining client gets its answers together (RFC 2449 section 6.6). */
-    if (!conn_has_input(session->conn) && conn_flush(session->conn))
+    if (!conn_has_line(session->conn) && conn_flush(session->conn))
         return false;
     struct slice line;
     enum err err = conn_read_line(session->conn, COMMAND_LINE_LIMIT, &line);

@@ -11,6 +11,7 @@
 /* Work that may wait for a thread; beyond it clients are told to try again. */
 #define WORK_QUEUE_LIMIT 8192
 #define MAX_LISTENERS    64 /* as many as struct daemon takes */
+#define HANDSHAKE_MS     (INT64_C(60) * 1000)
 
 struct listening {
     struct process_session session;
@@ -68,6 +69,17 @@ static void run_session(struct conn *conn, void *arg)
     listening->row->run(conn, &listening->session);
 }
 
+/* For TLS from the start: nobody needs longer than a minute, nor longer than a session may be silent. */
+static int64_t handshake_time(const struct conf *conf, enum conf_service service)
+{
+    int64_t silence = conf->smtp_timeout;
+    if (service == SERVICE_POP3S)
+        silence = conf->pop3_timeout;
+    else if (service == SERVICE_IMAPS)
+        silence = conf->imap_timeout;
+    return MIN_OF(silence, HANDSHAKE_MS);
+}
+
 /* Hands every inherited socket to the server; the number of them. */
 static size_t listen_all(struct running *running, const struct process_listener *rows, size_t count)
 {
@@ -87,6 +99,7 @@ static size_t listen_all(struct running *running, const struct process_listener 
         *listening = (struct listening){{process, row->service}, row};
         struct server_service service = {.name = conf_service_names[row->service],
                                          .refusal = row->refusal,
+                                         .handshake_ms = handshake_time(process->conf, row->service),
                                          .tls = row->implicit_tls ? process->tls : NULL};
         server_listen(process->server, inherited->fd, &service, run_session, listening);
     }

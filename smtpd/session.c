@@ -59,17 +59,9 @@ void session_end(struct session *session, enum err err)
     session->closing = true;
 }
 
-/* A buffered piece of a command does not count: its rest may come only after the client has read our replies.
- */
-static bool line_is_waiting(struct conn *conn)
-{
-    struct slice bytes;
-    return conn_has_input(conn) && conn_peek(conn, &bytes) == ERR_OK && slice_has(bytes, '\n');
-}
-
 static enum err flush_before_read(struct session *session)
 {
-    return line_is_waiting(session->conn) ? ERR_OK : conn_flush(session->conn);
+    return conn_has_line(session->conn) ? ERR_OK : conn_flush(session->conn);
 }
 
 /* RFC 5321 section 4.3.1: 220 <domain> …; the word ESMTP (RFC 1869 of old) makes some clients try EHLO. */

@@ -217,6 +217,12 @@ bool conn_has_input(const struct conn *conn)
     return buffered(conn) > 0 || conn->stream->ops->has_pending(conn->stream);
 }
 
+bool conn_has_line(const struct conn *conn)
+{
+    return buffered(conn) > conn->scanned &&
+           memchr(conn->input + conn->start + conn->scanned, '\n', buffered(conn) - conn->scanned);
+}
+
 /* Reads instead of only polling: behind TLS a readable descriptor need not mean that there are bytes for us.
  */
 enum err conn_wait(struct conn *conn, struct event *event, int64_t deadline, size_t *which_r)

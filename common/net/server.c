@@ -31,6 +31,8 @@ enum {
     PAUSE_MAX_MS = 1000,
     /* How long a refusal may take to be read, and how many may be under way. */
     REFUSAL_MS = 1000,
+    /* A client that connects and then never says hello is not a session yet, and must not become one. */
+    HANDSHAKE_MS = 60 * 1000,
     REFUSALS_AT_ONCE = 64,
     REFUSALS_LOG_MS = 1000,
     /* How long a session's last reply may take to be read. */
@@ -159,8 +161,12 @@ static void run_refusal(const struct session *session)
 
 static void run_admitted(const struct session *session)
 {
-    if (session->service->tls && conn_start_tls(session->conn, session->service->tls))
-        return;
+    const struct server_service *service = session->service;
+    if (service->tls) {
+        conn_set_timeout(session->conn, service->handshake_ms ? service->handshake_ms : HANDSHAKE_MS);
+        if (conn_start_tls(session->conn, service->tls))
+            return;
+    }
     session->fn(session->conn, session->arg);
     if (conn_error(session->conn) == ERR_OK)
         conn_linger(session->conn, LINGER_MS);

@@ -228,11 +228,18 @@ static void check_input_is_known(void *arg)
     struct conn *ends[2];
     conn_pair(task_loop(), PLENTY, PLENTY, ends);
     assert_false(conn_has_input(ends[1]));
-    send_text(ends[0], S("one\r\ntwo\r\n"));
+    assert_false(conn_has_line(ends[1]));
+    send_text(ends[0], S("one\r\ntwo\r\nth"));
     assert_line(ends[1], "one");
     assert_true(conn_has_input(ends[1]));
+    assert_true(conn_has_line(ends[1]));
     assert_line(ends[1], "two");
+    assert_true(conn_has_input(ends[1]));
+    assert_false(conn_has_line(ends[1]));
+    send_text(ends[0], S("ree\r\n"));
+    assert_line(ends[1], "three");
     assert_false(conn_has_input(ends[1]));
+    assert_false(conn_has_line(ends[1]));
     close_both(ends);
 }
 

@@ -50,6 +50,9 @@ enum err conn_peek(struct conn *conn, struct slice *bytes_r) MUST_CHECK;
 void conn_consume(struct conn *conn, size_t n);
 /* Whether input is buffered already (a pipelining client); never suspends. */
 bool conn_has_input(const struct conn *conn);
+/* Whether a whole line is buffered already; never suspends. When there is none, replies must be flushed before the next one is
+ * read: a buffered piece of a command is no reason to keep them, its rest may come only after the client has seen them. */
+bool conn_has_line(const struct conn *conn);
 /* The descriptor-level wait for a session that idles: waits for input, an event, or a deadline (loop_now based). *which_r: 0
  * input (at least one byte is buffered; or its end, a failure, an interruption), 1 the event; `event` may be NULL.
  * ERR_TIMEOUT (does not stick), ERR_CANCELED. */

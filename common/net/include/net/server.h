@@ -23,6 +23,7 @@ struct server_limits {
 struct server_service {
     const char *name;          /* "smtp", "pop3s": for logs */
     struct slice refusal;      /* sent to a connection over a limit before it is closed: "421 4.7.0 …\r\n"; static */
+    int64_t handshake_ms;      /* how long that handshake may take; 0: a minute */
     struct tls_context *tls;   /* not NULL: handshake first (465, 995, 993); a refusal is then not sent in clear */
 };
 
