@@ -221,16 +221,30 @@ enum err listeners_open(struct listeners *listeners, const struct conf *conf, in
     return err;
 }
 
+static void close_listener(struct listener *listener)
+{
+    if (listener->fd >= 0) {
+        close(listener->fd);
+        listener->fd = -1;
+        if (listener->is_unix) {
+            remove_stale_socket(listener->address);
+        }
+    }
+}
+
+void listeners_refuse_clients(struct listeners *listeners)
+{
+    for (size_t i = 0; i < listeners->count; i++) {
+        if (!listeners->items[i].program->single) {
+            close_listener(&listeners->items[i]);
+        }
+    }
+}
+
 void listeners_close(struct listeners *listeners)
 {
     for (size_t i = 0; i < listeners->count; i++) {
-        struct listener *listener = &listeners->items[i];
-        if (listener->fd >= 0) {
-            close(listener->fd);
-            if (listener->is_unix) {
-                remove_stale_socket(listener->address);
-            }
-        }
+        close_listener(&listeners->items[i]);
     }
     arena_free(&listeners->arena);
     *listeners = (struct listeners){0};

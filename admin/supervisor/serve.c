@@ -268,6 +268,7 @@ static void begin_stop(struct supervisor *supervisor)
     supervisor->changed = true;
     supervisor->deadline = clock_monotonic_ms() + supervisor->daemon.conf->shutdown_grace + STOP_MARGIN_MS;
     handle_all(supervisor, false, CHILD_STOP);
+    listeners_refuse_clients(&supervisor->listeners);
 }
 
 static void write_status(struct supervisor *supervisor)
