@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +29,13 @@ static const char *sub_folder(struct arena *arena, struct slice dir, const char 
     return arena_printf(arena, "%.*s/%s", SLICE_ARG(dir), name);
 }
 
-/* The names in a folder but for those with a leading dot; NULL-terminated, in the arena. */
+/* Names begin with a time, so this is the order in which the messages came. */
+static int compare_names(const void *a, const void *b)
+{
+    return strverscmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names in a folder but for those with a leading dot, sorted; NULL-terminated, in the arena. */
 static enum err list_names(int dir_fd, const char *path, struct arena *arena, const char ***names_r)
 {
     int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -48,6 +55,7 @@ static enum err list_names(int dir_fd, const char *path, struct arena *arena, co
     closedir(directory);
     *names_r = arena_array(arena, const char *, count + 1);
     if (count) {
+        qsort(names, count, sizeof(*names), compare_names);
         memcpy(*names_r, names, count * sizeof(*names));
     }
     mem_free(names);
