@@ -70,7 +70,8 @@ static int make_plan(const struct invocation *call, struct arena *arena, struct 
     }
     plan->port_offset = (unsigned)number;
     plan->ipv6 = has_ipv6(number > 0);
-    plan->user = option_given(call, "user") ? option_value(call, "user") : "";
+    const char *user = option_value(call, "user");
+    plan->user = user ? user : "";
     plan->hostname = hostname       ? hostname
                      : plan->domain ? arena_printf(arena, "mail.%s", plan->domain)
                                     : own_host_name(arena);

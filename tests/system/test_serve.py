@@ -1,16 +1,19 @@
 """The supervisor: how an instance starts, what it survives, how it reloads and stops."""
 
 import os
+import pwd
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import ssl
 import subprocess
+import tempfile
 
 import pytest
 
-from postern_instance import Instance, build_folder, wait_until
+from postern_instance import PortOffset, build_folder, wait_until
 
 DAEMONS = ("authd", "smtpd", "pop3d", "imapd")
 
@@ -29,6 +32,13 @@ def all_answer(instance):
     assert greeting(instance, "submission").startswith(b"220 ")
     assert greeting(instance, "pop3").startswith(b"+OK")
     assert greeting(instance, "imap").startswith(b"* OK")
+
+
+@pytest.fixture
+def idle_port_offset():
+    offset = PortOffset()
+    yield offset.value
+    offset.release()
 
 
 # --- starting ---
@@ -108,6 +118,39 @@ def test_service_without_addresses_has_no_process(make_instance):
     with pytest.raises(ConnectionRefusedError):
         instance.connect("pop3")
     instance.connect("pop3s").close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_daemons_run_as_the_instance_user(idle_port_offset):
+    program = str(build_folder() / "admin" / "postern")
+    user = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="postern-test-") as folder:  # pytest's own folders let nobody through
+        os.chmod(folder, 0o755)
+        root = os.path.join(folder, "root")
+        config = os.path.join(root, "postern.conf")
+        subprocess.run([program, "init", "--root", root, "--domain", "example.org", "--port-offset",
+                        str(idle_port_offset), "--user", "nobody"], check=True, stdout=subprocess.DEVNULL)
+        with open(os.path.join(folder, "log"), "wb") as log:
+            server = subprocess.Popen([program, "-c", config, "serve"], stdout=subprocess.PIPE, stderr=log)
+        try:
+            assert server.stdout.readline() == b"ready\n"
+            children = open(f"/proc/{server.pid}/task/{server.pid}/children").read().split()
+            assert len(children) >= 4
+            for pid in children:
+                uids = re.search(r"^Uid:\s+(.*)$", open(f"/proc/{pid}/status").read(), re.M).group(1).split()
+                assert uids == [str(user.pw_uid)] * 4
+            with smtplib.SMTP("127.0.0.1", 25 + idle_port_offset) as client:
+                client.ehlo("client.example")
+                client.mail("someone@elsewhere.example")
+                assert client.rcpt("unknown@example.org")[0] == 550  # so it can read the directory
+        finally:
+            server.send_signal(signal.SIGTERM)
+            code = server.wait(60)
+            server.stdout.close()
+        assert code == 0
+        owners = {os.stat(os.path.join(place, name)).st_uid for part in ("data", "run")
+                  for place, folders, files in os.walk(os.path.join(root, part)) for name in folders + files}
+        assert owners == {user.pw_uid}
 
 
 # --- surviving ---
