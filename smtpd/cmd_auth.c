@@ -136,7 +136,6 @@ enum reply auth_arguments_parse(struct slice arguments, struct slice *mechanism_
     *has_initial_r = !scan_at_end(&scan);
     if (*has_initial_r && !scan_wsp(&scan))
         return REPLY_BAD_ARGUMENT;
-    scan_skip_wsp(&scan);
     *initial_r = scan.rest;
     return REPLY_NONE;
 }

@@ -100,6 +100,7 @@ static void senders(void **state)
         {"FROM:<x@y.example> SIZE=1000001", "552 5.3.4"},
         {"FROM:<x@y.example> SIZE=18446744073709551615", "552 5.3.4"},
         {"FROM:<x@y.example> SIZE=99999999999999999999", "501 5.5.4"},
+        {"FROM:<x@y.example> SIZE=000000000000000000001", "501 5.5.4"}, /* at most 20 digits */
         {"FROM:<x@y.example> SIZE=", "501 5.5.4"},
         {"FROM:<x@y.example> SIZE", "501 5.5.4"},
         {"FROM:<x@y.example> SIZE=-1", "501 5.5.4"},

@@ -35,6 +35,7 @@ static void authentication(void **state)
         {"AUTH PLAIN\r\n*\r\nNOOP\r\n", "334 \n501 5.7.0\n250\n"},
         {"AUTH LOGIN\r\nYWxpY2VAZXhhbXBsZS5vcmc=\r\n*\r\nNOOP\r\n", "334\n334\n501 5.7.0\n250\n"},
         {"AUTH PLAIN =\r\n", "501 5.5.2\n"}, /* an empty message is none of PLAIN */
+        {"AUTH LOGIN =\r\nc2VjcmV0\r\n", "334 UGFzc3dvcmQ6\r\n535 5.7.8\n"}, /* but a name for LOGIN */
         {"AUTH PLAIN ====\r\n", "501 5.5.2\n"},
         {"AUTH PLAIN AGFs*\r\n", "501 5.5.2\n"},
         {"AUTH PLAIN\r\n=\r\n", "334 \n501 5.5.2\n"}, /* "=" is for the initial response only */
@@ -179,6 +180,35 @@ static void the_from_field_belongs_to_the_user(void **state)
     }
 }
 
+/* A From field so far down that the parser keeps it no more is not overlooked. */
+static void a_hidden_from_field(void **state)
+{
+    (void)state;
+    struct buf input;
+    buf_init(&input, 10 * 1024 * 1024);
+    world.conf.header_size_limit = world.conf.message_size_limit = 8 * 1024 * 1024;
+    for (int hidden = 0; hidden <= 1; hidden++) {
+        buf_clear(&input);
+        buf_append(&input, S(LOGIN MAIL RCPT "DATA\r\nFrom: <alice@example.org>\r\n"));
+        for (int i = 0; i < 40; i++) {
+            buf_append(&input, S("References: "));
+            memset(buf_reserve(&input, 50000), 'x', 50000);
+            buf_commit(&input, 50000);
+            buf_append(&input, S("\r\n"));
+        }
+        if (hidden)
+            buf_append(&input, S("From: <bob@example.org>\r\n"));
+        buf_append(&input, S("\r\nx\r\n.\r\n" QUIT));
+        struct buf output;
+        buf_init(&output, 10000);
+        talk(SERVICE_SUBMISSION, buf_slice(&input), 65536, &output);
+        size_t refusal = slice_find_text(buf_slice(&output), S("\r\n550 5.7.1 "));
+        assert_int_equal(refusal < output.len, hidden);
+        buf_free(&output);
+    }
+    buf_free(&input);
+}
+
 static bool stored_has(const char *text)
 {
     struct slice stored = fake_store_last("bob@example.org");
@@ -222,12 +252,19 @@ static void a_complete_header_stays_as_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        dialogue_test(authentication),          dialogue_test(after_a_login_auth_is_not_offered_again),
-        dialogue_test(auth_comes_after_ehlo),   dialogue_test(no_password_in_clear),
-        dialogue_test(authd_may_be_away),       dialogue_test(responses_have_a_length),
-        dialogue_test(only_users_may_submit),   dialogue_test(senders_belong_to_the_user),
-        dialogue_test(recipients_of_a_user),    dialogue_test(the_from_field_belongs_to_the_user),
-        dialogue_test(the_header_is_completed), dialogue_test(a_complete_header_stays_as_it_is),
+        dialogue_test(authentication),
+        dialogue_test(after_a_login_auth_is_not_offered_again),
+        dialogue_test(auth_comes_after_ehlo),
+        dialogue_test(no_password_in_clear),
+        dialogue_test(authd_may_be_away),
+        dialogue_test(responses_have_a_length),
+        dialogue_test(only_users_may_submit),
+        dialogue_test(senders_belong_to_the_user),
+        dialogue_test(recipients_of_a_user),
+        dialogue_test(the_from_field_belongs_to_the_user),
+        dialogue_test(a_hidden_from_field),
+        dialogue_test(the_header_is_completed),
+        dialogue_test(a_complete_header_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* How sessions end when it is not by QUIT: shutdown between two commands and inside of a message, silence,
- * pipelined STARTTLS. */
+/* Client and server step by step, and how sessions end when it is not by QUIT: shutdown between two commands
+ * and inside of a message, silence, pipelined STARTTLS. */
 #include "net/tls.h"
 #include "world.h"
 
@@ -51,6 +51,19 @@ static void run(task_fn *fn)
     struct task *task = task_spawn(world.loop, "test", fn, NULL);
     task_detach(task);
     loop_run(world.loop);
+}
+
+/* RFC 2920 section 3.2: replies are sent before the server waits, also when it has the beginning of a command
+ * already. */
+static void half_a_command_waits(void *arg)
+{
+    (void)arg;
+    struct visit visit;
+    struct task *task = begin_visit(&visit);
+    say(&visit, "HELO c\r\nNO", "250 mail.example.org");
+    say(&visit, "OP\r\nQUIT\r\n", "221");
+    end_visit(&visit, task);
+    loop_stop(world.loop);
 }
 
 static void shutdown_between_commands(void *arg)
@@ -107,6 +120,13 @@ static void commands_sent_with_starttls(void *arg)
     loop_stop(world.loop);
 }
 
+static void replies_are_not_held_back(void **state)
+{
+    (void)state;
+    world.conf.smtp_timeout = 60000;
+    run(half_a_command_waits);
+}
+
 static void shutting_down(void **state)
 {
     (void)state;
@@ -148,6 +168,7 @@ static void silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        dialogue_test(replies_are_not_held_back),
         dialogue_test(shutting_down),
         dialogue_test(nothing_is_believed_that_came_before_tls),
         dialogue_test(silence),
