@@ -143,8 +143,10 @@ static struct words read_words(struct reader *reader)
         char *word = reader->phrase_room;
         char first = peek(reader);
         put_word(reader);
-        if (blank && first != '.' && reader->address_room > address && reader->address_room[-1] != '.') {
-            *reader->address_room++ = ' ';
+        bool begun = reader->address_room > address;
+        if (blank && first != '.' && !(begun && reader->address_room[-1] == '.')) {
+            *reader->address_room = ' ';
+            reader->address_room += begun;
             words.undotted = true;
         }
         size_t length = (size_t)(reader->phrase_room - word);

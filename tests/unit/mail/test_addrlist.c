@@ -88,6 +88,8 @@ static void test_lists(void **state)
         {"a@x.test b@y.test", "-|-|a|x.test\n-|-|b|y.test", true},
         {"<a@x.test> <b@y.test>", "-|-|a|x.test\n-|-|b|y.test", true},
         {"a b@x.test", "-|-|a b|x.test", true},
+        {"\"\" b@x.test", "-|-|b|x.test", true},
+        {"a. \"\" b@x.test", "-|-|a.b|x.test", false},
         {"G: a@x.test", "{G\n-|-|a|x.test\n}", true},
         {"G: H: a@x.test;", "{G\n-|-|a|x.test\n}", true},
         {"@x.test", "-|-||x.test", true},

@@ -121,10 +121,17 @@ static void test_format(void **state)
     buf_free(&out);
 }
 
-/* Each day of 800 years there and back, and against the C library. */
+/* Each day of 800 years, and some before the year 0, there and back, and against the C library. */
 static void test_calendar(void **state)
 {
     (void)state;
+    for (int64_t days = -719468 - 1000; days < -719468 + 1000; days++) {
+        int64_t year;
+        unsigned month, day;
+        date_civil_from_days(days, &year, &month, &day);
+        assert_int_equal(date_days_from_civil(year, month, day), days);
+        assert_true(month >= 1 && month <= 12 && day >= 1 && day <= 31);
+    }
     int64_t first = date_days_from_civil(1600, 1, 1);
     for (int64_t days = first; days < first + 2 * 146097; days++) {
         int64_t year;

@@ -65,6 +65,7 @@ static void test_parameters(void **state)
         {"; a*=no quotes", "a**=no quotes"},
         {"; a*=one'quote", "a**=one'quote"},
         {"; a*=utf-8''%4", "a*utf-8*=%4"},
+        {"; a*=\"utf-8''\\%4\"", "a*utf-8*=%4"},
         {"; a*=utf-8''%zz%", "a*utf-8*=%zz%"},
         {"; a=old; a*=utf-8''new", "a*utf-8*=new"},
         {"; a*0=x; a=old; a*1=y", "a=xy"},

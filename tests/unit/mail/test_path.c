@@ -68,6 +68,12 @@ static void test_path(void **state)
         {"<postmaster", ERR_SYNTAX},
         {"<a!b!c>", ERR_SYNTAX},
         {"<j\xc3\xb6rg@example.org>", ERR_SYNTAX},
+        {A16 A16 A16 A16 "@" L60 L60 L60 "aaaaaaaaa", ERR_OK, A16 A16 A16 A16, L60 L60 L60 "aaaaaaaaa", "",
+         SLOPPY},
+        {"<" A16 A16 A16 A16 "@" L60 L60 L60 "aaaaaaaaa>", ERR_OK, A16 A16 A16 A16, L60 L60 L60 "aaaaaaaaa",
+         "", 0},
+        {A16 A16 A16 A16 "@" L60 L60 L60 "aaaaaaaaaa", ERR_TOO_LONG},
+        {"<" A16 A16 A16 A16 "@" L60 L60 L60 "aaaaaaaaaa>", ERR_TOO_LONG},
         {"<@" L60 L60 "a:a@" L60 L60 A16 ">", ERR_TOO_LONG},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

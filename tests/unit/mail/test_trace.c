@@ -76,6 +76,7 @@ static void test_foreign_text(void **state)
     for (size_t i = 0; i < ARRAY_LEN(evil); i++) {
         struct trace_received received = full;
         received.helo = received.client_name = received.client_address = evil[i];
+        received.recipient = S("u\r\nX-Forged: b\x7f@x");
         received.protocol = received.id = received.tls = received.host = evil[i];
         struct buf out;
         buf_init(&out, 100000);
