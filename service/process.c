@@ -36,7 +36,8 @@ static void on_hangup(void *arg)
     bool taken_over = daemon_reload(&process->daemon);
     process->conf = process->daemon.conf;
     server_set_limits(process->server, limits_of(process->conf));
-    if (process->tls) { /* also after a bad file: a renewed certificate must not expire because of another mistake */
+    if (process->tls) { /* also after a bad file: a renewed certificate must not expire because of another
+                           mistake */
         struct buf why;
         buf_init(&why, 4096);
         if (tls_context_reload(process->tls, process->conf->tls_certificate, process->conf->tls_key, &why))
@@ -128,7 +129,8 @@ static struct auth_client *open_auth(struct process *process)
 int process_main(const char *program, const struct process_listener *listeners, size_t count, int argc,
                  char **argv)
 {
-    static struct running state; /* not on the stack of main: a start that fails leaves it to the end of the process */
+    static struct running
+        state; /* not on the stack of main: a start that fails leaves it to the end of the process */
     struct running *running = &state;
     struct process *process = &running->process;
     struct buf why;

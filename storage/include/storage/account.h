@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* A user's mail: handles, and what can be asked about mailboxes. Handles are shared and counted; opening is cheap. */
+/* A user's mail: handles, and what can be asked about mailboxes. Handles are shared and counted; opening is
+ * cheap. */
 #ifndef STORAGE_ACCOUNT_H
 #define STORAGE_ACCOUNT_H
 
@@ -9,8 +10,9 @@
 
 struct account;
 
-/* `login` as in directory_user.login. ERR_NOT_FOUND when there is no such account. The first opening in a process looks for
- * the traces of a crash and mends them (STORAGE: files without row are adopted, started unlinks are ended). */
+/* `login` as in directory_user.login. ERR_NOT_FOUND when there is no such account. The first opening in a
+ * process looks for the traces of a crash and mends them (STORAGE: files without row are adopted, started
+ * unlinks are ended). */
 enum err account_open(struct store *store, struct slice login, struct account **account_r) MUST_CHECK;
 void account_close(struct account *account);
 struct slice account_login(const struct account *account); /* lives as long as the handle */
@@ -23,41 +25,40 @@ struct mailbox_status {
     uint64_t messages, unseen, bytes;
 };
 
-/* Counters of one mailbox by its UTF-8 name ("INBOX" in any case); read from its row, without walking the messages. */
-enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r) MUST_CHECK;
+/* Counters of one mailbox by its UTF-8 name ("INBOX" in any case); read from its row, without walking the
+ * messages. */
+enum err mailbox_status(struct account *account, struct slice name,
+                        struct mailbox_status *status_r) MUST_CHECK;
 
 struct mailbox_entry {
-    struct slice name; /* UTF-8, hierarchy separator "/" */
+    struct slice name;        /* UTF-8, hierarchy separator "/" */
     struct slice special_use; /* "\\Drafts" or empty */
     bool subscribed;
     struct mailbox_status status;
 };
-enum err mailbox_list(struct account *account, struct arena *arena, struct mailbox_entry **list_r, size_t *count_r) MUST_CHECK;
+enum err mailbox_list(struct account *account, struct arena *arena, struct mailbox_entry **list_r,
+                      size_t *count_r) MUST_CHECK;
 
 /* One message as a session's snapshot holds it. */
 struct message_row {
     uint32_t uid;
     uint32_t flags; /* MESSAGE_SEEN … */
     uint64_t modseq;
-    uint64_t size;  /* bytes as RETR and RFC822.SIZE count them: CRLF line ends */
+    uint64_t size; /* bytes as RETR and RFC822.SIZE count them: CRLF line ends */
     int64_t internal_date_us;
-    int64_t body;   /* for message_open */
-    char guid[33];  /* hex; the POP3 UIDL; stays with the message for ever */
+    int64_t body;  /* for message_open */
+    char guid[33]; /* hex; the POP3 UIDL; stays with the message for ever */
 };
-enum {
-    MESSAGE_SEEN = 1,
-    MESSAGE_ANSWERED = 2,
-    MESSAGE_FLAGGED = 4,
-    MESSAGE_DELETED = 8,
-    MESSAGE_DRAFT = 16
-};
+enum { MESSAGE_SEEN = 1, MESSAGE_ANSWERED = 2, MESSAGE_FLAGGED = 4, MESSAGE_DELETED = 8, MESSAGE_DRAFT = 16 };
 
-/* The messages of a mailbox in UID order, from one consistent read; *rows_r is one block from mem_alloc, freed by the caller
- * with mem_free. 100,000 messages take about 9 MB. */
-enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r, size_t *count_r) MUST_CHECK;
+/* The messages of a mailbox in UID order, from one consistent read; *rows_r is one block from mem_alloc,
+ * freed by the caller with mem_free. 100,000 messages take about 9 MB. */
+enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
+                      size_t *count_r) MUST_CHECK;
 
 /* Opens the body of a message for reading; ERR_NOT_FOUND when it was expunged meanwhile. */
-enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid, struct blob_reader *reader_r) MUST_CHECK;
+enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid,
+                      struct blob_reader *reader_r) MUST_CHECK;
 
 /* What was computed once at delivery (mail/summary.h), for IMAP: slices in the arena. */
 struct message_detail {
@@ -67,11 +68,13 @@ struct message_detail {
 enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
                         struct message_detail *detail_r) MUST_CHECK;
 
-/* The exclusive maildrop of POP3 (RFC 1939 section 3), across processes and free again when its holder dies. ERR_BUSY. */
+/* The exclusive maildrop of POP3 (RFC 1939 section 3), across processes and free again when its holder dies.
+ * ERR_BUSY. */
 struct maildrop_lock;
 enum err maildrop_lock(struct account *account, struct maildrop_lock **lock_r) MUST_CHECK;
 void maildrop_unlock(struct maildrop_lock *lock);
-/* When the last session with the lock began (LOGIN-DELAY, RFC 2449 section 6.5), 0 for never; set by maildrop_lock. */
+/* When the last session with the lock began (LOGIN-DELAY, RFC 2449 section 6.5), 0 for never; set by
+ * maildrop_lock. */
 int64_t maildrop_previous_login_us(const struct maildrop_lock *lock);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Message bodies on the way in and out. A blob is written once, made durable, and then belongs to the accounts that appended
- * it (storage/batch.h): one data file, however many accounts (hard links).
+ * Message bodies on the way in and out. A blob is written once, made durable, and then belongs to the
+ * accounts that appended it (storage/batch.h): one data file, however many accounts (hard links).
  */
 #ifndef STORAGE_BLOB_H
 #define STORAGE_BLOB_H

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What front-ends know of authentication: they pass SASL blobs to authd over a Unix socket (<run>/authd.sock) and learn a login
- * name or a refusal. They never see a stored secret. Suspends; to be called from tasks.
+ * What front-ends know of authentication: they pass SASL blobs to authd over a Unix socket (<run>/authd.sock)
+ * and learn a login name or a refusal. They never see a stored secret. Suspends; to be called from tasks.
  *
  *     exchange = NULL;
  *     outcome = auth_begin(client, &request, &exchange, challenge);
- *     while (outcome == AUTH_CONTINUE) { send challenge, read answer; outcome = auth_step(exchange, answer, challenge); }
- *     if (outcome == AUTH_OK) … auth_login(exchange) …
- *     auth_end(exchange);
+ *     while (outcome == AUTH_CONTINUE) { send challenge, read answer; outcome = auth_step(exchange, answer,
+ * challenge); } if (outcome == AUTH_OK) … auth_login(exchange) … auth_end(exchange);
  */
 #ifndef AUTH_CLIENT_H
 #define AUTH_CLIENT_H
@@ -26,8 +25,8 @@ enum auth_outcome {
 };
 
 struct auth_request {
-    const char *service;      /* "smtp", "pop3", "imap" */
-    struct slice mechanism;   /* as the client wrote it; any case */
+    const char *service;    /* "smtp", "pop3", "imap" */
+    struct slice mechanism; /* as the client wrote it; any case */
     bool has_initial;
     struct slice initial;     /* decoded initial response */
     const char *peer_address; /* for throttling and logs */
@@ -50,11 +49,13 @@ struct slice auth_login(const struct auth_exchange *exchange);
 /* Ends it, at any time (a client that cancels or vanishes). NULL is fine. */
 void auth_end(struct auth_exchange *exchange);
 
-/* USER/PASS and IMAP LOGIN: one round with name and password. On AUTH_OK the login is appended to `login_r`. */
-enum auth_outcome auth_password(struct auth_client *client, const char *service, const char *peer_address, bool tls,
-                                struct slice name, struct slice password, struct buf *login_r);
+/* USER/PASS and IMAP LOGIN: one round with name and password. On AUTH_OK the login is appended to `login_r`.
+ */
+enum auth_outcome auth_password(struct auth_client *client, const char *service, const char *peer_address,
+                                bool tls, struct slice name, struct slice password, struct buf *login_r);
 
-/* "PLAIN LOGIN": what is offered to a client with (without) TLS under this plaintext_auth setting; "" for nothing. Static. */
+/* "PLAIN LOGIN": what is offered to a client with (without) TLS under this plaintext_auth setting; "" for
+ * nothing. Static. */
 const char *auth_mechanisms(bool tls, bool loopback, int64_t plaintext_auth);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Memory that is freed all at once: one arena per command or transaction, one per session. Pointers live until
- * arena_reset or arena_free. Error paths then need no clean-up ladders.
+ * Memory that is freed all at once: one arena per command or transaction, one per session. Pointers live
+ * until arena_reset or arena_free. Error paths then need no clean-up ladders.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -26,9 +26,9 @@ void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any 
 #define arena_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
-struct slice arena_copy(struct arena *arena, struct slice text);   /* also NUL-terminated behind the slice */
+struct slice arena_copy(struct arena *arena, struct slice text); /* also NUL-terminated behind the slice */
 char *arena_cstr(struct arena *arena, struct slice text);
-struct slice arena_lower(struct arena *arena, struct slice text);  /* copy with ASCII letters in lower case */
+struct slice arena_lower(struct arena *arena, struct slice text); /* copy with ASCII letters in lower case */
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Owned bytes that grow, born with a cap. Appending past the cap sets a sticky error and appends nothing more, so calls
- * need no check one by one: look at `error` (or buf_ok) once at the end. Ordinary out-of-memory stops the process.
+ * Owned bytes that grow, born with a cap. Appending past the cap sets a sticky error and appends nothing
+ * more, so calls need no check one by one: look at `error` (or buf_ok) once at the end. Ordinary
+ * out-of-memory stops the process.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
@@ -29,8 +30,8 @@ void buf_append(struct buf *buf, struct slice text);
 void buf_append_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
-/* Room for n more bytes at the end, to be written by the caller, who then calls buf_commit with what was really
- * written. NULL (and the sticky error) when n does not fit under the cap. */
+/* Room for n more bytes at the end, to be written by the caller, who then calls buf_commit with what was
+ * really written. NULL (and the sticky error) when n does not fit under the cap. */
 char *buf_reserve(struct buf *buf, size_t n);
 void buf_commit(struct buf *buf, size_t n);
 /* Removes the first n bytes (moves the rest down). */

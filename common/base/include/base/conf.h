@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The configuration: one text file (libconfuse syntax), one table of options (conf_table.c) from which the parser, the
- * checks, `postern config show` and the manual page come.
+ * The configuration: one text file (libconfuse syntax), one table of options (conf_table.c) from which the
+ * parser, the checks, `postern config show` and the manual page come.
  *
  *     hostname = "mail.example.org"
  *     data_directory = "data"              # relative paths are relative to the configuration file
  *     smtp { listen = { "0.0.0.0:25", "[::]:25" } }
  *
- * Values need quotes only for blanks and the characters # " ' = { } ( ) + , . Outside of single quotes ${NAME} and
- * ${NAME:-default} stand for an environment variable. A comment starts with # or // or stands between slash-stars. An
- * option or a section that appears twice is an error, as is one that is unknown; reading stops only at mistakes of
- * grammar, so that one run tells every wrong value.
+ * Values need quotes only for blanks and the characters # " ' = { } ( ) + , . Outside of single quotes
+ * ${NAME} and
+ * ${NAME:-default} stand for an environment variable. A comment starts with # or // or stands between
+ * slash-stars. An option or a section that appears twice is an error, as is one that is unknown; reading
+ * stops only at mistakes of grammar, so that one run tells every wrong value.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -47,7 +48,8 @@ struct conf_listener {
 struct conf {
     struct arena arena; /* owns all texts below */
     const char *file;   /* absolute path of the file itself */
-    struct conf *former; /* the one that daemon_reload replaced: sessions may still look at it; freed with this one */
+    struct conf
+        *former; /* the one that daemon_reload replaced: sessions may still look at it; freed with this one */
 
     const char *hostname;
     const char *data_directory;
@@ -56,20 +58,20 @@ struct conf {
     int64_t workers;           /* processes per protocol; 0: one per core */
     int64_t threads;           /* worker threads per process, for disk work */
     const char *log_target;
-    int64_t log_level;         /* enum log_level */
+    int64_t log_level; /* enum log_level */
 
     const char *tls_certificate;
     const char *tls_key;
     int64_t plaintext_auth; /* enum conf_plaintext_auth */
 
-    int64_t message_size_limit; /* bytes, the SIZE of EHLO */
-    int64_t header_size_limit;  /* bytes */
-    int64_t recipient_limit;    /* per message */
-    int64_t hop_limit;          /* Received fields above this: a loop */
+    int64_t message_size_limit;      /* bytes, the SIZE of EHLO */
+    int64_t header_size_limit;       /* bytes */
+    int64_t recipient_limit;         /* per message */
+    int64_t hop_limit;               /* Received fields above this: a loop */
     const char *recipient_delimiter; /* user+tag; "" turns it off */
-    int64_t error_limit;        /* protocol errors per session before it is closed */
-    int64_t transaction_limit;  /* messages per SMTP session */
-    int64_t connection_limit;   /* in total, for each protocol */
+    int64_t error_limit;             /* protocol errors per session before it is closed */
+    int64_t transaction_limit;       /* messages per SMTP session */
+    int64_t connection_limit;        /* in total, for each protocol */
     int64_t connection_limit_per_address;
 
     int64_t smtp_timeout; /* milliseconds; durations in the file carry a unit: "5m" */
@@ -80,8 +82,8 @@ struct conf {
     int64_t pop3_login_delay; /* seconds between logins of one user, 0: none (RFC 2449 section 6.5) */
     int64_t pop3_expire;      /* days that mail is kept on the server, -1: for ever (RFC 2449 section 6.7) */
 
-    int64_t auth_memory_limit;  /* bytes that all running password checks may take together */
-    int64_t auth_cache_time;    /* milliseconds that a success is remembered */
+    int64_t auth_memory_limit; /* bytes that all running password checks may take together */
+    int64_t auth_cache_time;   /* milliseconds that a success is remembered */
 
     struct conf_listener listeners[SERVICE_COUNT];
 };
@@ -100,12 +102,12 @@ struct conf_option {
     const char *section; /* "" for the top level, else the service's name: "smtp" */
     const char *name;
     enum conf_type type;
-    size_t offset;       /* of the value inside struct conf */
+    size_t offset; /* of the value inside struct conf */
     const char *default_text;
     int64_t minimum, maximum; /* CONF_NUMBER, CONF_SIZE (bytes), CONF_DURATION (ms), CONF_TEXT (its length) */
-    const char *choices; /* CONF_CHOICE: "refuse|repair" */
-    bool reloadable;     /* taken over at SIGHUP; else at the next start */
-    const char *help;    /* whole sentences, for config show and the manual page */
+    const char *choices;      /* CONF_CHOICE: "refuse|repair" */
+    bool reloadable;          /* taken over at SIGHUP; else at the next start */
+    const char *help;         /* whole sentences, for config show and the manual page */
 };
 
 extern const struct conf_option conf_options[];
@@ -113,12 +115,13 @@ extern const size_t conf_option_count;
 /* "smtp", "submission", … */
 extern const char *const conf_service_names[SERVICE_COUNT];
 
-/* Reads and checks `path`. On failure returns ERR_CONFIG (or ERR_NOT_FOUND) and writes every finding to `why`, a line
- * each: "postern.conf:12: unknown option 'foo'". The caller frees with conf_free. */
+/* Reads and checks `path`. On failure returns ERR_CONFIG (or ERR_NOT_FOUND) and writes every finding to
+ * `why`, a line each: "postern.conf:12: unknown option 'foo'". The caller frees with conf_free. */
 enum err conf_load(const char *path, struct conf **conf_r, struct buf *why) MUST_CHECK;
 void conf_free(struct conf *conf); /* and those that it replaced */
 
-/* A number as the file writes it, without quotes: 50M, 5m, 12. For CONF_NUMBER, CONF_SIZE and CONF_DURATION. */
+/* A number as the file writes it, without quotes: 50M, 5m, 12. For CONF_NUMBER, CONF_SIZE and CONF_DURATION.
+ */
 void conf_format_number(enum conf_type type, int64_t value, struct buf *out);
 /* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. */
 void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* File operations that must be durable or exclusive, in one place, so that tests can make each of them fail. */
+/* File operations that must be durable or exclusive, in one place, so that tests can make each of them fail.
+ */
 #ifndef BASE_FSIO_H
 #define BASE_FSIO_H
 
 #include "base/buf.h"
 
-/* Writes `content` to a temporary name beside `path`, syncs it, renames it over `path` and syncs the directory: after a
- * crash the old or the new content is there, never a mixture. */
+/* Writes `content` to a temporary name beside `path`, syncs it, renames it over `path` and syncs the
+ * directory: after a crash the old or the new content is there, never a mixture. */
 enum err fs_write_durable(const char *path, struct slice content, unsigned mode) MUST_CHECK;
 /* Reads the whole file into `out`; ERR_TOO_LONG when it exceeds the buffer's cap. */
 enum err fs_read_file(const char *path, struct buf *out) MUST_CHECK;
@@ -16,8 +17,8 @@ enum err fs_sync_directory(const char *path) MUST_CHECK;
 /* All of `content`, retrying short writes and EINTR. */
 enum err fs_write_all(int fd, struct slice content) MUST_CHECK;
 
-/* Opens (creates) a lock file and takes an exclusive lock that ends with the descriptor or the process (flock).
- * Without `wait` a held lock gives ERR_BUSY. *fd_r is to be closed by the caller. */
+/* Opens (creates) a lock file and takes an exclusive lock that ends with the descriptor or the process
+ * (flock). Without `wait` a held lock gives ERR_BUSY. *fd_r is to be closed by the caller. */
 enum err fs_lock_file(const char *path, bool wait, int *fd_r) MUST_CHECK;
 
 #endif

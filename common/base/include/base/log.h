@@ -5,9 +5,9 @@
  *     log_info("message.accepted", log_text("id", id), log_number("size", size), log_cstr("from", from));
  *     → 2026-11-21T10:00:00.123Z smtpd[12] info message.accepted id=4f… size=4711 from=a@b.example
  *
- * Values are quoted and control characters escaped here, in one place, so foreign bytes cannot forge a line. Values of
- * keys named password, secret, response, token or credential are replaced by ***. Lines are cut at 4 KiB.
- * Safe to call from any thread.
+ * Values are quoted and control characters escaped here, in one place, so foreign bytes cannot forge a line.
+ * Values of keys named password, secret, response, token or credential are replaced by ***. Lines are cut at
+ * 4 KiB. Safe to call from any thread.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -30,16 +30,16 @@ struct log_field {
 #define log_err(e)       log_cstr("error", err_text(e))
 #define log_errno(e)     log_cstr("errno", strerror(e)) /* needs <string.h> */
 
-/* `target`: "stderr" (journald understands the "<6>" prefix that is added when JOURNAL_STREAM is set) or the path of a
- * file that is appended to. Before log_open lines go to stderr at level info. */
+/* `target`: "stderr" (journald understands the "<6>" prefix that is added when JOURNAL_STREAM is set) or the
+ * path of a file that is appended to. Before log_open lines go to stderr at level info. */
 enum err log_open(const char *program, const char *target, enum log_level level);
 /* Opens the file again after it was rotated (SIGHUP). */
 void log_reopen(void);
 
 void log_event(enum log_level level, const char *event, const struct log_field *fields, size_t count);
 
-#define log_at(level, event, ...)                                                                            \
-    log_event((level), (event), (const struct log_field[]){__VA_ARGS__},                                     \
+#define log_at(level, event, ...)                                        \
+    log_event((level), (event), (const struct log_field[]){__VA_ARGS__}, \
               sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 #define log_error(event, ...)   log_at(LOG_ERROR, event, __VA_ARGS__)
 #define log_warning(event, ...) log_at(LOG_WARNING, event, __VA_ARGS__)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-/* Allocation that cannot fail: out of memory logs and aborts. Sizes that a peer chose must be checked before. */
+/* Allocation that cannot fail: out of memory logs and aborts. Sizes that a peer chose must be checked before.
+ */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
 #include "base/base.h"
 
-void *mem_alloc(size_t size);                                  /* zeroed */
+void *mem_alloc(size_t size); /* zeroed */
 void *mem_realloc(void *memory, size_t size);
 void *mem_realloc_array(void *memory, size_t count, size_t size); /* aborts on overflow */
 void mem_free(void *memory);

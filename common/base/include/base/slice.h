@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Borrowed text: a pointer and a length, no terminator, not owned. Passed by value. The text it points into must
- * outlive it; functions that return a slice say how long it lives. An empty slice may have any `data`, also NULL.
+ * Borrowed text: a pointer and a length, no terminator, not owned. Passed by value. The text it points into
+ * must outlive it; functions that return a slice say how long it lives. An empty slice may have any `data`,
+ * also NULL.
  *
  * Letter case means ASCII everywhere here: protocol words are ASCII, other text is compared by its bytes.
  */
@@ -19,16 +20,16 @@ struct slice {
 #define S(literal)  ((struct slice){"" literal, sizeof(literal) - 1})
 #define SLICE_EMPTY ((struct slice){"", 0})
 
-/* For printf: printf("%.*s", SLICE_ARG(s)). Only for trusted, short text; foreign text goes through log fields.
- * Evaluates `s` more than once. */
+/* For printf: printf("%.*s", SLICE_ARG(s)). Only for trusted, short text; foreign text goes through log
+ * fields. Evaluates `s` more than once. */
 #define SLICE_ARG(s) ((int)((s).len > 4096 ? 4096 : (s).len)), ((s).data ? (s).data : "")
 
-struct slice slice_from(const char *cstring);         /* up to the NUL; NULL gives an empty slice */
+struct slice slice_from(const char *cstring); /* up to the NUL; NULL gives an empty slice */
 struct slice slice_of(const void *data, size_t len);
 
 bool slice_eq(struct slice a, struct slice b);
 bool slice_eq_nocase(struct slice a, struct slice b);
-int slice_cmp(struct slice a, struct slice b);        /* bytewise, shorter first, as memcmp */
+int slice_cmp(struct slice a, struct slice b); /* bytewise, shorter first, as memcmp */
 int slice_cmp_nocase(struct slice a, struct slice b);
 bool slice_starts_with(struct slice s, struct slice prefix);
 bool slice_starts_with_nocase(struct slice s, struct slice prefix);
@@ -49,12 +50,13 @@ struct slice slice_skip(struct slice s, size_t n);
 struct slice slice_trim(struct slice s);
 struct slice slice_trim_right(struct slice s);
 
-/* Cuts off and returns what stands before the first `separator`, and moves *rest behind it. Without a separator all of
- * *rest is returned and *rest is empty (data NULL when nothing follows any more, which ends a loop:
- * `while (rest.data) { part = slice_split(&rest, ','); … }`). */
+/* Cuts off and returns what stands before the first `separator`, and moves *rest behind it. Without a
+ * separator all of *rest is returned and *rest is empty (data NULL when nothing follows any more, which ends
+ * a loop: `while (rest.data) { part = slice_split(&rest, ','); … }`). */
 struct slice slice_split(struct slice *rest, char separator);
 
-/* Decimal digits only, the whole slice, at most `max`; false otherwise (empty, sign, overflow, other characters). */
+/* Decimal digits only, the whole slice, at most `max`; false otherwise (empty, sign, overflow, other
+ * characters). */
 bool slice_to_u64(struct slice s, uint64_t max, uint64_t *value_r);
 
 /* ASCII character classes, independent of the locale. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The small SQLite wrapper under directory.db, secrets.db and every index.db: opening with the project's pragmas, numbered
- * schema upgrades as a table, cached statements, and writing under a lock file so that "database is locked" never happens.
+ * The small SQLite wrapper under directory.db, secrets.db and every index.db: opening with the project's
+ * pragmas, numbered schema upgrades as a table, cached statements, and writing under a lock file so that
+ * "database is locked" never happens.
  */
 #ifndef DB_DB_H
 #define DB_DB_H
@@ -19,19 +20,21 @@ struct db_schema {
     size_t step_count;
 };
 
-/* Opens (creates) `path` with WAL, synchronous=FULL, no automatic checkpoint, foreign keys off, and brings the schema up to
- * date. The lock file is `path` + ".lock". A database newer than the program gives ERR_CONFLICT. ERR_CORRUPT when it is not
- * a database. `why` may be NULL. */
-enum err db_open(const char *path, const struct db_schema *schema, struct db **db_r, struct buf *why) MUST_CHECK;
+/* Opens (creates) `path` with WAL, synchronous=FULL, no automatic checkpoint, foreign keys off, and brings
+ * the schema up to date. The lock file is `path` + ".lock". A database newer than the program gives
+ * ERR_CONFLICT. ERR_CORRUPT when it is not a database. `why` may be NULL. */
+enum err db_open(const char *path, const struct db_schema *schema, struct db **db_r,
+                 struct buf *why) MUST_CHECK;
 void db_close(struct db *db);
 
-/* A cached prepared statement for this text (compared by pointer first, then by content), reset and unbound. NULL only when
- * the database is damaged (logged). Valid until db_close; not to be finalized. */
+/* A cached prepared statement for this text (compared by pointer first, then by content), reset and unbound.
+ * NULL only when the database is damaged (logged). Valid until db_close; not to be finalized. */
 sqlite3_stmt *db_statement(struct db *db, const char *sql);
-void db_bind_text(sqlite3_stmt *statement, int index, struct slice text);  /* must outlive the next reset */
+void db_bind_text(sqlite3_stmt *statement, int index, struct slice text); /* must outlive the next reset */
 void db_bind_blob(sqlite3_stmt *statement, int index, struct slice bytes);
 void db_bind_int(sqlite3_stmt *statement, int index, int64_t value);
-struct slice db_column_text(sqlite3_stmt *statement, int index, struct arena *arena); /* copied; empty for NULL */
+struct slice db_column_text(sqlite3_stmt *statement, int index,
+                            struct arena *arena); /* copied; empty for NULL */
 /* Steps once: 1 a row is there, 0 done, negative: -(enum err). */
 int db_step(struct db *db, sqlite3_stmt *statement);
 /* The outcome behind a result of db_step: ERR_OK for 0 and 1. */
@@ -42,17 +45,20 @@ static inline enum err db_step_err(int step)
 /* Steps to the end, for statements without rows. */
 enum err db_run(struct db *db, sqlite3_stmt *statement) MUST_CHECK;
 
-/* Takes the lock file (waits, fair by the kernel's queue) and begins an IMMEDIATE transaction: no SQLITE_BUSY can come. */
+/* Takes the lock file (waits, fair by the kernel's queue) and begins an IMMEDIATE transaction: no SQLITE_BUSY
+ * can come. */
 enum err db_begin(struct db *db) MUST_CHECK;
-/* The same for changes that may be lost by a power cut (not by a crash of ours), as what a restart would redo anyway. Nothing
- * that was committed before is at risk. */
+/* The same for changes that may be lost by a power cut (not by a crash of ours), as what a restart would redo
+ * anyway. Nothing that was committed before is at risk. */
 enum err db_begin_relaxed(struct db *db) MUST_CHECK;
-enum err db_commit(struct db *db) MUST_CHECK; /* durable; releases the lock; checkpoints under it when the WAL is long */
+enum err db_commit(struct db *db)
+    MUST_CHECK; /* durable; releases the lock; checkpoints under it when the WAL is long */
 /* The same; `committed` runs between the commit and the release of the lock. */
 enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data) MUST_CHECK;
 void db_rollback(struct db *db);
-/* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of the transaction the
- * handle belongs to the calling thread, others wait; a handle that several threads use must not be used outside of one. */
+/* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of
+ * the transaction the handle belongs to the calling thread, others wait; a handle that several threads use
+ * must not be used outside of one. */
 enum err db_begin_read(struct db *db) MUST_CHECK;
 void db_end_read(struct db *db);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What protocols see of a connection: lines and bytes in, bytes out, TLS when asked for. Never a uv handle or a socket.
- * All waiting functions suspend the running task and must be called from tasks; one task at a time reads, one writes.
+ * What protocols see of a connection: lines and bytes in, bytes out, TLS when asked for. Never a uv handle or
+ * a socket. All waiting functions suspend the running task and must be called from tasks; one task at a time
+ * reads, one writes.
  *
- * Errors stick: after ERR_CLOSED, ERR_IO, ERR_TLS or ERR_TIMEOUT every further call returns the same error, so a session
- * can check once per command. With one exception: the orderly end of the input (a client may say QUIT, close its half, and
- * wait for our reply) and a time-out while reading (the session wants to say why it closes) stick to the input; output
- * still works. ERR_TOO_LONG, ERR_SHUTDOWN and ERR_CANCELED do not stick.
+ * Errors stick: after ERR_CLOSED, ERR_IO, ERR_TLS or ERR_TIMEOUT every further call returns the same error,
+ * so a session can check once per command. With one exception: the orderly end of the input (a client may say
+ * QUIT, close its half, and wait for our reply) and a time-out while reading (the session wants to say why it
+ * closes) stick to the input; output still works. ERR_TOO_LONG, ERR_SHUTDOWN and ERR_CANCELED do not stick.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -19,49 +20,54 @@
 
 struct conn;
 
-/* Takes over a connected socket (TCP or Unix), which conn_close closes. Sets it non-blocking, TCP_NODELAY, keep-alive. */
+/* Takes over a connected socket (TCP or Unix), which conn_close closes. Sets it non-blocking, TCP_NODELAY,
+ * keep-alive. */
 struct conn *conn_from_fd(struct loop *loop, int fd);
 /* Connects to a Unix socket; suspends while its queue is full. ERR_UNAVAILABLE when nobody listens. */
-enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms, struct conn **conn_r) MUST_CHECK;
-/* Two ends joined in memory, for tests: what one writes the other reads, at most `capacity` bytes on the way (so
- * back-pressure can be tested) and at most `chunk` bytes at a time (1 splits every line). */
+enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms,
+                           struct conn **conn_r) MUST_CHECK;
+/* Two ends joined in memory, for tests: what one writes the other reads, at most `capacity` bytes on the way
+ * (so back-pressure can be tested) and at most `chunk` bytes at a time (1 splits every line). */
 void conn_pair(struct loop *loop, size_t capacity, size_t chunk, struct conn *ends_r[2]);
 /* Closes and frees, without flushing; sends TLS close_notify when that needs no waiting. */
 void conn_close(struct conn *conn);
 
-/* How long one waiting call may take in total (default: for ever). Sending starts anew with each progress: a large message
- * over a slow line is no reason to cut it off. */
+/* How long one waiting call may take in total (default: for ever). Sending starts anew with each progress: a
+ * large message over a slow line is no reason to cut it off. */
 void conn_set_timeout(struct conn *conn, int64_t ms);
-/* From another task or callback: the reader of a *line* gets ERR_SHUTDOWN once no complete line is buffered, so that the
- * session can say goodbye (output still works) between two commands; bodies under way are not disturbed. Sticks. */
+/* From another task or callback: the reader of a *line* gets ERR_SHUTDOWN once no complete line is buffered,
+ * so that the session can say goodbye (output still works) between two commands; bodies under way are not
+ * disturbed. Sticks. */
 void conn_interrupt(struct conn *conn);
 
 /* --- input --- */
 
-/* The next line, without its line end (CRLF; a bare LF is accepted too: people type commands into netcat). *line_r is valid
- * until the next call on the connection's input. A line longer than `limit` bytes (without line end) gives ERR_TOO_LONG
- * after the rest of it has been read away (memory stays bounded); the session can answer and go on. NUL bytes are passed on.
- * At end of input: ERR_CLOSED; an unfinished line is dropped. */
+/* The next line, without its line end (CRLF; a bare LF is accepted too: people type commands into netcat).
+ * *line_r is valid until the next call on the connection's input. A line longer than `limit` bytes (without
+ * line end) gives ERR_TOO_LONG after the rest of it has been read away (memory stays bounded); the session
+ * can answer and go on. NUL bytes are passed on. At end of input: ERR_CLOSED; an unfinished line is dropped.
+ */
 enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r) MUST_CHECK;
-/* At least one byte of what comes next, at most what is buffered (up to 64 KiB): suspends while there is none. The bytes stay
- * until conn_consume; *bytes_r is valid until the next call on the input. This is how bodies, literals and chunks are
- * read. */
+/* At least one byte of what comes next, at most what is buffered (up to 64 KiB): suspends while there is
+ * none. The bytes stay until conn_consume; *bytes_r is valid until the next call on the input. This is how
+ * bodies, literals and chunks are read. */
 enum err conn_peek(struct conn *conn, struct slice *bytes_r) MUST_CHECK;
 void conn_consume(struct conn *conn, size_t n);
 /* Whether input is buffered already (a pipelining client); never suspends. */
 bool conn_has_input(const struct conn *conn);
-/* Whether a whole line is buffered already; never suspends. When there is none, replies must be flushed before the next one is
- * read: a buffered piece of a command is no reason to keep them, its rest may come only after the client has seen them. */
+/* Whether a whole line is buffered already; never suspends. When there is none, replies must be flushed
+ * before the next one is read: a buffered piece of a command is no reason to keep them, its rest may come
+ * only after the client has seen them. */
 bool conn_has_line(const struct conn *conn);
-/* The descriptor-level wait for a session that idles: waits for input, an event, or a deadline (loop_now based). *which_r: 0
- * input (at least one byte is buffered; or its end, a failure, an interruption), 1 the event; `event` may be NULL.
- * ERR_TIMEOUT (does not stick), ERR_CANCELED. */
+/* The descriptor-level wait for a session that idles: waits for input, an event, or a deadline (loop_now
+ * based). *which_r: 0 input (at least one byte is buffered; or its end, a failure, an interruption), 1 the
+ * event; `event` may be NULL. ERR_TIMEOUT (does not stick), ERR_CANCELED. */
 enum err conn_wait(struct conn *conn, struct event *event, int64_t deadline, size_t *which_r) MUST_CHECK;
 
 /* --- output --- */
 
-/* Adds to the output buffer. Suspends only when the high-water mark (64 KiB) is reached, until the buffer has been sent, so
- * an answer of any size can be written piece by piece at bounded memory. */
+/* Adds to the output buffer. Suspends only when the high-water mark (64 KiB) is reached, until the buffer has
+ * been sent, so an answer of any size can be written piece by piece at bounded memory. */
 enum err conn_write(struct conn *conn, struct slice bytes);
 enum err conn_printf(struct conn *conn, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Sends what is buffered, and returns when the kernel has taken it. */
@@ -69,10 +75,11 @@ enum err conn_flush(struct conn *conn);
 
 /* --- TLS --- */
 
-/* Handshake as the server; suspends. Plaintext that the client pipelined behind STARTTLS must never be read as if it had
- * come encrypted: when any is buffered this returns ERR_PROTOCOL without a handshake, and the session is to be closed
- * (RFC 3207 section 4.2, CVE-2011-0411). ERR_TLS: handshake failed (reason logged at info). The connection's time-out holds
- * for the whole handshake, 60 seconds at most. Sockets only: on a pair it is ERR_TLS. */
+/* Handshake as the server; suspends. Plaintext that the client pipelined behind STARTTLS must never be read
+ * as if it had come encrypted: when any is buffered this returns ERR_PROTOCOL without a handshake, and the
+ * session is to be closed (RFC 3207 section 4.2, CVE-2011-0411). ERR_TLS: handshake failed (reason logged at
+ * info). The connection's time-out holds for the whole handshake, 60 seconds at most. Sockets only: on a pair
+ * it is ERR_TLS. */
 enum err conn_start_tls(struct conn *conn, struct tls_context *context) MUST_CHECK;
 bool conn_is_tls(const struct conn *conn);
 /* "TLSv1.3", "TLS_AES_256_GCM_SHA384"; "" without TLS. Valid as long as the connection. */

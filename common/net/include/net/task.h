@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Tasks: coroutines with their own stacks on the loop. Code that waits just waits; other tasks run meanwhile. A task runs
- * until it waits: between two waiting calls nothing else on the loop happens, so no locks are needed among tasks.
+ * Tasks: coroutines with their own stacks on the loop. Code that waits just waits; other tasks run meanwhile.
+ * A task runs until it waits: between two waiting calls nothing else on the loop happens, so no locks are
+ * needed among tasks.
  *
  *     static void greet(void *arg)
  *     {
@@ -13,9 +14,9 @@
  *     task_cancel(task);
  *     task_join(task);
  *
- * Cancelling is a request that sticks: the current waiting call and every later one return ERR_CANCELED at once (unless a
- * function says otherwise), so the task comes to its end by itself. Stacks are 256 KiB of address space each (only touched
- * pages cost), end at a guard page, and are recycled.
+ * Cancelling is a request that sticks: the current waiting call and every later one return ERR_CANCELED at
+ * once (unless a function says otherwise), so the task comes to its end by itself. Stacks are 256 KiB of
+ * address space each (only touched pages cost), end at a guard page, and are recycled.
  */
 #ifndef NET_TASK_H
 #define NET_TASK_H
@@ -26,16 +27,16 @@
 struct task;
 typedef void task_fn(void *arg);
 
-/* Makes a task that starts in the next round of the loop. `name` must outlive it (for logs and debuggers). The handle is
- * the caller's until task_join or task_detach. */
+/* Makes a task that starts in the next round of the loop. `name` must outlive it (for logs and debuggers).
+ * The handle is the caller's until task_join or task_detach. */
 struct task *task_spawn(struct loop *loop, const char *name, task_fn *fn, void *arg);
 /* Gives the handle up; the task frees itself at its end. */
 void task_detach(struct task *task);
-/* Asks the task to end. Any number of times, from any task or callback of the loop, also on itself. A task that has not
- * started yet still runs, with every wait failing. */
+/* Asks the task to end. Any number of times, from any task or callback of the loop, also on itself. A task
+ * that has not started yet still runs, with every wait failing. */
 void task_cancel(struct task *task);
-/* Suspends until the task has ended, then releases the handle. ERR_CANCELED when the *caller* was cancelled while waiting
- * (the handle stays valid). Not for one's own handle. */
+/* Suspends until the task has ended, then releases the handle. ERR_CANCELED when the *caller* was cancelled
+ * while waiting (the handle stays valid). Not for one's own handle. */
 enum err task_join(struct task *task);
 
 /* The running task; NULL outside of tasks. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The one seam between tasks and blocking code: a pool of threads that runs functions (disk, SQLite, password hashes)
- * while the calling task sleeps and the loop goes on.
+ * The one seam between tasks and blocking code: a pool of threads that runs functions (disk, SQLite, password
+ * hashes) while the calling task sleeps and the loop goes on.
  */
 #ifndef NET_WORK_H
 #define NET_WORK_H
@@ -11,15 +11,17 @@
 
 struct work_pool;
 
-/* `threads` 1–256. Beside those that run, `queue_limit` calls may wait for a thread; further ones get ERR_LIMIT. */
+/* `threads` 1–256. Beside those that run, `queue_limit` calls may wait for a thread; further ones get
+ * ERR_LIMIT. */
 struct work_pool *work_pool_new(struct loop *loop, size_t threads, size_t queue_limit);
 /* Waits for what runs; no task may be inside work_run any more. */
 void work_pool_free(struct work_pool *pool);
 
-/* Runs fn(arg) on a thread and suspends the task until it is done; then ERR_OK. Calls with the same key run one at a time,
- * in the order in which they came; key 0 means no order. `arg` may live on the task's stack.
- * Cancelled before a thread took it up: ERR_CANCELED, fn was not and will not be called. Once fn runs it is always waited
- * for, cancelled or not, and ERR_OK is returned: a delivery in flight ends. Outside of a task fn runs at once, in place. */
+/* Runs fn(arg) on a thread and suspends the task until it is done; then ERR_OK. Calls with the same key run
+ * one at a time, in the order in which they came; key 0 means no order. `arg` may live on the task's stack.
+ * Cancelled before a thread took it up: ERR_CANCELED, fn was not and will not be called. Once fn runs it is
+ * always waited for, cancelled or not, and ERR_OK is returned: a delivery in flight ends. Outside of a task
+ * fn runs at once, in place. */
 enum err work_run(struct work_pool *pool, uint64_t key, void (*fn)(void *arg), void *arg);
 
 /* A stable key for a name (an account's login); never 0. */
