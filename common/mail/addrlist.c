@@ -239,7 +239,8 @@ static struct slice read_route(struct reader *reader)
     return slice_of(start, (size_t)(reader->address_room - start));
 }
 
-/* angle-addr = [CFWS] "<" [obs-route] addr-spec ">" [CFWS] */
+/* angle-addr = [CFWS] "<" [obs-route] addr-spec ">" [CFWS]; what stands before a missing ">" is read as the
+ * next element, so that no address stays unseen: who may use a From is decided by this list. */
 static void read_angle_address(struct reader *reader, struct slice name)
 {
     struct addrlist_item item = {.name = name};
@@ -253,9 +254,6 @@ static void read_angle_address(struct reader *reader, struct slice name)
     bool closed = scan_char(&reader->scan, '>');
     if (bare || local.undotted || local.address.len == 0 || !closed) {
         reader->list->malformed = true;
-    }
-    while (!closed && !at_end(reader) && peek(reader) != ',') {
-        closed = next_char(reader) == '>';
     }
     skip_cfws(reader);
     add_item(reader, item);

@@ -85,6 +85,8 @@ static void test_lists(void **state)
         {"joe@x.test <joe@x.test>", "joe@x.test|-|joe|x.test", true},
         {"Joe <joe@x.test", "Joe|-|joe|x.test", true},
         {"Joe <joe@x.test, b@y.test", "Joe|-|joe|x.test\n-|-|b|y.test", true},
+        {"<a@x.test b@y.test>", "-|-|a|x.test\n-|-|b|y.test", true},
+        {"<a@x.test@y.test>", "-|-|a|x.test\n-|-||y.test", true},
         {"a@x.test b@y.test", "-|-|a|x.test\n-|-|b|y.test", true},
         {"<a@x.test> <b@y.test>", "-|-|a|x.test\n-|-|b|y.test", true},
         {"a b@x.test", "-|-|a b|x.test", true},
