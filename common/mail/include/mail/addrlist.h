@@ -2,11 +2,12 @@
 /*
  * Address lists of header fields: From, To, Cc, Reply-To… (RFC 5322 sections 3.4 and 4.4, RFC 6532), as
  * liberal as clients need it: groups, comments, quoted strings, source routes, blanks around dots, bare
- * words, missing commas' neighbours and raw 8-bit text. Iterative; nesting of comments costs no stack.
+ * words, missing commas and raw 8-bit text. Iterative; nesting of comments costs no stack.
  *
  *     "Joe Q. Public" <john.q.public@example.com>, A Group:Ed <joe@where.test>,b@c;
- *     → {name `Joe Q. Public`, mailbox `john.q.public`, host `example.com`}, {GROUP_START, mailbox `A
- * Group`}, {name `Ed`, …}, {…}, {GROUP_END}
+ *
+ * gives {name `Joe Q. Public`, mailbox `john.q.public`, host `example.com`}, {GROUP_START, mailbox `A Group`},
+ * {name `Ed`, …}, {…}, {GROUP_END}.
  */
 #ifndef MAIL_ADDRLIST_H
 #define MAIL_ADDRLIST_H

@@ -8,9 +8,8 @@
 
 /*
  * Appends `text` (unfolded) as it is when it is ASCII; otherwise its words with 8-bit bytes become
- * encoded-words
- * "=?utf-8?Q?…?=", or "=?unknown-8bit?Q?…?=" (RFC 1428) when the text is no UTF-8, each at most 75 characters
- * long and cut between characters. NUL and line ends become spaces.
+ * encoded-words "=?utf-8?Q?…?=", or "=?unknown-8bit?Q?…?=" (RFC 1428) when the text is no UTF-8, each at most
+ * 75 characters long and cut between characters. NUL and line ends become spaces.
  */
 void encoded_word_append(struct buf *out, struct slice text);
 

@@ -31,9 +31,8 @@ struct message_summary {
     struct slice parts;         /* see layout.h */
 };
 
-/* From a finished parser; all slices live in the arena. Caps: header block 64 KiB, envelope and structure 1
- * MiB each (beyond: the envelope has NIL lists, the structure is that of one opaque part of the same size).
- */
+/* From a finished parser; all slices live in the arena. Caps: header block 64 KiB, envelope and structure
+ * 1 MiB each (beyond, the envelope is all NIL and the structure that of one opaque part of the same size). */
 void summary_build(struct arena *arena, const struct mime_parser *parser, struct message_summary *out);
 
 /* The non-extensible form (FETCH BODY) of a stored BODYSTRUCTURE; ERR_CORRUPT when the text is not one. */
