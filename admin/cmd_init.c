@@ -61,7 +61,8 @@ static int make_plan(const struct invocation *call, struct arena *arena, struct 
 {
     const char *offset = option_value(call, "port-offset"), *hostname = option_value(call, "hostname");
     uint64_t number = 0;
-    *plan = (struct init_plan){.root = option_value(call, "root"), .domain = option_value(call, "domain")};
+    *plan = (struct init_plan){
+        .root = option_value(call, "root"), .domain = option_value(call, "domain"), .user = ""};
     if (!plan->root || !plan->root[0]) {
         return misuse(call, "--root is missing: the folder to make");
     }
@@ -70,8 +71,9 @@ static int make_plan(const struct invocation *call, struct arena *arena, struct 
     }
     plan->port_offset = (unsigned)number;
     plan->ipv6 = has_ipv6(number > 0);
-    const char *user = option_value(call, "user");
-    plan->user = user ? user : "";
+    if (option_value(call, "user")) {
+        plan->user = option_value(call, "user");
+    }
     plan->hostname = hostname       ? hostname
                      : plan->domain ? arena_printf(arena, "mail.%s", plan->domain)
                                     : own_host_name(arena);

@@ -70,7 +70,8 @@ void registry_free(struct registry *registry)
     }
     DL_FOREACH_SAFE(registry->idle, entry, next)
     {
-        HASH_DEL(registry->table, entry);
+        HASH_DEL(registry->table,
+                 entry); // NOLINT(clang-analyzer-core.NullDereference): every entry is in the table
         DL_DELETE(registry->idle, entry);
         free_entry(entry);
     }
@@ -157,14 +158,16 @@ enum err registry_acquire(struct store *store, struct slice login, struct accoun
     enum err err = ERR_OK;
     pthread_mutex_lock(&registry->mutex);
     struct entry *entry = take_open(registry, login, &stale);
-    struct entry *opening = entry ? NULL : add_opening(registry, login);
+    bool opening = !entry;
+    if (opening) {
+        entry = add_opening(registry, login);
+    }
     pthread_mutex_unlock(&registry->mutex);
     if (stale) {
         free_entry(stale);
     }
     if (opening) {
-        err = open_entry(store, opening);
-        entry = opening;
+        err = open_entry(store, entry);
     }
     if (!err) {
         *account_r = entry->account;

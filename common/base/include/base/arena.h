@@ -21,14 +21,14 @@ void arena_free(struct arena *arena);
 /* Frees everything but keeps one block for reuse. */
 void arena_reset(struct arena *arena);
 
-void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
+void *arena_alloc(struct arena *arena, size_t size) NEVER_NULL; /* zeroed, aligned for any type */
 #define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
-void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size) NEVER_NULL;
 
 struct slice arena_copy(struct arena *arena, struct slice text); /* also NUL-terminated behind the slice */
-char *arena_cstr(struct arena *arena, struct slice text);
+char *arena_cstr(struct arena *arena, struct slice text) NEVER_NULL;
 struct slice arena_lower(struct arena *arena, struct slice text); /* copy with ASCII letters in lower case */
-char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3) NEVER_NULL;
 
 #endif

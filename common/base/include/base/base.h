@@ -10,6 +10,7 @@
 #define ARRAY_LEN(array)    (sizeof(array) / sizeof((array)[0]))
 #define PRINTF_LIKE(fmt, a) __attribute__((format(printf, fmt, a)))
 #define MUST_CHECK          __attribute__((warn_unused_result))
+#define NEVER_NULL          __attribute__((returns_nonnull))
 #define UNUSED              __attribute__((unused))
 
 /* The struct that holds `member` at `pointer`. */

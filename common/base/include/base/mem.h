@@ -6,11 +6,11 @@
 
 #include "base/base.h"
 
-void *mem_alloc(size_t size); /* zeroed */
-void *mem_realloc(void *memory, size_t size);
-void *mem_realloc_array(void *memory, size_t count, size_t size); /* aborts on overflow */
+void *mem_alloc(size_t size) NEVER_NULL; /* zeroed */
+void *mem_realloc(void *memory, size_t size) NEVER_NULL;
+void *mem_realloc_array(void *memory, size_t count, size_t size) NEVER_NULL; /* aborts on overflow */
 void mem_free(void *memory);
-char *mem_strdup(const char *text);
+char *mem_strdup(const char *text) NEVER_NULL;
 /* Overwrites secrets; not optimised away. */
 void mem_wipe(void *memory, size_t size);
 
