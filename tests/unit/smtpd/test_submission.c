@@ -190,12 +190,14 @@ static void a_hidden_from_field(void **state)
     for (int hidden = 0; hidden <= 1; hidden++) {
         buf_clear(&input);
         buf_append(&input, S(LOGIN MAIL RCPT "DATA\r\nFrom: <alice@example.org>\r\n"));
-        for (int i = 0; i < 40; i++) {
-            buf_append(&input, S("References: "));
-            memset(buf_reserve(&input, 50000), 'x', 50000);
-            buf_commit(&input, 50000);
-            buf_append(&input, S("\r\n"));
-        }
+        /* first large fields and then ever smaller ones, until there is room for none */
+        for (size_t size = 50000; size > 1; size /= 10)
+            for (int i = 0; i < 60; i++) {
+                buf_append(&input, S("References: "));
+                memset(buf_reserve(&input, size), 'x', size);
+                buf_commit(&input, size);
+                buf_append(&input, S("\r\n"));
+            }
         if (hidden)
             buf_append(&input, S("From: <bob@example.org>\r\n"));
         buf_append(&input, S("\r\nx\r\n.\r\n" QUIT));
