@@ -70,8 +70,8 @@ void registry_free(struct registry *registry)
     }
     DL_FOREACH_SAFE(registry->idle, entry, next)
     {
-        HASH_DEL(registry->table,
-                 entry); // NOLINT(clang-analyzer-core.NullDereference): every entry is in the table
+        // Every entry is in the table. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+        HASH_DEL(registry->table, entry);
         DL_DELETE(registry->idle, entry);
         free_entry(entry);
     }
