@@ -8,9 +8,8 @@
  *         → local `john doe`, domain `example.org`
  *
  * The local part is held without its quoting ("canonical"), so `"john"@x` and `john@x` are the same mailbox,
- * and a quoted
- * `"a@b"@c` cannot be taken for something else. address_format puts quotes back where the grammar needs them.
- * Addresses in header fields are another grammar: see addrlist.h.
+ * and a quoted `"a@b"@c` cannot be taken for something else. address_format puts quotes back where the
+ * grammar needs them. Addresses in header fields are another grammar: see addrlist.h.
  */
 #ifndef MAIL_ADDRESS_H
 #define MAIL_ADDRESS_H
@@ -57,8 +56,7 @@ struct slice address_local_key(struct arena *arena, struct slice local);
 enum err address_key(struct arena *arena, const struct address *address, struct slice *out) MUST_CHECK;
 
 /* Appends the Mailbox in SMTP syntax, local part quoted when it is no Dot-string. Without domain: the local
- * part alone
- * ("postmaster"); both empty: nothing (the caller writes the angle brackets). */
+ * part alone ("postmaster"); both empty: nothing (the caller writes the angle brackets). */
 void address_format(struct buf *out, const struct address *address);
 /* Same mailbox: local parts byte by byte, domains in any case. */
 bool address_eq(const struct address *a, const struct address *b);

@@ -6,8 +6,8 @@
  *
  *     "Joe Q. Public" <john.q.public@example.com>, A Group:Ed <joe@where.test>,b@c;
  *
- * gives {name `Joe Q. Public`, mailbox `john.q.public`, host `example.com`}, {GROUP_START, mailbox `A Group`},
- * {name `Ed`, …}, {…}, {GROUP_END}.
+ * gives {name `Joe Q. Public`, mailbox `john.q.public`, host `example.com`},
+ * {GROUP_START, mailbox `A Group`}, {name `Ed`, …}, {…}, {GROUP_END}.
  */
 #ifndef MAIL_ADDRLIST_H
 #define MAIL_ADDRLIST_H
