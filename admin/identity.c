@@ -7,12 +7,15 @@
 #include "identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fsio.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -99,4 +102,51 @@ enum err identity_share(const char *path, struct buf *why)
         return err_from_errno(errno);
     }
     return ERR_OK;
+}
+
+static enum err make_folder(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        return ERR_OK;
+    }
+    mode_t former = umask(022); /* others of this host may pass through to sockets that are open to them */
+    enum err err = fs_make_directories(path, 0755);
+    umask(former);
+    if (!err && lowered.assumed && lchown(path, lowered.uid, lowered.gid) != 0) {
+        err = err_from_errno(errno);
+    }
+    return err;
+}
+
+enum err identity_make_folder(const char *path, struct buf *why)
+{
+    identity_raise();
+    enum err err = make_folder(path);
+    identity_lower();
+    if (err) {
+        buf_printf(why, "%s: %s", path, err_text(err));
+    }
+    return err;
+}
+
+/* O_EXCL: root makes and gives away a new file only, never what the user may have put there. */
+enum err identity_make_file(const char *path, unsigned mode, struct buf *why)
+{
+    enum err err = ERR_OK;
+    identity_raise();
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0) {
+        err = errno == EEXIST ? ERR_OK : err_from_errno(errno);
+    } else {
+        if (lowered.assumed && fchown(fd, lowered.uid, lowered.gid) != 0) {
+            err = err_from_errno(errno);
+        }
+        close(fd);
+    }
+    identity_lower();
+    if (err) {
+        buf_printf(why, "%s: %s", path, err_text(err));
+    }
+    return err;
 }

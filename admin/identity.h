@@ -20,6 +20,10 @@ void identity_lower(void);
 void identity_end(void);
 /* Root gives `path` to `user`; nothing to do for anybody else. */
 enum err identity_give(const char *path, const char *user, struct buf *why) MUST_CHECK;
+/* Makes a folder (with those above it) or an empty file that the assumed user has no right to make, and gives
+ * it to the user. Nothing happens when it exists. */
+enum err identity_make_folder(const char *path, struct buf *why) MUST_CHECK;
+enum err identity_make_file(const char *path, unsigned mode, struct buf *why) MUST_CHECK;
 /* Lets the group of the assumed user read a file of root's. */
 enum err identity_share(const char *path, struct buf *why) MUST_CHECK;
 

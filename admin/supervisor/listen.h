@@ -29,8 +29,8 @@ struct listeners {
  * tells which and what. */
 enum err listeners_open(struct listeners *listeners, const struct conf *conf, int64_t patience_ms,
                         struct buf *why) MUST_CHECK;
-/* Closes the sockets of the front-ends, so that clients who come while the last sessions end are refused at once instead of
- * waiting for nobody. The list stays. */
+/* Closes the sockets of the front-ends, so that clients who come while the last sessions end are refused at
+ * once instead of waiting for nobody. The list stays. */
 void listeners_refuse_clients(struct listeners *listeners);
 /* Closes all, and removes the files of the Unix sockets. */
 void listeners_close(struct listeners *listeners);

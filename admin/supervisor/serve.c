@@ -20,7 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/fsio.h"
 #include "base/log.h"
 #include "handlers.h"
 #include "identity.h"
@@ -95,9 +94,8 @@ static enum err take_instance(struct supervisor *supervisor, bool *stale_r, stru
     pid_t holder = 0;
     supervisor->pid_path = arena_printf(&supervisor->arena, "%s/postern.pid", conf->run_directory);
     supervisor->status_path = arena_printf(&supervisor->arena, "%s/status.json", conf->run_directory);
-    enum err err = fs_make_directories(conf->run_directory, 0755);
+    enum err err = identity_make_folder(conf->run_directory, why); /* /run is empty after a reboot */
     if (err) {
-        buf_printf(why, "%s: %s", conf->run_directory, err_text(err));
         return err;
     }
     err = pidfile_take(supervisor->pid_path, &supervisor->pid_fd, stale_r, &holder);
@@ -437,7 +435,12 @@ static void finish(struct supervisor *supervisor)
 
 static enum err open_log(const struct conf *conf, struct buf *why)
 {
-    enum err err = log_open("postern", conf->log_target, (enum log_level)conf->log_level);
+    bool to_file = strcmp(conf->log_target, "stderr") != 0;
+    enum err err = to_file ? identity_make_file(conf->log_target, 0640, why) : ERR_OK;
+    if (err) {
+        return err;
+    }
+    err = log_open("postern", conf->log_target, (enum log_level)conf->log_level);
     if (err) {
         buf_printf(why, "log file %s: %s", conf->log_target, err_text(err));
     }

@@ -158,9 +158,10 @@ static void become(const struct daemon *daemon, const char *user)
     if (!account) {
         die(daemon, "user '%s': %s", user, errno ? strerror(errno) : "no such user");
     }
-    /* Root created the log file; rotation reopens it as this user. */
+    /* Root created the log file; rotation reopens it as this user. (Not through a symbolic link, with which the
+     * user could make root give away any file.) */
     if (logs_to_file(daemon->conf) &&
-        chown(daemon->conf->log_target, account->pw_uid, account->pw_gid) != 0) {
+        lchown(daemon->conf->log_target, account->pw_uid, account->pw_gid) != 0) {
         die(daemon, "%s: %s", daemon->conf->log_target, strerror(errno));
     }
     /* The user's further groups may be what lets it read the TLS key. */

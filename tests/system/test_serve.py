@@ -130,6 +130,9 @@ def test_daemons_run_as_the_instance_user(idle_port_offset):
         config = os.path.join(root, "postern.conf")
         subprocess.run([program, "init", "--root", root, "--domain", "example.org", "--port-offset",
                         str(idle_port_offset), "--user", "nobody"], check=True, stdout=subprocess.DEVNULL)
+        text = open(config).read().replace('"run"', f'"{folder}/gone/run"')  # as /run is after a reboot
+        with open(config, "w") as file:
+            file.write(f'log_target = "{folder}/postern.log"\n' + text)  # where the user has no right to make it
         with open(os.path.join(folder, "log"), "wb") as log:
             server = subprocess.Popen([program, "-c", config, "serve"], stdout=subprocess.PIPE, stderr=log)
         try:
@@ -148,8 +151,9 @@ def test_daemons_run_as_the_instance_user(idle_port_offset):
             code = server.wait(60)
             server.stdout.close()
         assert code == 0
-        owners = {os.stat(os.path.join(place, name)).st_uid for part in ("data", "run")
-                  for place, folders, files in os.walk(os.path.join(root, part)) for name in folders + files}
+        owners = {os.stat(os.path.join(place, name)).st_uid for part in ("root/data", "root/run", "gone/run")
+                  for place, folders, files in os.walk(os.path.join(folder, part)) for name in folders + files}
+        owners |= {os.stat(os.path.join(folder, name)).st_uid for name in ("gone/run", "postern.log")}
         assert owners == {user.pw_uid}
 
 
