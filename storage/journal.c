@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* The journal: a line "commit <modseq>", then a line for each file. A line without its end was not finished,
- * and so was its file not begun. */
+/* The journal: a line "commit <modseq>", a line for each file, a line with a dot. What is behind the dot is
+ * of earlier commits: the file is never cut, which would cost more than writing it. Each addition is one
+ * write(2), and comes before its file. */
 #include "journal.h"
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 
 #define JOURNAL_MAX (64 * 1024 * 1024)
 #define HEAD_MAX    32
+#define END         ".\n"
 
 struct journal journal_of(struct account *account)
 {
@@ -35,15 +37,14 @@ static enum err append(struct journal *journal, struct slice text)
 enum err journal_add(struct journal *journal, uint64_t modseq, const char *path)
 {
     struct buf text;
-    enum err err = ERR_OK;
     buf_init(&text, 4096);
     if (journal->end == 0) {
-        err = ftruncate(journal->fd, 0) == 0 ? ERR_OK : err_from_errno(errno);
         buf_printf(&text, "commit %" PRIu64 "\n", modseq);
     }
-    buf_printf(&text, "%s\n", path);
+    buf_printf(&text, "%s\n" END, path);
+    enum err err = append(journal, buf_slice(&text));
     if (!err) {
-        err = append(journal, buf_slice(&text));
+        journal->end -= (off_t)strlen(END); /* the next file comes in its place */
     }
     buf_free(&text);
     return err;
@@ -125,6 +126,9 @@ enum err journal_undo(struct account *account)
     slice_split(&rest, '\n');
     while (!err && rest.data && slice_has(rest, '\n')) {
         struct slice line = slice_split(&rest, '\n');
+        if (slice_eq(line, S("."))) {
+            break;
+        }
         if (is_sane(line)) {
             set_aside(account, &arena, line);
         }

@@ -310,7 +310,8 @@ static const char *plant_file(struct fixture *fixture, uint32_t uid)
 
 static void write_journal(struct fixture *fixture, const char *word, uint64_t modseq, const char *name)
 {
-    const char *text = arena_printf(&fixture->arena, "%s %" PRIu64 "\nMaildir/cur/%s\n", word, modseq, name);
+    const char *text =
+        arena_printf(&fixture->arena, "%s %" PRIu64 "\nMaildir/cur/%s\n.\n", word, modseq, name);
     int fd = open(path_of(fixture, ALICE_DIR "/index.db.lock"), O_WRONLY | O_TRUNC);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
