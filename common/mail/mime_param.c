@@ -95,8 +95,9 @@ bool mime_take_token(struct slice *text, struct slice *token)
     return token->len > 0;
 }
 
-/* attribute "=" DQUOTE: a new parameter whose ";" was forgotten. */
-static bool starts_quoted_parameter(struct slice text)
+/* attribute "=" DQUOTE, or attribute "*" … "=": a new parameter whose ";" was forgotten (as in the examples
+ * of RFC 2231 section 4.1). A plain attribute is no sign of one: name=sum a=b.pdf */
+static bool starts_parameter(struct slice text)
 {
     struct slice name = take_plain_token(&text);
     skip_cfws(&text);
@@ -105,7 +106,7 @@ static bool starts_quoted_parameter(struct slice text)
     }
     text = slice_skip(text, 1);
     skip_cfws(&text);
-    return text.len > 0 && text.data[0] == '"';
+    return slice_has(name, '*') || (text.len > 0 && text.data[0] == '"');
 }
 
 /* A value without quotes ends at a blank when only comments follow, else at the ";": name=my file (2).pdf */
@@ -118,7 +119,7 @@ static struct slice take_unquoted(struct slice *text)
     }
     *text = slice_skip(start, length);
     skip_cfws(text);
-    if (text->len > 0 && text->data[0] != ';' && !starts_quoted_parameter(*text)) {
+    if (text->len > 0 && text->data[0] != ';' && !starts_parameter(*text)) {
         length = slice_find(start, ';');
         *text = slice_skip(start, length);
     }
@@ -159,7 +160,7 @@ static size_t read_pieces(struct slice text, struct piece *pieces)
         skip_cfws(&text);
         if (attribute.len == 0 || text.len == 0 || text.data[0] != '=') {
             /* No parameter: on to the next ";", or to what looks like one without it. */
-            if (attribute.len == 0 || !starts_quoted_parameter(text)) {
+            if (attribute.len == 0 || !starts_parameter(text)) {
                 text = slice_skip(text, slice_find(text, ';'));
             }
             continue;

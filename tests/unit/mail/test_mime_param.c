@@ -57,6 +57,9 @@ static void test_parameters(void **state)
         {"; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20; "
          "title*2=\"isn't it!\"",
          "title*us-ascii*en=This is even more ***fun*** isn't it!"},
+        {"\r\n title*0*=us-ascii'en'This%20is%20\r\n title*1*=%2A%2A\r\n title*2=\"isn't it!\"",
+         "title*us-ascii*en=This is **isn't it!"},
+        {"; name=sum a=b.pdf", "name=sum a=b.pdf"},
         {"; a*1=2; a*0=1; b=x; a*2=3", "a=123|b=x"},
         {"; a*1=2; a*2=3", "a=23"},
         {"; a*0=1; a*2=3", "a=1"},
