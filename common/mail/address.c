@@ -153,7 +153,8 @@ enum err address_scan(struct arena *arena, struct scan *scan, bool allow_utf8, s
 {
     struct scan at = *scan;
     struct slice local, domain;
-    if (!scan_quoted_string(arena, &at, &local) && !scan_dot_string(&at, &local)) {
+    bool quoted = scan_peek(&at) == '"';
+    if (quoted ? !scan_quoted_string(arena, &at, &local) : !scan_dot_string(&at, &local)) {
         return ERR_SYNTAX;
     }
     if (!scan_char(&at, '@')) {

@@ -81,6 +81,7 @@ static void test_parse(void **state)
         {"j\xc3\xb6rg@x", false, ERR_SYNTAX},
         {"a@b\xc3\xbc", false, ERR_SYNTAX},
         {"j\xf6rg@x", true, ERR_SYNTAX},
+        {"\"a\\\xc3\xb6@x", true, ERR_SYNTAX},
         {"\"\\\xc3\\\xb6\"@x", true, ERR_SYNTAX},
         {"a@b\xfc", true, ERR_SYNTAX},
 
