@@ -58,6 +58,8 @@ static enum reply check_mailbox(struct store *store, struct slice login, const c
 {
     struct address address = {.local = item->mailbox, .domain = item->host};
     bool owned = false;
+    if (item->host.len == 0) /* a bare word: whose it is depends on who reads it */
+        return REPLY_FROM_NOT_OWNED;
     enum err err = directory_may_send_as(store, login, &address, delimiter, &owned);
     if (err && err != ERR_SYNTAX && err != ERR_NOT_FOUND)
         return REPLY_LOCAL_ERROR;
