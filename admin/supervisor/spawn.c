@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -85,10 +86,20 @@ static void set_environment(const struct sockets *sockets, const char *notify)
     setenv("NOTIFY_SOCKET", notify, 1);
 }
 
+/* daemon_start asks for the same, but it cannot know a supervisor that died before it ran: the child would
+ * stay for ever. The kernel keeps the request through execv. */
+static void die_with(pid_t supervisor)
+{
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != supervisor) {
+        _exit(EXIT_NO_EXEC);
+    }
+}
+
 static void run_program(const struct child *child, struct sockets *sockets, const char *config,
-                        const char *notify) __attribute__((noreturn));
+                        const char *notify, pid_t supervisor) __attribute__((noreturn));
 static void run_program(const struct child *child, struct sockets *sockets, const char *config,
-                        const char *notify)
+                        const char *notify, pid_t supervisor)
 {
     char worker[16];
     snprintf(worker, sizeof(worker), "%u", child->worker);
@@ -97,6 +108,7 @@ static void run_program(const struct child *child, struct sockets *sockets, cons
     set_environment(sockets, notify);
     reset_signals();
     identity_raise(); /* the daemon itself becomes the instance's user, for good */
+    die_with(supervisor);
     if (place_standard_streams() && place_sockets(sockets)) {
         execv(child->path, (char *const *)arguments);
     }
@@ -109,9 +121,10 @@ pid_t spawn_child(const struct child *child, const struct listeners *listeners, 
 {
     struct sockets sockets;
     collect_sockets(&sockets, child, listeners);
+    pid_t supervisor = getpid();
     pid_t pid = fork();
     if (pid == 0) {
-        run_program(child, &sockets, config, notify);
+        run_program(child, &sockets, config, notify, supervisor);
     }
     int reason = errno;
     buf_free(&sockets.names);

@@ -515,7 +515,7 @@ static void killed_writers_lose_and_double_nothing(void **state)
     assert_true(total > 0);
     /* Between the commit and the message to us there is a moment, one per kill. */
     assert_true(unpromised <= KILLS * WRITERS);
-    print_message("%zu messages promised in %d kills, %zu more were committed\n", total, KILLS * WRITERS,
+    print_message("# %zu messages promised in %d kills, %zu more were committed\n", total, KILLS * WRITERS,
                   unpromised);
     account_close(account);
     free(promised);
