@@ -105,27 +105,28 @@ static enum err choose_uid(struct change *change, size_t mailbox, const struct m
     return err;
 }
 
-enum err adopt_file(struct change *change, size_t mailbox, bool from_new, const char *name, uint64_t modseq,
-                    bool keep_uids)
+/* Opens and reads. */
+static enum err read_message_file(struct change *change, const char *path, struct arena *arena,
+                                  struct file_content *content_r, int64_t *mtime_us_r)
 {
-    struct arena arena = {0};
-    struct file_content content;
-    struct mail_file file;
-    int64_t mtime_us = 0;
     int fd = -1;
-    const char *path = arena_printf(&arena, "%.*s/%s/%s", SLICE_ARG(change->mailboxes[mailbox].dir),
-                                    from_new ? "new" : "cur", name);
-    enum err err = open_message_file(change, path, &fd, &mtime_us);
-    if (err) {
-        arena_free(&arena);
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    enum err err = open_message_file(change, path, &fd, mtime_us_r);
+    if (!err) {
+        err = read_content(fd, arena, content_r);
+        close(fd);
     }
-    err = read_content(fd, &arena, &content);
-    close(fd);
+    return err;
+}
+
+static enum err adopt(struct change *change, size_t mailbox, const char *path, const char *name,
+                      bool from_new, uint64_t modseq, bool keep_uids, const struct file_content *content,
+                      int64_t mtime_us)
+{
+    struct mail_file file;
     mail_file_parse(slice_from(name), &file);
     struct new_message message = {
-        .hash = content.hash,
-        .summary = &content.summary,
+        .hash = content->hash,
+        .summary = &content->summary,
         .flags = file.flags,
         .internal_date_us = file.has_time && file.has_guid ? file.time_us : mtime_us,
         .unlimited = true,
@@ -136,11 +137,28 @@ enum err adopt_file(struct change *change, size_t mailbox, bool from_new, const 
     } else {
         randombytes_buf(message.guid, GUID_SIZE);
     }
+    enum err err = choose_uid(change, mailbox, &file, keep_uids, &message);
+    return err ? err : enter(change, mailbox, path, name, modseq, &message);
+}
+
+enum err adopt_file(struct change *change, size_t mailbox, bool from_new, const char *name, uint64_t modseq,
+                    bool keep_uids)
+{
+    struct arena arena = {0};
+    struct file_content content;
+    int64_t mtime_us = 0;
+    const char *path = arena_printf(&arena, "%.*s/%s/%s", SLICE_ARG(change->mailboxes[mailbox].dir),
+                                    from_new ? "new" : "cur", name);
+    enum err err = read_message_file(change, path, &arena, &content, &mtime_us);
     if (!err) {
-        err = choose_uid(change, mailbox, &file, keep_uids, &message);
-    }
-    if (!err) {
-        err = enter(change, mailbox, path, name, modseq, &message);
+        err = adopt(change, mailbox, path, name, from_new, modseq, keep_uids, &content, mtime_us);
+    } else {
+        if (err !=
+            ERR_NOT_FOUND) { /* unreadable for us, or on a bad block: the other mail must not wait for it */
+            log_error("message.not_adopted", log_cstr("account", change->account->login),
+                      log_cstr("file", path), log_err(err));
+        }
+        err = ERR_OK;
     }
     arena_free(&arena);
     return err;

@@ -67,6 +67,21 @@ static void adopted_mail_keeps_flags_and_its_name_tells_both_sizes(void **state)
     account_close(account);
 }
 
+static void what_is_no_mail_is_left_alone(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    assert_int_equal(mkdir(path_of(fixture, INBOX_NEW "/folder"), 0700), 0);
+    assert_int_equal(symlink("/etc/passwd", path_of(fixture, INBOX_NEW "/link")), 0);
+    assert_int_equal(mkfifo(path_of(fixture, INBOX_NEW "/pipe"), 0600), 0);
+    assert_int_equal(mkdir(path_of(fixture, INBOX_CUR "/folder"), 0700), 0);
+    write_file(fixture, INBOX_NEW "/real", HELLO);
+    assert_int_equal(status_of(account, "INBOX").messages, 1);
+    assert_int_equal(status_of(account, "INBOX").messages, 1);
+    assert_int_equal(count_files(fixture, INBOX_NEW), 3);
+    account_close(account);
+}
+
 static void mail_that_came_while_nobody_looked_is_found_at_the_next_opening(void **state)
 {
     struct fixture *fixture = *state;
@@ -528,6 +543,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(mail_in_new_is_adopted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(adopted_mail_keeps_flags_and_its_name_tells_both_sizes, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_is_no_mail_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mail_that_came_while_nobody_looked_is_found_at_the_next_opening,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(file_that_was_deleted_is_expunged, set_up, tear_down),
