@@ -63,23 +63,34 @@ static void read_status(sqlite3_stmt *statement, struct mailbox_status *status)
     };
 }
 
-enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r)
+/* In a read transaction of the caller's. */
+static enum err find_status(struct account *account, struct slice name, struct mailbox_status *status_r)
 {
-    enum err err = account_recover(account); /* mail that another program left in new/ is to be seen */
-    if (!err) {
-        err = db_begin_read(account->db);
-    }
-    if (err) {
-        return err;
-    }
     sqlite3_stmt *statement =
         db_statement(account->db, "SELECT " STATUS_COLUMNS " FROM mailbox WHERE parent=0 AND name=?1");
     db_bind_text(statement, 1, mailbox_canonical_name(name));
-    err = row_found(db_step(account->db, statement));
+    enum err err = row_found(db_step(account->db, statement));
     if (!err) {
         read_status(statement, status_r);
+        sqlite3_reset(statement);
     }
-    db_end_read(account->db);
+    return err;
+}
+
+/* Mail that another program left in new/ is to be seen. */
+static enum err begin_current_read(struct account *account)
+{
+    enum err err = account_recover(account);
+    return err ? err : db_begin_read(account->db);
+}
+
+enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r)
+{
+    enum err err = begin_current_read(account);
+    if (!err) {
+        err = find_status(account, name, status_r);
+        db_end_read(account->db);
+    }
     return err;
 }
 
@@ -157,24 +168,17 @@ static void add_row(struct row_list *list, sqlite3_stmt *statement)
     write_guid(row->guid, statement, 6);
 }
 
-enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
-                      size_t *count_r)
+/* In a read transaction of the caller's. */
+static enum err read_rows(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
+                          size_t *count_r)
 {
     struct row_list list = {0};
     int more;
-    enum err err = account_recover(account);
-    if (!err) {
-        err = db_begin_read(account->db);
-    }
-    if (err) {
-        return err;
-    }
     sqlite3_stmt *statement = db_statement(account->db, SCAN_MAILBOX);
     db_bind_int(statement, 1, mailbox_id);
     while ((more = db_step(account->db, statement)) == 1) {
         add_row(&list, statement);
     }
-    db_end_read(account->db);
     if (more < 0) {
         mem_free(list.rows);
         return account_note_error(account, db_step_err(more));
@@ -182,6 +186,36 @@ enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct messag
     *rows_r = list.count ? mem_realloc_array(list.rows, list.count, sizeof(*list.rows)) : NULL;
     *count_r = list.count;
     return ERR_OK;
+}
+
+enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
+                      size_t *count_r)
+{
+    enum err err = begin_current_read(account);
+    if (!err) {
+        err = read_rows(account, mailbox_id, rows_r, count_r);
+        db_end_read(account->db);
+    }
+    return err;
+}
+
+enum err mailbox_read(struct account *account, struct slice name, struct mailbox_status *status_r,
+                      struct message_row **rows_r, size_t *count_r)
+{
+    struct mailbox_status status;
+    enum err err = begin_current_read(account);
+    if (err) {
+        return err;
+    }
+    err = find_status(account, name, &status);
+    if (!err) {
+        err = read_rows(account, status.id, rows_r, count_r);
+    }
+    if (!err) {
+        *status_r = status;
+    }
+    db_end_read(account->db);
+    return err;
 }
 
 enum err account_set_quota(struct account *account, uint64_t bytes)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The exclusive maildrop of POP3: an flock on <account>/pop3.lock, which ends with its holder. The file holds
- * the time of the last login in µs. Each lock opens the file anew, so that two sessions of one process
- * exclude each other too.
+ * the time of the last login in µs, where a delay between logins is asked for. Each lock opens the file anew,
+ * so that two sessions of one process exclude each other too.
  */
 #include "account_private.h"
 
@@ -13,13 +13,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 struct maildrop_lock {
     int fd;
-    int64_t previous_login_us;
 };
 
 static enum err lock_file(int fd)
@@ -30,26 +28,6 @@ static enum err lock_file(int fd)
         }
     }
     return ERR_OK;
-}
-
-static int64_t read_time(int fd)
-{
-    char text[32];
-    uint64_t time = 0;
-    ssize_t got = pread(fd, text, sizeof(text), 0);
-    struct slice digits = slice_of(text, got > 0 ? (size_t)got : 0);
-    digits = slice_take(digits, slice_find(digits, '\n'));
-    return slice_to_u64(digits, INT64_MAX, &time) ? (int64_t)time : 0;
-}
-
-/* Not synced: a login delay that a power cut forgets harms nobody. */
-static void write_time(struct account *account, int fd, int64_t time)
-{
-    char text[32];
-    int length = snprintf(text, sizeof(text), "%lld\n", (long long)time);
-    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)length, 0) != length) {
-        log_warning("maildrop.time_not_kept", log_cstr("account", account->login), log_errno(errno));
-    }
 }
 
 enum err maildrop_lock(struct account *account, struct maildrop_lock **lock_r)
@@ -65,8 +43,6 @@ enum err maildrop_lock(struct account *account, struct maildrop_lock **lock_r)
     }
     struct maildrop_lock *lock = mem_new(struct maildrop_lock);
     lock->fd = fd;
-    lock->previous_login_us = read_time(fd);
-    write_time(account, fd, clock_wall_us());
     *lock_r = lock;
     return ERR_OK;
 }
@@ -81,5 +57,20 @@ void maildrop_unlock(struct maildrop_lock *lock)
 
 int64_t maildrop_previous_login_us(const struct maildrop_lock *lock)
 {
-    return lock->previous_login_us;
+    char text[32];
+    uint64_t time = 0;
+    ssize_t got = pread(lock->fd, text, sizeof(text), 0);
+    struct slice digits = slice_of(text, got > 0 ? (size_t)got : 0);
+    digits = slice_take(digits, slice_find(digits, '\n'));
+    return slice_to_u64(digits, INT64_MAX, &time) ? (int64_t)time : 0;
+}
+
+/* Not synced: a login delay that a power cut forgets harms nobody. */
+void maildrop_note_login(const struct maildrop_lock *lock, int64_t time_us)
+{
+    char text[32];
+    int length = snprintf(text, sizeof(text), "%lld\n", (long long)time_us);
+    if (ftruncate(lock->fd, 0) != 0 || pwrite(lock->fd, text, (size_t)length, 0) != length) {
+        log_warning("maildrop.time_not_kept", log_errno(errno));
+    }
 }

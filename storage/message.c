@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* One message: its body, and what was computed from it at delivery. */
+/* The bodies of messages, and what was computed from them at delivery. */
 #include "account_private.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "file_find.h"
+#include "mailbox_folder.h"
 
 struct location {
     struct slice dir, file, suffix;
@@ -52,31 +53,43 @@ static int open_renamed(struct account *account, const struct location *location
     return fd;
 }
 
-static enum err open_file(struct account *account, const struct location *location, struct arena *arena,
-                          struct blob_reader *reader_r)
+/* INBOX, which all mail comes into, is open already; the others are reached from the account's folder. */
+static int open_at_place(struct account *account, const struct location *location, struct arena *arena)
 {
-    const char *path = arena_printf(arena, "%.*s/cur/%.*s:2,%.*s", SLICE_ARG(location->dir),
-                                    SLICE_ARG(location->file), SLICE_ARG(location->suffix));
+    const char *name =
+        arena_printf(arena, "%.*s:2,%.*s", SLICE_ARG(location->file), SLICE_ARG(location->suffix));
+    if (slice_eq(location->dir, S(INBOX_FOLDER))) {
+        return openat(account->inbox_fd, name, O_RDONLY | O_CLOEXEC);
+    }
+    const char *path = arena_printf(arena, "%.*s/cur/%s", SLICE_ARG(location->dir), name);
+    return openat(account->dir_fd, path, O_RDONLY | O_CLOEXEC);
+}
+
+static enum err reader_of(int fd, struct blob_reader *reader_r)
+{
     struct stat info;
-    int fd = openat(account->dir_fd, path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno != ENOENT) {
-        enum err err = err_from_errno(errno);
-        log_error("message.open_failed", log_cstr("account", account->login), log_cstr("file", path),
-                  log_errno(errno));
-        return err;
-    }
-    if (fd < 0) {
-        fd = open_renamed(account, location, arena);
-    }
-    if (fd < 0) {
-        return ERR_NOT_FOUND;
-    }
     if (fstat(fd, &info) != 0) {
         close(fd);
         return ERR_IO;
     }
     *reader_r = (struct blob_reader){.fd = fd, .size = (uint64_t)info.st_size};
     return ERR_OK;
+}
+
+static enum err open_file(struct account *account, const struct location *location, struct arena *arena,
+                          struct blob_reader *reader_r)
+{
+    int fd = open_at_place(account, location, arena);
+    if (fd < 0 && errno != ENOENT) {
+        enum err err = err_from_errno(errno);
+        log_error("message.open_failed", log_cstr("account", account->login),
+                  log_text("file", location->file), log_errno(errno));
+        return err;
+    }
+    if (fd < 0) {
+        fd = open_renamed(account, location, arena);
+    }
+    return fd < 0 ? ERR_NOT_FOUND : reader_of(fd, reader_r);
 }
 
 enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid, struct blob_reader *reader_r)
@@ -89,6 +102,84 @@ enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid,
     }
     arena_free(&arena);
     return err;
+}
+
+/* --- reading in order --- */
+
+#define PLACES_AT_ONCE 64
+
+struct message_place {
+    int64_t mailbox;
+    uint32_t uid;
+    struct location location;
+};
+
+#define FIND_FILES                                                                                  \
+    "SELECT uid, mailbox.dir, file, suffix FROM message JOIN mailbox ON mailbox.id=message.mailbox" \
+    " WHERE message.mailbox=?1 AND uid>=?2 ORDER BY uid LIMIT ?3"
+
+static enum err find_places(struct account *account, int64_t mailbox_id, uint32_t uid,
+                            struct message_places *places)
+{
+    int more;
+    arena_reset(&places->arena);
+    places->list = arena_array(&places->arena, struct message_place, PLACES_AT_ONCE);
+    places->count = 0;
+    enum err err = db_begin_read(account->db);
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(account->db, FIND_FILES);
+    db_bind_int(statement, 1, mailbox_id);
+    db_bind_int(statement, 2, uid);
+    db_bind_int(statement, 3, PLACES_AT_ONCE);
+    while ((more = db_step(account->db, statement)) == 1) {
+        places->list[places->count++] = (struct message_place){
+            .mailbox = mailbox_id,
+            .uid = (uint32_t)sqlite3_column_int64(statement, 0),
+            .location = {.dir = db_column_text(statement, 1, &places->arena),
+                         .file = db_column_text(statement, 2, &places->arena),
+                         .suffix = db_column_text(statement, 3, &places->arena)},
+        };
+    }
+    db_end_read(account->db);
+    return account_note_error(account, db_step_err(more));
+}
+
+static const struct message_place *known_place(const struct message_places *places, int64_t mailbox_id,
+                                               uint32_t uid)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        if (places->list[i].uid == uid && places->list[i].mailbox == mailbox_id) {
+            return &places->list[i];
+        }
+    }
+    return NULL;
+}
+
+enum err message_open_next(struct account *account, int64_t mailbox_id, uint32_t uid,
+                           struct message_places *places, struct blob_reader *reader_r)
+{
+    struct arena arena = {0};
+    const struct message_place *place = known_place(places, mailbox_id, uid);
+    if (!place) {
+        enum err err = find_places(account, mailbox_id, uid, places);
+        if (err) {
+            return err;
+        }
+        place = known_place(places, mailbox_id, uid);
+    }
+    int fd = place ? open_at_place(account, &place->location, &arena) : -1;
+    arena_free(&arena);
+    /* Expunged meanwhile, or with other letters now, or not to be opened: the index knows, or the attempt
+     * tells. */
+    return fd < 0 ? message_open(account, mailbox_id, uid, reader_r) : reader_of(fd, reader_r);
+}
+
+void message_places_free(struct message_places *places)
+{
+    arena_free(&places->arena);
+    *places = (struct message_places){0};
 }
 
 #define FIND_DETAIL                                                                       \

@@ -55,10 +55,26 @@ enum { MESSAGE_SEEN = 1, MESSAGE_ANSWERED = 2, MESSAGE_FLAGGED = 4, MESSAGE_DELE
  * freed by the caller with mem_free. 100,000 messages take about 9 MB. */
 enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
                       size_t *count_r) MUST_CHECK;
+/* mailbox_status and mailbox_scan in one, from the same consistent read. */
+enum err mailbox_read(struct account *account, struct slice name, struct mailbox_status *status_r,
+                      struct message_row **rows_r, size_t *count_r) MUST_CHECK;
 
 /* Opens the body of a message for reading; ERR_NOT_FOUND when it was expunged meanwhile. */
 enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid,
                       struct blob_reader *reader_r) MUST_CHECK;
+
+/* Where the bodies of some messages lie that follow each other in a mailbox. Who reads one from its beginning
+ * to its end keeps this, so that the index is asked once for many messages. For one account only. Zeroed it
+ * is empty. */
+struct message_places {
+    struct arena arena;
+    struct message_place *list;
+    size_t count;
+};
+/* As message_open. When `places` does not hold the message, it is filled anew, from this one on. */
+enum err message_open_next(struct account *account, int64_t mailbox_id, uint32_t uid,
+                           struct message_places *places, struct blob_reader *reader_r) MUST_CHECK;
+void message_places_free(struct message_places *places);
 
 /* What was computed once at delivery (mail/summary.h), for IMAP: slices in the arena. */
 struct message_detail {
@@ -73,8 +89,10 @@ enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t ui
 struct maildrop_lock;
 enum err maildrop_lock(struct account *account, struct maildrop_lock **lock_r) MUST_CHECK;
 void maildrop_unlock(struct maildrop_lock *lock);
-/* When the last session with the lock began (LOGIN-DELAY, RFC 2449 section 6.5), 0 for never; set by
- * maildrop_lock. */
+/* When the last login began that was noted (LOGIN-DELAY, RFC 2449 section 6.5); 0 for never. */
 int64_t maildrop_previous_login_us(const struct maildrop_lock *lock);
+/* Notes a login. Not done by maildrop_lock: a login that is refused because it came too soon must not put off
+ * the next one. */
+void maildrop_note_login(const struct maildrop_lock *lock, int64_t time_us);
 
 #endif
