@@ -5,16 +5,15 @@
  */
 #include "session.h"
 
-/* The tags are the same in both states but for what only makes sense before login (RFC 2449 section 5 lets
- * them differ). */
+/* RFC 2449 section 5: "Capabilities available in the AUTHORIZATION state MUST be announced in both states."
+ * But for STLS, which means that the command is "permitted in the current state" (RFC 2595 section 4). */
 void pop3_capa(struct pop3_session *session, struct slice arguments)
 {
     (void)arguments;
     struct conn *conn = session->conn;
     const struct conf *conf = session->conf;
     pop3_ok(session, TEXT_CAPABILITIES);
-    const char *mechanisms =
-        auth_mechanisms(conn_is_tls(conn), conn_peer_is_loopback(conn), conf->plaintext_auth);
+    const char *mechanisms = pop3_mechanisms(session);
     if (*mechanisms)
         conn_printf(conn, "USER\r\nSASL %s\r\n", mechanisms);
     if (session->context->tls && !conn_is_tls(conn) && session->state == POP3_AUTHORIZATION)
@@ -29,8 +28,8 @@ void pop3_capa(struct pop3_session *session, struct slice arguments)
     pop3_end_lines(session);
 }
 
-/* RFC 2595 section 4: in AUTHORIZATION only; after the handshake the client asks for capabilities again, and
- * nothing that was said in clear counts any more. */
+/* RFC 2595 section 4: "A TLS negotiation begins immediately after the CRLF at the end of the +OK response".
+ */
 void pop3_stls(struct pop3_session *session, struct slice arguments)
 {
     (void)arguments;
@@ -43,11 +42,13 @@ void pop3_stls(struct pop3_session *session, struct slice arguments)
     } else {
         pop3_ok(session, TEXT_START_TLS);
         conn_flush(session->conn);
-        buf_clear(&session->user);
+        /* What was said in clear may have been said by somebody else (RFC 6856 section 7). */
+        session->language = &pop3_languages[0];
         /* Clear text behind STLS is an attack or a broken client: conn_start_tls refuses, and the session
          * ends. */
-        if (conn_start_tls(session->conn, session->context->tls))
-            session->ended = true;
+        enum err err = conn_start_tls(session->conn, session->context->tls);
+        if (err)
+            session->ended = err_text(err);
     }
 }
 

@@ -7,22 +7,30 @@
  *     AUTH                                     bare: the list of mechanisms (what Outlook asks)
  *     AUTH mechanism [initial-response]        base64; "=" for an empty one
  */
-#include <string.h>
-
 #include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
+#include "net/task.h"
 
 #include "session.h"
 
 /* RFC 4954 section 4 sets 12,288 octets for SASL lines in SMTP; the same holds here. */
 #define AUTH_LINE_LIMIT 12288
 
-bool pop3_login_allowed(const struct pop3_session *session)
+const char *pop3_mechanisms(const struct pop3_session *session)
 {
-    return *auth_mechanisms(conn_is_tls(session->conn), conn_peer_is_loopback(session->conn),
-                            session->conf->plaintext_auth) != '\0';
+    return auth_mechanisms(conn_is_tls(session->conn), conn_peer_is_loopback(session->conn),
+                           session->conf->plaintext_auth);
+}
+
+/* RFC 2595 section 2.1: no passwords in clear. False when it was refused. */
+static bool check_encrypted(struct pop3_session *session)
+{
+    if (*pop3_mechanisms(session))
+        return true;
+    pop3_error(session, NULL, TEXT_NEEDS_TLS);
+    return false;
 }
 
 struct open_job {
@@ -39,7 +47,8 @@ static void open_drop(void *arg)
     job->err = drop_open(job->drop, job->store, job->login, job->policy);
 }
 
-void pop3_enter_transaction(struct pop3_session *session, struct slice login)
+/* After a successful authentication: opens the maildrop, or answers why not. */
+static void enter_transaction(struct pop3_session *session, struct slice login)
 {
     buf_clear(&session->login);
     buf_append(&session->login, login);
@@ -54,6 +63,7 @@ void pop3_enter_transaction(struct pop3_session *session, struct slice login)
     switch (job.err) {
     case ERR_OK:
         session->state = POP3_TRANSACTION;
+        session->counts.messages = session->drop.count;
         log_info("pop3.login", log_text("login", login), log_cstr("peer", conn_peer_address(session->conn)),
                  log_number("tls", conn_is_tls(session->conn)), log_number("messages", session->drop.count));
         pop3_ok(session, TEXT_LOGGED_IN);
@@ -65,8 +75,9 @@ void pop3_enter_transaction(struct pop3_session *session, struct slice login)
         pop3_error(session, "LOGIN-DELAY", TEXT_LOGIN_DELAY);
         break;
     default:
-        log_error("pop3.maildrop", log_text("login", login), log_err(job.err));
-        pop3_error(session, "SYS/TEMP", TEXT_STORE_UNAVAILABLE);
+        if (!task_is_canceled())
+            log_error("pop3.maildrop", log_text("login", login), log_err(job.err));
+        pop3_refuse(session, "SYS/TEMP", TEXT_STORE_UNAVAILABLE);
     }
 }
 
@@ -76,7 +87,7 @@ static void finish(struct pop3_session *session, enum auth_outcome outcome, stru
 {
     switch (outcome) {
     case AUTH_OK:
-        pop3_enter_transaction(session, login);
+        enter_transaction(session, login);
         break;
     case AUTH_FAILED:
         pop3_error(session, "AUTH", TEXT_WRONG_PASSWORD);
@@ -92,18 +103,17 @@ static void finish(struct pop3_session *session, enum auth_outcome outcome, stru
         break;
     case AUTH_CONTINUE:
     case AUTH_UNAVAILABLE:
-        pop3_error(session, "SYS/TEMP", TEXT_AUTH_UNAVAILABLE);
+        pop3_refuse(session, "SYS/TEMP", TEXT_AUTH_UNAVAILABLE);
     }
 }
 
 void pop3_user(struct pop3_session *session, struct slice arguments)
 {
-    if (!pop3_login_allowed(session)) {
-        pop3_error(session, NULL, TEXT_NEEDS_TLS);
+    if (!check_encrypted(session))
         return;
-    }
     struct slice name = slice_trim(arguments);
-    if (name.len == 0 || !utf8_is_valid(name)) {
+    /* RFC 6856 section 2.2: what is no UTF-8 MUST be rejected. */
+    if (name.len == 0 || !utf8_is_valid(name) || slice_has(name, '\0')) {
         pop3_error(session, NULL, TEXT_ARGUMENTS);
         return;
     }
@@ -115,8 +125,10 @@ void pop3_user(struct pop3_session *session, struct slice arguments)
 
 void pop3_pass(struct pop3_session *session, struct slice arguments)
 {
+    if (!check_encrypted(session))
+        return;
     if (!session->expects_password) {
-        pop3_error(session, NULL, pop3_login_allowed(session) ? TEXT_USER_FIRST : TEXT_NEEDS_TLS);
+        pop3_error(session, NULL, TEXT_USER_FIRST);
         return;
     }
     session->expects_password = false;
@@ -141,8 +153,7 @@ void pop3_apop(struct pop3_session *session, struct slice arguments)
 static void list_mechanisms(struct pop3_session *session)
 {
     pop3_ok(session, TEXT_MECHANISMS);
-    struct slice rest = slice_from(auth_mechanisms(
-        conn_is_tls(session->conn), conn_peer_is_loopback(session->conn), session->conf->plaintext_auth));
+    struct slice rest = slice_from(pop3_mechanisms(session));
     while (rest.len > 0) {
         conn_write(session->conn, slice_split(&rest, ' '));
         conn_write(session->conn, S("\r\n"));
@@ -150,9 +161,9 @@ static void list_mechanisms(struct pop3_session *session)
     pop3_end_lines(session);
 }
 
-/* Sends a challenge and reads the answer to it into `answer`. AUTH_CONTINUE when there is one. */
-static enum auth_outcome ask(struct pop3_session *session, struct slice challenge, struct buf *answer,
-                             bool *canceled_r)
+/* Sends a challenge and reads the answer to it. RFC 5034 section 4: both are in base64, and "*" alone
+ * cancels: ERR_DENIED. */
+static enum err ask(struct pop3_session *session, struct slice challenge, struct buf *answer)
 {
     struct buf line;
     buf_init(&line, AUTH_LINE_LIMIT);
@@ -164,29 +175,29 @@ static enum auth_outcome ask(struct pop3_session *session, struct slice challeng
     conn_flush(session->conn);
     struct slice text;
     enum err err = conn_read_line(session->conn, AUTH_LINE_LIMIT, &text);
-    *canceled_r = !err && slice_eq(text, S("*"));
+    if (err)
+        return err;
     buf_clear(answer);
-    return !err && !*canceled_r && !base64_decode(answer, text) ? AUTH_CONTINUE : AUTH_MALFORMED;
+    return slice_eq(text, S("*")) ? ERR_DENIED : base64_decode(answer, text);
 }
 
-static void authenticate(struct pop3_session *session, struct auth_request *request)
+static void authenticate(struct pop3_session *session, const struct auth_request *request)
 {
     struct buf challenge, answer;
     buf_init(&challenge, AUTH_LINE_LIMIT);
     buf_init(&answer, AUTH_LINE_LIMIT);
     struct auth_exchange *exchange = NULL;
-    bool canceled = false;
+    enum err err = ERR_OK;
     enum auth_outcome outcome = auth_begin(session->context->auth, request, &exchange, &challenge);
-    while (outcome == AUTH_CONTINUE) {
-        outcome = ask(session, buf_slice(&challenge), &answer, &canceled);
-        buf_clear(&challenge);
-        if (outcome == AUTH_CONTINUE)
-            outcome = auth_step(exchange, buf_slice(&answer), &challenge);
-    }
-    if (canceled)
+    while (outcome == AUTH_CONTINUE && !(err = ask(session, buf_slice(&challenge), &answer)))
+        outcome = auth_step(exchange, buf_slice(&answer), &challenge);
+    if (!err)
+        finish(session, outcome, auth_login(exchange));
+    else if (err == ERR_DENIED)
         pop3_error(session, NULL, TEXT_AUTH_CANCELED);
-    else if (!conn_error(session->conn))
-        finish(session, outcome, outcome == AUTH_OK ? auth_login(exchange) : SLICE_EMPTY);
+    else if (err == ERR_SYNTAX || err == ERR_TOO_LONG)
+        pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
+    /* else the connection has ended, or we shut down: the session's loop finds out and answers */
     auth_end(exchange);
     if (answer.data)
         mem_wipe(answer.data, answer.size);
@@ -196,26 +207,27 @@ static void authenticate(struct pop3_session *session, struct auth_request *requ
 
 void pop3_auth(struct pop3_session *session, struct slice arguments)
 {
-    struct slice rest = slice_trim(arguments);
-    if (rest.len == 0) {
+    struct auth_arguments wanted;
+    if (auth_arguments_parse(arguments, &wanted)) {
+        pop3_error(session, NULL, TEXT_ARGUMENTS);
+        return;
+    }
+    if (wanted.mechanism.len == 0) {
         list_mechanisms(session);
         return;
     }
-    if (!pop3_login_allowed(session)) {
-        pop3_error(session, NULL, TEXT_NEEDS_TLS);
+    if (!check_encrypted(session))
         return;
-    }
     struct auth_request request = {
         .service = "pop3",
-        .mechanism = slice_split(&rest, ' '),
+        .mechanism = wanted.mechanism,
+        .has_initial = wanted.has_initial,
         .peer_address = conn_peer_address(session->conn),
         .tls = conn_is_tls(session->conn),
     };
-    struct slice initial = slice_trim(rest); /* one or two spaces: Windows Mail sends two */
     struct buf decoded;
     buf_init(&decoded, AUTH_LINE_LIMIT);
-    request.has_initial = initial.len > 0;
-    if (request.has_initial && !slice_eq(initial, S("=")) && base64_decode(&decoded, initial)) {
+    if (base64_decode(&decoded, wanted.initial)) {
         pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
     } else {
         request.initial = buf_slice(&decoded);
@@ -223,5 +235,6 @@ void pop3_auth(struct pop3_session *session, struct slice arguments)
     }
     if (decoded.data)
         mem_wipe(decoded.data, decoded.size);
+    mem_wipe((char *)arguments.data, arguments.len);
     buf_free(&decoded);
 }

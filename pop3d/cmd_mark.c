@@ -9,13 +9,10 @@
 void pop3_dele(struct pop3_session *session, struct slice arguments)
 {
     size_t index;
-    bool deleted;
-    if (drop_message(&session->drop, slice_trim(arguments), &index, &deleted)) {
-        drop_mark(&session->drop, index);
-        pop3_ok(session, TEXT_MARKED);
-    } else {
-        pop3_error(session, NULL, deleted ? TEXT_MESSAGE_DELETED : TEXT_NO_MESSAGE);
-    }
+    if (!pop3_find_message_argument(session, arguments, &index))
+        return;
+    drop_mark(&session->drop, index);
+    pop3_ok(session, TEXT_MARKED);
 }
 
 void pop3_rset(struct pop3_session *session, struct slice arguments)
@@ -32,36 +29,40 @@ void pop3_noop(struct pop3_session *session, struct slice arguments)
 }
 
 struct update_job {
-    struct drop *drop;
-    struct drop_policy policy;
+    struct pop3_session *session;
     enum err err;
 };
 
-static void update(void *arg)
+/* "Whether the removal was successful or not, the server then releases any exclusive-access lock" (section
+ * 6): before the answer, so that a client may come back at once. */
+static void update_and_close(void *arg)
 {
     struct update_job *job = arg;
-    job->err = drop_update(job->drop, job->policy);
+    struct pop3_session *session = job->session;
+    struct drop_policy policy = {session->conf->pop3_login_delay, session->conf->pop3_expire};
+    job->err = drop_update(&session->drop, policy);
+    session->counts.deleted = job->err ? 0 : session->drop.deleted_count;
+    drop_reader_free(&session->reader);
+    drop_close(&session->drop);
 }
 
 void pop3_quit(struct pop3_session *session, struct slice arguments)
 {
     (void)arguments;
-    session->ended = true;
+    session->ended = "quit";
     if (session->state == POP3_AUTHORIZATION) {
         pop3_ok(session, TEXT_BYE);
         return;
     }
-    struct update_job job = {.drop = &session->drop,
-                             .policy = {session->conf->pop3_login_delay, session->conf->pop3_expire}};
-    if (work_run(session->context->work, work_key(session->login.data, session->login.len), update, &job))
+    session->state = POP3_UPDATE;
+    struct update_job job = {.session = session};
+    if (work_run(session->context->work, work_key(session->login.data, session->login.len), update_and_close,
+                 &job))
         job.err = ERR_UNAVAILABLE;
     if (job.err) {
         log_error("pop3.update", log_text("login", buf_slice(&session->login)), log_err(job.err));
-        pop3_error(session, "SYS/TEMP", TEXT_NOT_REMOVED);
+        pop3_refuse(session, "SYS/TEMP", TEXT_NOT_REMOVED);
         return;
     }
-    if (session->drop.deleted_count > 0)
-        log_info("pop3.deleted", log_text("login", buf_slice(&session->login)),
-                 log_number("messages", session->drop.deleted_count));
     pop3_ok(session, TEXT_BYE);
 }

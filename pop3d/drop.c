@@ -2,11 +2,15 @@
 /* Opening, marking and updating the maildrop. See drop.h. */
 #include "drop.h"
 
+#include <string.h>
+
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "storage/batch.h"
 
-#define DAY_US (INT64_C(86400) * 1000000)
+#define SECOND_US INT64_C(1000000)
+#define DAY_US    (86400 * SECOND_US)
 
 /* Expunges the messages for which `chosen` is set. Only INBOX is a maildrop. */
 static enum err expunge(struct drop *drop, const bool *chosen, size_t chosen_count)
@@ -27,18 +31,14 @@ static enum err expunge(struct drop *drop, const bool *chosen, size_t chosen_cou
 
 static enum err scan(struct drop *drop)
 {
-    enum err err = mailbox_status(drop->account, S("INBOX"), &drop->inbox);
-    if (!err)
-        err = mailbox_scan(drop->account, drop->inbox.id, &drop->rows, &drop->count);
+    enum err err = mailbox_read(drop->account, S("INBOX"), &drop->inbox, &drop->rows, &drop->count);
     if (err)
         return err;
-    drop->deleted = mem_realloc_array(NULL, drop->count + 1, sizeof *drop->deleted);
-    drop->retrieved = mem_realloc_array(NULL, drop->count + 1, sizeof *drop->retrieved);
+    drop->deleted = mem_alloc(drop->count * sizeof *drop->deleted);
+    drop->retrieved = mem_alloc(drop->count * sizeof *drop->retrieved);
     drop->bytes = 0;
-    for (size_t i = 0; i < drop->count; i++) {
-        drop->deleted[i] = drop->retrieved[i] = false;
+    for (size_t i = 0; i < drop->count; i++)
         drop->bytes += drop->rows[i].size;
-    }
     return ERR_OK;
 }
 
@@ -52,36 +52,52 @@ static void forget_rows(struct drop *drop)
     drop->count = 0;
 }
 
-/* RFC 2449 section 6.7: a site may remove mail that stayed longer than the days it announces. */
+/* RFC 2449 section 6.7: a site may remove mail that stayed longer than the days it announces. A disk that is
+ * too full to remove anything is no reason to keep the user from his mail. */
 static enum err remove_expired(struct drop *drop, int64_t days)
 {
     int64_t oldest = clock_wall_us() - days * DAY_US;
-    size_t expired = 0;
+    bool *expired = mem_alloc(drop->count * sizeof *expired);
+    size_t count = 0;
     for (size_t i = 0; i < drop->count; i++) {
-        drop->deleted[i] = drop->rows[i].internal_date_us < oldest;
-        expired += drop->deleted[i];
+        expired[i] = drop->rows[i].internal_date_us < oldest;
+        count += expired[i];
     }
-    if (expired == 0)
+    enum err err = expunge(drop, expired, count);
+    mem_free(expired);
+    if (err) {
+        log_error("pop3.expire", log_text("login", account_login(drop->account)), log_err(err));
         return ERR_OK;
-    enum err err = expunge(drop, drop->deleted, expired);
+    }
+    if (count == 0)
+        return ERR_OK;
+    log_info("pop3.expired", log_text("login", account_login(drop->account)), log_number("messages", count));
     forget_rows(drop);
-    return err ? err : scan(drop);
+    return scan(drop);
+}
+
+/* RFC 2449 section 6.5: so many seconds "before another authentication will be accepted". */
+static bool is_too_soon(const struct drop *drop, int64_t now, int64_t delay)
+{
+    int64_t since = now - maildrop_previous_login_us(drop->lock);
+    return since >= 0 && since < delay * SECOND_US; /* a clock that was set back locks nobody out */
 }
 
 static enum err open_and_lock(struct drop *drop, struct store *store, struct slice login,
                               struct drop_policy policy)
 {
+    int64_t now = clock_wall_us();
     enum err err = account_open(store, login, &drop->account);
     if (!err)
         err = maildrop_lock(drop->account, &drop->lock);
-    if (err)
-        return err;
-    int64_t since = clock_wall_us() - maildrop_previous_login_us(drop->lock);
-    if (policy.login_delay > 0 && since >= 0 && since < policy.login_delay * 1000000)
-        return ERR_LIMIT;
-    err = scan(drop);
+    if (!err && policy.login_delay > 0 && is_too_soon(drop, now, policy.login_delay))
+        err = ERR_LIMIT;
+    if (!err)
+        err = scan(drop);
     if (!err && policy.expire_days > 0)
         err = remove_expired(drop, policy.expire_days);
+    if (!err && policy.login_delay > 0)
+        maildrop_note_login(drop->lock, now);
     return err;
 }
 
@@ -113,19 +129,14 @@ void drop_close(struct drop *drop)
     *drop = (struct drop){0};
 }
 
-const struct message_row *drop_message(const struct drop *drop, struct slice number, size_t *index_r,
-                                       bool *deleted_r)
+enum err drop_find(const struct drop *drop, uint64_t number, size_t *index_r)
 {
-    uint64_t n;
-    *deleted_r = false;
-    if (!slice_to_u64(number, drop->count, &n) || n == 0)
-        return NULL;
-    if (drop->deleted[n - 1]) {
-        *deleted_r = true;
-        return NULL;
-    }
-    *index_r = n - 1;
-    return &drop->rows[n - 1];
+    if (number == 0 || number > drop->count)
+        return ERR_NOT_FOUND;
+    if (drop->deleted[number - 1])
+        return ERR_CONFLICT;
+    *index_r = number - 1;
+    return ERR_OK;
 }
 
 void drop_mark(struct drop *drop, size_t index)
@@ -137,8 +148,8 @@ void drop_mark(struct drop *drop, size_t index)
 
 void drop_unmark_all(struct drop *drop)
 {
-    for (size_t i = 0; i < drop->count; i++)
-        drop->deleted[i] = false;
+    if (drop->count > 0)
+        memset(drop->deleted, 0, drop->count * sizeof *drop->deleted);
     drop->deleted_count = 0;
     drop->deleted_bytes = 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The maildrop of a session: locked against other POP3 sessions, its messages numbered once at login (RFC
- * 1939 section 5), and the marks for deletion, which take effect at QUIT only. The functions below block on
- * the disk: sessions call them through work_run.
+ * 1939 section 5), and the marks for deletion, which take effect at QUIT only. drop_open, drop_update and
+ * drop_close block on the disk: sessions call them through work_run.
  */
 #ifndef POP3D_DROP_H
 #define POP3D_DROP_H
@@ -39,10 +39,8 @@ enum err drop_update(struct drop *drop, struct drop_policy policy) MUST_CHECK;
 /* Unlocks and frees, removing nothing. */
 void drop_close(struct drop *drop);
 
-/* The message with this number, or NULL when there is none (or it is marked as deleted, told in *deleted_r).
- */
-const struct message_row *drop_message(const struct drop *drop, struct slice number, size_t *index_r,
-                                       bool *deleted_r);
+/* The message with this number. ERR_NOT_FOUND: there is none; ERR_CONFLICT: it is marked as deleted. */
+enum err drop_find(const struct drop *drop, uint64_t number, size_t *index_r) MUST_CHECK;
 void drop_mark(struct drop *drop, size_t index);
 void drop_unmark_all(struct drop *drop);
 

@@ -59,8 +59,8 @@
       "keine Nachricht ist mehr als gelöscht markiert")                                                      \
     X(TEXT_NOTHING_DONE, "still here", "noch da")                                                            \
     X(TEXT_BYE, "goodbye", "auf Wiedersehen")                                                                \
-    X(TEXT_NOT_REMOVED, "some deleted messages were not removed, try again later",                           \
-      "einige gelöschte Nachrichten wurden nicht entfernt, bitte später noch einmal versuchen")              \
+    X(TEXT_NOT_REMOVED, "deleted messages were not removed, try again later",                                \
+      "gelöschte Nachrichten wurden nicht entfernt, bitte später noch einmal versuchen")                     \
     X(TEXT_UNKNOWN, "unknown command", "unbekannter Befehl")                                                 \
     X(TEXT_NOT_NOW, "not possible in this state", "in diesem Zustand nicht möglich")                         \
     X(TEXT_ARGUMENTS, "wrong arguments", "falsche Argumente")                                                \
