@@ -18,6 +18,9 @@ enum {
     STRETCH = 64 * 1024,
     PENDING_LIMIT = 4 * STRETCH,
     TRACE_LIMIT = 16 * 1024,
+    /* What the parser may keep of one message, so that a connection stays under 1 MiB with everything. */
+    KEPT_LIMIT = 256 * 1024,
+    PARTS_LIMIT = 1000,
     FLOOD_FACTOR = 2 /* times the size limit: so much is read away for the sake of a proper 552 */
 };
 
@@ -127,6 +130,8 @@ struct receive *receive_new(struct session *session, bool chunked)
 
     struct mime_limits limits = mime_default_limits;
     limits.header_size = MAX_OF(limits.header_size, (size_t)session->conf->header_size_limit + TRACE_LIMIT);
+    limits.kept_size = KEPT_LIMIT;
+    limits.parts = PARTS_LIMIT;
     receive->parser = mime_parser_new(&receive->arena, &limits);
     buf_init(&receive->pending, PENDING_LIMIT);
     append_trace(receive, &receive->pending, now);
