@@ -2,6 +2,8 @@
 /* Pure: from the options to the texts. */
 #include "init_plan.h"
 
+#include "base/conf.h"
+
 #include <string.h>
 
 unsigned service_port(enum conf_service service)
@@ -36,23 +38,10 @@ void init_plan_names(struct init_plan *plan, struct arena *arena)
     add_name(plan, "::1");
 }
 
-/* In the file's quotes, where "$" too has a meaning. */
-static void append_quoted(struct buf *out, const char *text)
-{
-    buf_append_char(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\' || *text == '$') {
-            buf_append_char(out, '\\');
-        }
-        buf_append_char(out, *text);
-    }
-    buf_append_char(out, '"');
-}
-
 static void append_setting(struct buf *out, const char *comment, const char *name, const char *value)
 {
     buf_printf(out, "\n# %s\n%s = ", comment, name);
-    append_quoted(out, value);
+    conf_format_text(out, value);
     buf_append_char(out, '\n');
 }
 

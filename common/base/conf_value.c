@@ -220,8 +220,7 @@ enum err conf_listen_check(struct conf *conf, struct slice text, const char **it
     return ERR_CONFIG;
 }
 
-/* In double quotes; '$' too is escaped because "${NAME}" would stand for an environment variable. */
-static void put_quoted(struct buf *out, const char *text)
+void conf_format_text(struct buf *out, const char *text)
 {
     buf_append_char(out, '"');
     for (; *text; text++) {
@@ -241,7 +240,7 @@ static void put_list(struct buf *out, const struct conf_list *list)
     }
     for (size_t i = 0; i < list->count; i++) {
         buf_append(out, i ? S(", ") : S("{ "));
-        put_quoted(out, list->items[i]);
+        conf_format_text(out, list->items[i]);
     }
     buf_append(out, S(" }"));
 }
@@ -269,7 +268,7 @@ void conf_format_value(const struct conf *conf, const struct conf_option *option
     switch (option->type) {
     case CONF_TEXT:
     case CONF_PATH:
-        put_quoted(out, *(const char *const *)place);
+        conf_format_text(out, *(const char *const *)place);
         break;
     case CONF_CHOICE:
         put_choice(out, option, *(const int64_t *)place);

@@ -123,6 +123,9 @@ void conf_free(struct conf *conf); /* and those that it replaced */
 /* A number as the file writes it, without quotes: 50M, 5m, 12. For CONF_NUMBER, CONF_SIZE and CONF_DURATION.
  */
 void conf_format_number(enum conf_type type, int64_t value, struct buf *out);
+/* A text in the file's double quotes. '$' too is escaped: "${NAME}" would stand for an environment variable.
+ */
+void conf_format_text(struct buf *out, const char *text);
 /* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. */
 void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out);
 
