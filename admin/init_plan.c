@@ -2,9 +2,9 @@
 /* Pure: from the options to the texts. */
 #include "init_plan.h"
 
-#include "base/conf.h"
-
 #include <string.h>
+
+#include "base/conf.h"
 
 unsigned service_port(enum conf_service service)
 {
