@@ -158,8 +158,8 @@ static void become(const struct daemon *daemon, const char *user)
     if (!account) {
         die(daemon, "user '%s': %s", user, errno ? strerror(errno) : "no such user");
     }
-    /* Root created the log file; rotation reopens it as this user. (Not through a symbolic link, with which the
-     * user could make root give away any file.) */
+    /* Root created the log file; rotation reopens it as this user. (Not through a symbolic link, with which
+     * the user could make root give away any file.) */
     if (logs_to_file(daemon->conf) &&
         lchown(daemon->conf->log_target, account->pw_uid, account->pw_gid) != 0) {
         die(daemon, "%s: %s", daemon->conf->log_target, strerror(errno));
