@@ -54,6 +54,12 @@ void pop3_quit(struct pop3_session *session, struct slice arguments)
         pop3_ok(session, TEXT_BYE);
         return;
     }
+    /* A client may send QUIT before it has read the messages. If it is gone by now, they stay. */
+    enum err err = conn_flush(session->conn);
+    if (err) {
+        session->ended = err_text(err);
+        return;
+    }
     session->state = POP3_UPDATE;
     struct update_job job = {.session = session};
     if (work_run(session->context->work, work_key(session->login.data, session->login.len), update_and_close,
