@@ -52,9 +52,8 @@ const struct pop3_command *pop3_command_parse(struct slice line, enum pop3_state
         *refusal_r = TEXT_UNKNOWN;
     else if (!(command->states & state))
         *refusal_r = TEXT_NOT_NOW;
-    else if (command->arguments == NO_ARGUMENTS && slice_trim(arguments).len > 0)
-        *refusal_r = TEXT_ARGUMENTS;
-    else if (command->arguments == ARGUMENTS_REQUIRED && arguments.len == 0)
+    else if ((command->arguments == NO_ARGUMENTS && slice_trim(arguments).len > 0) ||
+             (command->arguments == ARGUMENTS_REQUIRED && arguments.len == 0))
         *refusal_r = TEXT_ARGUMENTS;
     else {
         *arguments_r = arguments;

@@ -46,7 +46,7 @@ static enum err read_at(const struct blob_reader *file, uint64_t offset, char *t
 /* The next piece of the open file, to the beginning of the buffer. */
 static enum err read_piece(struct drop_reader *reader, struct message_piece *piece_r)
 {
-    size_t filled;
+    size_t filled = 0;
     enum err err = read_at(&reader->file, reader->offset, reader->buffer, BUFFER_SIZE, &filled);
     if (err)
         return err;
