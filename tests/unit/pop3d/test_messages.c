@@ -283,6 +283,7 @@ static void a_message_that_cannot_be_read(void **state)
     expect_once(S(LOGIN "RETR 1\r\nTOP 1 0\r\nRETR 2\r\n" QUIT), 0,
                 LOGGED_IN "-ERR [SYS/TEMP] this message cannot be read just now$\n-ERR [SYS/TEMP]\n"
                           "+OK\nSubject: 2$\n$\ntwo$\n.$\n" BYE);
+    assert_int_equal(messages_left(), 1);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rename(aside, path), 0);
     world.conf.pop3_expire = -1;
