@@ -77,18 +77,47 @@ static enum err find_status(struct account *account, struct slice name, struct m
     return err;
 }
 
-/* Mail that another program left in new/ is to be seen. */
-static enum err begin_current_read(struct account *account)
+/* Looks the mailbox up, by name when there is one; ends the read when that fails. */
+static enum err find_mailbox(struct account *account, const struct slice *name, struct mailbox_status *status)
 {
-    enum err err = account_recover(account);
-    return err ? err : db_begin_read(account->db);
+    enum err err = name ? find_status(account, *name, status) : ERR_OK;
+    if (err) {
+        db_end_read(account->db);
+    }
+    return err;
+}
+
+/* Begins a read in which the mailbox agrees with its folder: mail that another program left in new/ is to be
+ * seen. The mailbox is found by its name and *status set, or without a name by status->id. */
+static enum err begin_current_read(struct account *account, const struct slice *name,
+                                   struct mailbox_status *status)
+{
+    bool differs = false;
+    enum err err = db_begin_read(account->db);
+    if (!err) {
+        err = find_mailbox(account, name, status);
+    }
+    if (err) {
+        return err;
+    }
+    err = account_differs(account, status->id, &differs);
+    if (!err && !differs) {
+        return ERR_OK;
+    }
+    db_end_read(account->db);
+    err = err ? account_note_error(account, err) : account_recover(account);
+    if (!err) {
+        err = db_begin_read(account->db);
+    }
+    return err ? err : find_mailbox(account, name, status);
 }
 
 enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r)
 {
-    enum err err = begin_current_read(account);
+    struct mailbox_status status;
+    enum err err = begin_current_read(account, &name, &status);
     if (!err) {
-        err = find_status(account, name, status_r);
+        *status_r = status;
         db_end_read(account->db);
     }
     return err;
@@ -191,7 +220,8 @@ static enum err read_rows(struct account *account, int64_t mailbox_id, struct me
 enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct message_row **rows_r,
                       size_t *count_r)
 {
-    enum err err = begin_current_read(account);
+    struct mailbox_status status = {.id = mailbox_id};
+    enum err err = begin_current_read(account, NULL, &status);
     if (!err) {
         err = read_rows(account, mailbox_id, rows_r, count_r);
         db_end_read(account->db);
@@ -203,18 +233,14 @@ enum err mailbox_read(struct account *account, struct slice name, struct mailbox
                       struct message_row **rows_r, size_t *count_r)
 {
     struct mailbox_status status;
-    enum err err = begin_current_read(account);
-    if (err) {
-        return err;
-    }
-    err = find_status(account, name, &status);
+    enum err err = begin_current_read(account, &name, &status);
     if (!err) {
         err = read_rows(account, status.id, rows_r, count_r);
+        db_end_read(account->db);
     }
     if (!err) {
         *status_r = status;
     }
-    db_end_read(account->db);
     return err;
 }
 

@@ -23,6 +23,11 @@ struct account {
     ino_t folder_inode, index_inode;
     atomic_bool damaged; /* not to be used by anyone new */
     struct db *db;
+    /* Where new/ was found empty, and its time then: no need to look again. Belongs to who has begun a read.
+     */
+    struct {
+        int64_t mailbox, mtime;
+    } empty_new;
 
     /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
     pthread_mutex_t queue_mutex;

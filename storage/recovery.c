@@ -62,10 +62,24 @@ static enum err list_names(int dir_fd, const char *path, struct arena *arena, co
     return ERR_OK;
 }
 
-static bool has_new_mail(struct account *account, struct arena *arena, const char *path)
+static bool is_settled(int64_t mtime)
+{
+    return clock_wall_us() * 1000 - mtime > UNSURE_NS;
+}
+
+static bool has_new_mail(struct account *account, struct arena *arena, int64_t mailbox, const char *path,
+                         int64_t mtime)
 {
     const char **names = NULL;
-    return !list_names(account->dir_fd, path, arena, &names) && names[0];
+    if (account->empty_new.mailbox == mailbox && account->empty_new.mtime == mtime) {
+        return false;
+    }
+    bool found = !list_names(account->dir_fd, path, arena, &names) && names[0];
+    if (!found && is_settled(mtime)) {
+        account->empty_new.mailbox = mailbox;
+        account->empty_new.mtime = mtime;
+    }
+    return found;
 }
 
 static struct folder_state look_at_folder(struct account *account, sqlite3_stmt *statement,
@@ -78,20 +92,28 @@ static struct folder_state look_at_folder(struct account *account, sqlite3_stmt 
     int64_t cur_mtime = sqlite3_column_int64(statement, 2);
     int64_t new_mtime = sqlite3_column_int64(statement, 3);
     const char *path = sub_folder(arena, folder.dir, "new");
+    int64_t mtime = folder_mtime(account->dir_fd, path);
     folder.cur_changed =
         cur_mtime == 0 || folder_mtime(account->dir_fd, sub_folder(arena, folder.dir, "cur")) != cur_mtime;
-    folder.new_changed = (new_mtime == 0 || folder_mtime(account->dir_fd, path) != new_mtime) &&
-                         has_new_mail(account, arena, path);
+    folder.new_changed =
+        (new_mtime == 0 || mtime != new_mtime) && has_new_mail(account, arena, folder.id, path, mtime);
     return folder;
 }
 
-static enum err look_at_folders(struct account *account, struct arena *arena, struct folder_state **list_r,
-                                size_t *count_r)
+#define FOLDERS "SELECT id, dir, cur_mtime, new_mtime FROM mailbox"
+
+/* Those that changed, of all mailboxes or (mailbox_id not 0) of one. */
+static enum err look_at_folders(struct account *account, int64_t mailbox_id, struct arena *arena,
+                                struct folder_state **list_r, size_t *count_r)
 {
     struct folder_state *list = NULL;
     size_t count = 0;
     int more;
-    sqlite3_stmt *statement = db_statement(account->db, "SELECT id, dir, cur_mtime, new_mtime FROM mailbox");
+    sqlite3_stmt *statement =
+        mailbox_id ? db_statement(account->db, FOLDERS " WHERE id=?1") : db_statement(account->db, FOLDERS);
+    if (mailbox_id) {
+        db_bind_int(statement, 1, mailbox_id);
+    }
     while ((more = db_step(account->db, statement)) == 1) {
         struct folder_state folder = look_at_folder(account, statement, arena);
         if (folder.cur_changed || folder.new_changed) {
@@ -124,25 +146,20 @@ static enum err read_meta(struct account *account, const char *sql, int64_t *val
 
 /* A look without the lock: what is in the middle of another process's commit looks like a difference too, so
  * the answer is checked again under the lock. */
-static enum err needs_mending(struct account *account, bool *needed_r)
+enum err account_differs(struct account *account, int64_t mailbox_id, bool *differs_r)
 {
     struct arena arena = {0};
     struct folder_state *folders;
     size_t count = 0;
     int64_t modseq = 0, work = 0;
-    enum err err = db_begin_read(account->db);
-    if (err) {
-        return err;
-    }
-    err = read_meta(account, HAS_WORK, &work);
+    enum err err = read_meta(account, HAS_WORK, &work);
     if (!err) {
         err = read_meta(account, "SELECT v FROM meta WHERE k='modseq'", &modseq);
     }
     if (!err) {
-        err = look_at_folders(account, &arena, &folders, &count);
+        err = look_at_folders(account, mailbox_id, &arena, &folders, &count);
     }
-    db_end_read(account->db);
-    *needed_r = work != 0 || count > 0 || journal_is_unfinished(account, (uint64_t)modseq);
+    *differs_r = work != 0 || count > 0 || journal_is_unfinished(account, (uint64_t)modseq);
     arena_free(&arena);
     return err;
 }
@@ -164,8 +181,7 @@ static enum err adopt_new(struct change *change, size_t mailbox)
     if (!err) {
         /* The adopted files left the folder and moved its time, which leads to one more look at an empty
          * folder later. */
-        bool sure = clock_wall_us() * 1000 - mtime > UNSURE_NS;
-        change->mailboxes[mailbox].new_mtime = sure ? mtime : 0;
+        change->mailboxes[mailbox].new_mtime = is_settled(mtime) ? mtime : 0;
     }
     return err;
 }
@@ -193,7 +209,7 @@ static enum err mend_all(struct change *change)
         err = read_meta(change->account, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
     }
     if (!err) {
-        err = look_at_folders(change->account, &change->arena, &folders, &count);
+        err = look_at_folders(change->account, 0, &change->arena, &folders, &count);
     }
     for (size_t i = 0; i < count && !err; i++) {
         err = mend_folder(change, &folders[i], rebuild != 0);
@@ -227,7 +243,11 @@ static enum err mend(struct account *account)
 enum err account_recover(struct account *account)
 {
     bool needed = false;
-    enum err err = needs_mending(account, &needed);
+    enum err err = db_begin_read(account->db);
+    if (!err) {
+        err = account_differs(account, 0, &needed);
+        db_end_read(account->db);
+    }
     if (!err && needed && !store_check_writable(account->store)) {
         err = mend(account);
     }

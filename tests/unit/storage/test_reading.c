@@ -109,12 +109,66 @@ static void status_and_rows_in_one(void **state)
     account_close(account);
 }
 
+/* --- mail that another program drops into new/ --- */
+
+static void drop_file(struct fixture *fixture, const char *folder, const char *name)
+{
+    const char *path = arena_printf(&fixture->arena, "%s/%s", path_of(fixture, folder), name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "Subject: x\n\n", 12), 12);
+    close(fd);
+}
+
+/* So long ago that its time tells whether something came since. */
+static void age_folder(struct fixture *fixture, const char *folder, int64_t seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path_of(fixture, folder), times, 0), 0);
+}
+
+static size_t rows_of(struct account *account, const char *mailbox)
+{
+    struct mailbox_status status;
+    struct message_row *rows = NULL;
+    size_t count = 0;
+    assert_ok(mailbox_read(account, slice_from(mailbox), &status, &rows, &count));
+    mem_free(rows);
+    assert_int_equal(status.messages, count);
+    return count;
+}
+
+static void foreign_mail_is_seen_where_it_came(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    age_folder(fixture, ALICE_INBOX "/new", 1700000000);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(rows_of(account, "INBOX"), 0);
+    drop_file(fixture, ALICE_INBOX "/new", "1.first");
+    assert_int_equal(rows_of(account, "INBOX"), 1);
+    age_folder(fixture, ALICE_INBOX "/new", 1700000001);
+    assert_int_equal(rows_of(account, "INBOX"), 1);
+    assert_int_equal(rows_of(account, "inbox"), 1);
+    drop_file(fixture, ALICE_INBOX "/new", "2.second");
+    drop_file(fixture, ALICE_INBOX "/.Sent/new", "3.third");
+    drop_file(fixture, ALICE_INBOX "/new", "4.fourth");
+    assert_int_equal(rows_of(account, "INBOX"), 3);
+    assert_int_equal(rows_of(account, "Sent"), 1);
+    drop_file(fixture, ALICE_INBOX "/.Sent/new", "5.fifth");
+    assert_int_equal(status_of(account, "Sent").messages, 2);
+    struct mailbox_status status;
+    assert_err(mailbox_status(account, SLICE_EMPTY, &status), ERR_NOT_FOUND);
+    account_close(account);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(in_any_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_changed_meanwhile_is_seen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(status_and_rows_in_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(foreign_mail_is_seen_where_it_came, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
