@@ -40,11 +40,13 @@ def smtp_answer(instance, user, password, source=None):
 
 
 def pop3_answer(instance, user, password, source=None):
-    """What PASS gets."""
+    """What PASS gets. The session is ended in order, so that the next one finds the maildrop free."""
     with LineClient(instance, "pop3s", source=source) as client:
         client.expect(r"^\+OK")
         client.expect(r"^\+OK", f"USER {user}")
-        return client.expect(r"^(\+OK|-ERR)", f"PASS {password}")
+        answer = client.expect(r"^(\+OK|-ERR)", f"PASS {password}")
+        client.expect(r"^\+OK", "QUIT")
+        return answer
 
 
 def may_enter(instance, user, password):
