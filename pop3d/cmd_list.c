@@ -10,6 +10,8 @@
  * A unique-id has "one to 70 characters in the range 0x21 to 0x7E" and is never used again for another
  * message; ours is the message's GUID, which also its file name carries.
  */
+#include <string.h>
+
 #include "session.h"
 
 void pop3_stat(struct pop3_session *session, struct slice arguments)
@@ -37,32 +39,69 @@ bool pop3_find_message_argument(struct pop3_session *session, struct slice argum
     return false;
 }
 
-typedef enum err write_row(struct conn *conn, const char *before, size_t index,
-                           const struct message_row *row);
+/* A line is put together from its end, without printf: a maildrop may have 100,000 of them. */
+struct line {
+    char *start;
+    char text[128];
+};
 
-static enum err write_size(struct conn *conn, const char *before, size_t index, const struct message_row *row)
+static struct slice line_slice(const struct line *line)
 {
-    return conn_printf(conn, "%s%zu %llu\r\n", before, index + 1, (unsigned long long)row->size);
+    return slice_of(line->start, (size_t)(line->text + sizeof line->text - line->start));
 }
 
-static enum err write_unique_id(struct conn *conn, const char *before, size_t index,
-                                const struct message_row *row)
+static void prepend(struct line *line, struct slice text)
 {
-    return conn_printf(conn, "%s%zu %s\r\n", before, index + 1, row->guid);
+    line->start -= text.len;
+    memcpy(line->start, text.data, text.len);
 }
 
-static void list(struct pop3_session *session, struct slice arguments, enum pop3_text title, write_row *write)
+static void prepend_number(struct line *line, uint64_t number)
+{
+    do
+        *--line->start = (char)('0' + number % 10);
+    while (number /= 10);
+}
+
+typedef void prepend_value(struct line *line, const struct message_row *row);
+
+static void prepend_size(struct line *line, const struct message_row *row)
+{
+    prepend_number(line, row->size);
+}
+
+static void prepend_unique_id(struct line *line, const struct message_row *row)
+{
+    prepend(line, slice_from(row->guid));
+}
+
+/* "+OK 2 200" or "2 200" */
+static enum err write_row(struct pop3_session *session, struct slice status, size_t index,
+                          prepend_value *value)
+{
+    struct line line;
+    line.start = line.text + sizeof line.text;
+    prepend(&line, S("\r\n"));
+    value(&line, &session->drop.rows[index]);
+    prepend(&line, S(" "));
+    prepend_number(&line, index + 1);
+    prepend(&line, status);
+    return conn_write(session->conn, line_slice(&line));
+}
+
+static void list(struct pop3_session *session, struct slice arguments, enum pop3_text title,
+                 prepend_value *value)
 {
     const struct drop *drop = &session->drop;
     size_t index;
     if (slice_trim(arguments).len > 0) {
         if (pop3_find_message_argument(session, arguments, &index))
-            write(session->conn, "+OK ", index, &drop->rows[index]);
+            write_row(session, S("+OK "), index, value);
         return;
     }
     pop3_ok(session, title);
     for (size_t i = 0; i < drop->count; i++) {
-        enum err err = drop->deleted[i] ? ERR_OK : write(session->conn, "", i, &drop->rows[i]);
+        enum err err = drop->deleted[i] ? ERR_OK : write_row(session, SLICE_EMPTY, i, value);
         if (err) { /* half a list must not get an end that makes it look whole */
             session->ended = err_text(err);
             return;
@@ -73,10 +112,10 @@ static void list(struct pop3_session *session, struct slice arguments, enum pop3
 
 void pop3_list(struct pop3_session *session, struct slice arguments)
 {
-    list(session, arguments, TEXT_SCAN_LISTING, write_size);
+    list(session, arguments, TEXT_SCAN_LISTING, prepend_size);
 }
 
 void pop3_uidl(struct pop3_session *session, struct slice arguments)
 {
-    list(session, arguments, TEXT_UNIQUE_IDS, write_unique_id);
+    list(session, arguments, TEXT_UNIQUE_IDS, prepend_unique_id);
 }
