@@ -306,6 +306,8 @@ static void grace_task(void *arg)
 
 void server_shutdown(struct server *server, int64_t grace_ms)
 {
+    if (server->shutting_down)
+        return;
     server->shutting_down = true;
     server->grace_ms = grace_ms;
     struct listener *listener;

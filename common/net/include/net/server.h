@@ -43,7 +43,7 @@ void server_listen(struct server *server, int fd, const struct server_service *s
                    void *arg);
 void server_set_limits(struct server *server, struct server_limits limits); /* SIGHUP */
 /* Stops accepting, interrupts every session between two commands (conn_interrupt), and after `grace_ms`
- * cancels what is left. Calls loop_stop when the last session has ended. Once. */
+ * cancels what is left. Calls loop_stop when the last session has ended. Further calls change nothing. */
 void server_shutdown(struct server *server, int64_t grace_ms);
 size_t server_session_count(const struct server *server);
 /* All sessions must have ended. */
