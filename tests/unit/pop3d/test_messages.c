@@ -84,7 +84,7 @@ static void skip_login(struct slice *answers)
 static struct slice session(struct slice input, size_t capacity, size_t chunk)
 {
     struct talk talk = {.input = input, .capacity = capacity, .chunk = chunk};
-    talk_run(&talk);
+    run_talk(&talk);
     struct slice output = arena_copy(&world.fixture->arena, buf_slice(&talk.output));
     buf_free(&talk.output);
     return output;
@@ -314,12 +314,12 @@ static void a_message_that_another_session_removed(void **state)
                         .capacity = 1000,
                         .look = expunge_second,
                         .look_after = 5000};
-    talk_run(&talk);
+    run_talk(&talk);
     struct slice answers = buf_slice(&talk.output);
     skip_login(&answers);
     assert_text(next_text(&answers), three[0]);
-    compare(answers, "-ERR this message was removed by another session$\n-ERR this message was removed\n"
-                     "+OK\nSubject: 3$\n$\n.$\n+OK marked\n+OK\n1 \n3 14$\n.$\n" BYE);
+    talk_compare(answers, "-ERR this message was removed by another session$\n-ERR this message was removed\n"
+                          "+OK\nSubject: 3$\n$\n.$\n+OK marked\n+OK\n1 \n3 14$\n.$\n" BYE);
     buf_free(&talk.output);
     assert_int_equal(messages_left(), 2);
 }
