@@ -6,6 +6,7 @@ Every message carries its own id and a hash of its body. No client sends one twi
 """
 
 import collections
+import contextlib
 import hashlib
 import os
 import poplib
@@ -189,7 +190,8 @@ def kill_somebody(instance, rng):
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         children = instance.children(program)
-        if children:
+        # One that was killed a moment ago may be gone between the look and the signal.
+        with contextlib.suppress(ProcessLookupError, IndexError):
             os.kill(rng.choice(children), signal.SIGKILL)
             return
         time.sleep(0.01)
