@@ -275,6 +275,60 @@ def test_expire_after_days(make_instance):
     assert len(instance.files(user)) == 2
 
 
+# --- the process under a session ---
+
+
+def test_reload_under_a_session(make_instance):
+    """A session keeps the policy it began with; the next ones get the new policy and the new limits."""
+    instance, user = make_instance(options={"workers": 2}), "alice@example.org"
+    fill(instance, user, 3)
+    before = instance.pop3(user)
+    assert before.capa()["EXPIRE"] == ["NEVER"]
+    instance.set_options({"pop3_expire": 30, "pop3_login_delay": 0, "connection_limit_per_address": 3})
+    instance.reload()
+
+    def all_workers_are_new():
+        found = []
+        for _ in range(8):
+            client = instance.pop3(login=False)
+            found.append(client.capa()["EXPIRE"])
+            client.quit()
+        return all(policy == ["30"] for policy in found)
+
+    wait_until(all_workers_are_new, "the new policy")
+    assert before.capa()["EXPIRE"] == ["NEVER"]
+    assert before.stat()[0] == 3
+    others = [instance.pop3(login=False, service="pop3") for _ in range(2)]
+    with pytest.raises((poplib.error_proto, OSError, EOFError), match="too many connections"):
+        instance.pop3(login=False, service="pop3")
+    for client in others:
+        client.quit()
+    before.dele(2)
+    before.quit()
+    assert [b"message 0" in text for text in instance.messages(user)] == [True, False]
+
+
+def test_told_to_end_twice(make_instance):
+    """A service manager signals every process of the unit, and the supervisor passes its own signal on: a session in the middle
+    of a message gets its grace all the same."""
+    instance, user = make_instance(options={"workers": 1}), "alice@example.org"
+    text = b"Subject: long\r\n\r\n" + b"a line of a long message\r\n" * 400_000
+    drop_file(instance, user, "1700000000.M1P1.elsewhere", text)
+    client = instance.pop3(user)
+    client._putcmd("RETR 1")
+    assert client._getresp().startswith(b"+OK")
+    lines = [client.file.readline()]
+    (pid,) = instance.children("pop3d")
+    for times in (1, 2, 3):
+        os.kill(pid, 15)
+        wait_until(lambda: len(re.findall(r"pop3d\S* info stopping", instance.log())) == times, "the signal to be seen")
+    while lines[-1] not in (b"", b".\r\n"):
+        lines.append(client.file.readline())
+    assert b"".join(lines) == text + b".\r\n"
+    client.close()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the process")
+
+
 # --- files that others wrote ---
 
 
