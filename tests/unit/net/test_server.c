@@ -417,7 +417,8 @@ static void scenario_shutdown(void *arg)
     struct conn *client = connect_client(fixture);
     assert_reply(client, "220 hello");
     server_shutdown(fixture->server, fixture->grace_ms);
-    server_shutdown(fixture->server, fixture->grace_ms); /* a service manager and the supervisor both say it */
+    server_shutdown(fixture->server,
+                    fixture->grace_ms); /* a service manager and the supervisor both say it */
     if (!fixture->ignore_interrupt)
         assert_reply(client, "421 shutting down");
     assert_end(client);
