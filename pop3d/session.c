@@ -40,8 +40,7 @@ static void next_command(struct pop3_session *session)
     } else if (err == ERR_SHUTDOWN) {
         pop3_refuse(session, "SYS/TEMP", TEXT_SHUTDOWN);
         session->ended = err_text(err);
-    } else if (err) { /* also when nothing was heard for long: "without […] sending any response" (section 3)
-                       */
+    } else if (err) { /* a silent client is left "without […] sending any response" (section 3), too */
         session->ended = err_text(err);
     } else {
         /* The handlers may read on (AUTH), which would overwrite the line. */
