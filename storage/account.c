@@ -145,15 +145,13 @@ enum err mailbox_list(struct account *account, struct arena *arena, struct mailb
         entry->subscribed = sqlite3_column_int(statement, 9) != 0;
     }
     db_end_read(account->db);
-    if (more == 0) {
-        *list_r = arena_array(arena, struct mailbox_entry, count);
-        if (count) {
-            memcpy(*list_r, list, count * sizeof(*list));
-        }
-        *count_r = count;
+    if (more != 0) {
+        mem_free(list);
+        return db_step_err(more);
     }
-    mem_free(list);
-    return db_step_err(more);
+    *list_r = arena_take_array(arena, list, count, sizeof(*list));
+    *count_r = count;
+    return ERR_OK;
 }
 
 /* Lower-case hex and a NUL. By hand: this runs once per message of a mailbox. */

@@ -155,15 +155,13 @@ enum err directory_domain_list(struct store *store, struct arena *arena, struct 
         };
     }
     db_end_read(db);
-    if (more == 0) {
-        *list_r = arena_array(arena, struct directory_domain, count);
-        if (count) {
-            memcpy(*list_r, list, count * sizeof(*list));
-        }
-        *count_r = count;
+    if (more != 0) {
+        mem_free(list);
+        return db_step_err(more);
     }
-    mem_free(list);
-    return db_step_err(more);
+    *list_r = arena_take_array(arena, list, count, sizeof(*list));
+    *count_r = count;
+    return ERR_OK;
 }
 
 enum err directory_is_local_domain(struct store *store, struct slice domain, bool *local_r)

@@ -265,13 +265,11 @@ enum err directory_user_list(struct store *store, struct arena *arena, struct sl
         directory_read_user(statement, arena, &list[count++]);
     }
     db_end_read(db);
-    if (more == 0) {
-        *list_r = arena_array(arena, struct directory_user, count);
-        if (count) {
-            memcpy(*list_r, list, count * sizeof(*list));
-        }
-        *count_r = count;
+    if (more != 0) {
+        mem_free(list);
+        return db_step_err(more);
     }
-    mem_free(list);
-    return db_step_err(more);
+    *list_r = arena_take_array(arena, list, count, sizeof(*list));
+    *count_r = count;
+    return ERR_OK;
 }

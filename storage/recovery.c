@@ -121,12 +121,8 @@ static enum err look_at_folders(struct account *account, int64_t mailbox_id, str
             list[count++] = folder;
         }
     }
-    *list_r = arena_array(arena, struct folder_state, count);
-    if (count) {
-        memcpy(*list_r, list, count * sizeof(*list));
-    }
+    *list_r = arena_take_array(arena, list, count, sizeof(*list));
     *count_r = count;
-    mem_free(list);
     return db_step_err(more);
 }
 

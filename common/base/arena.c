@@ -148,6 +148,16 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
     return arena_alloc(arena, total);
 }
 
+void *arena_take_array(struct arena *arena, void *list, size_t count, size_t size)
+{
+    void *taken = arena_alloc_array(arena, count, size);
+    if (count) {
+        memcpy(taken, list, count * size);
+    }
+    mem_free(list);
+    return taken;
+}
+
 struct slice arena_copy(struct arena *arena, struct slice text)
 {
     return (struct slice){arena_cstr(arena, text), text.len};

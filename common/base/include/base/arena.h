@@ -25,6 +25,8 @@ void *arena_alloc(struct arena *arena, size_t size) NEVER_NULL; /* zeroed, align
 #define arena_new(arena, type)          ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, count) ((type *)arena_alloc_array((arena), (count), sizeof(type)))
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size) NEVER_NULL;
+/* Moves a list that was grown with mem_realloc_array into the arena; `list` (NULL when empty) is freed. */
+void *arena_take_array(struct arena *arena, void *list, size_t count, size_t size) NEVER_NULL;
 
 struct slice arena_copy(struct arena *arena, struct slice text); /* also NUL-terminated behind the slice */
 char *arena_cstr(struct arena *arena, struct slice text) NEVER_NULL;
