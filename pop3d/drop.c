@@ -22,9 +22,12 @@ static enum err expunge(struct drop *drop, const bool *chosen, size_t chosen_cou
     for (size_t i = 0; i < drop->count; i++)
         if (chosen[i])
             uids[count++] = drop->rows[i].uid;
-    struct batch_operation operation = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = uids, .uid_count = count};
-    enum err err = batch_commit(drop->account, &operation, 1);
+    struct arena arena = {0};
+    struct batch_operation operation = {.kind = BATCH_EXPUNGE,
+                                        .mailbox = mailbox_named(S("INBOX")),
+                                        .expunge = {.uids = uid_set_from_uids(&arena, uids, count)}};
+    enum err err = batch_commit(drop->account, &operation, 1, NULL);
+    arena_free(&arena);
     mem_free(uids);
     return err;
 }

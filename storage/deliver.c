@@ -33,17 +33,20 @@ static enum err deliver_one(struct delivery *delivery, size_t i)
     struct account *account = NULL;
     struct batch_operation append = {
         .kind = BATCH_APPEND,
-        .mailbox = S("INBOX"),
-        .blob = delivery->blob,
-        .summary = delivery->summary,
-        .internal_date_us = delivery->now_us,
+        .mailbox = mailbox_named(S("INBOX")),
+        .append =
+            {
+                .blob = delivery->blob,
+                .summary = delivery->summary,
+                .internal_date_us = delivery->now_us,
+            },
     };
     enum err err = account_open(delivery->store, delivery->logins[i], &account);
     if (!err) {
-        err = batch_commit(account, &append, 1);
+        err = batch_commit(account, &append, 1, NULL);
         account_close(account);
     }
-    delivery->uids[i] = append.uid;
+    delivery->uids[i] = append.result.uid;
     return err;
 }
 
@@ -91,15 +94,15 @@ void deliver(struct store *store, const struct slice *logins, size_t count, stru
 static void take_back(struct delivery *delivery, size_t i)
 {
     struct account *account = NULL;
+    struct uid_range uid = {delivery->uids[i], delivery->uids[i]};
     struct batch_operation expunge = {
         .kind = BATCH_EXPUNGE,
-        .mailbox = S("INBOX"),
-        .uids = &delivery->uids[i],
-        .uid_count = 1,
+        .mailbox = mailbox_named(S("INBOX")),
+        .expunge = {.uids = {&uid, 1}},
     };
     enum err err = account_open(delivery->store, delivery->logins[i], &account);
     if (!err) {
-        err = batch_commit(account, &expunge, 1);
+        err = batch_commit(account, &expunge, 1, NULL);
         account_close(account);
     }
     if (err) { /* the sender will come again: this one gets the message twice */

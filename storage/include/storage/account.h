@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "storage/blob.h"
+#include "storage/mailbox.h"
 #include "storage/store.h"
 
 struct account;
@@ -17,25 +18,16 @@ enum err account_open(struct store *store, struct slice login, struct account **
 void account_close(struct account *account);
 struct slice account_login(const struct account *account); /* lives as long as the handle */
 
-struct mailbox_status {
-    int64_t id;
-    uint32_t uidvalidity;
-    uint32_t uidnext;
-    uint64_t highestmodseq;
-    uint64_t messages, unseen, bytes;
-};
+/* Takes in what other programs did to the folder of this mailbox (0: of all): mail dropped into it, letters
+ * changed, files removed. A look at the folder's time when there is nothing. To be called at SELECT, at login,
+ * and now and then while a mailbox is watched. */
+enum err mailbox_refresh(struct account *account, int64_t mailbox_id) MUST_CHECK;
 
 /* Counters of one mailbox by its UTF-8 name ("INBOX" in any case); read from its row, without walking the
  * messages. */
 enum err mailbox_status(struct account *account, struct slice name,
                         struct mailbox_status *status_r) MUST_CHECK;
 
-struct mailbox_entry {
-    struct slice name;        /* UTF-8, hierarchy separator "/" */
-    struct slice special_use; /* "\\Drafts" or empty */
-    bool subscribed;
-    struct mailbox_status status;
-};
 enum err mailbox_list(struct account *account, struct arena *arena, struct mailbox_entry **list_r,
                       size_t *count_r) MUST_CHECK;
 
@@ -49,7 +41,6 @@ struct message_row {
     int64_t body;  /* for message_open */
     char guid[33]; /* hex; the POP3 UIDL; stays with the message for ever */
 };
-enum { MESSAGE_SEEN = 1, MESSAGE_ANSWERED = 2, MESSAGE_FLAGGED = 4, MESSAGE_DELETED = 8, MESSAGE_DRAFT = 16 };
 
 /* The messages of a mailbox in UID order, from one consistent read; *rows_r is one block from mem_alloc,
  * freed by the caller with mem_free. 100,000 messages take about 9 MB. */

@@ -2,42 +2,205 @@
 /*
  * Changes: a batch of declared operations on one account, all or nothing, durable when the call returns
  * (STORAGE section 5.4). Batches of several threads that wait for the same account share one commit, each in
- * a savepoint of its own.
+ * a savepoint of its own. Operations of a batch see what those before them did.
+ *
+ * All changes of a batch carry one MODSEQ, from the counter of the account: strictly rising in the order of
+ * commits.
  */
 #ifndef STORAGE_BATCH_H
 #define STORAGE_BATCH_H
 
 #include "mail/summary.h"
 #include "storage/account.h"
+#include "storage/uid.h"
 
-enum batch_kind { BATCH_APPEND, BATCH_FLAGS, BATCH_EXPUNGE };
+enum batch_kind {
+    BATCH_APPEND,
+    BATCH_COPY,
+    BATCH_MOVE,
+    BATCH_FLAGS,
+    BATCH_EXPUNGE,
+    BATCH_CLAIM_RECENT,
+    BATCH_MAILBOX_CREATE,
+    BATCH_MAILBOX_RENAME,
+    BATCH_MAILBOX_DELETE,
+    BATCH_MAILBOX_SET,
+    BATCH_SUBSCRIBE,
+    BATCH_ANNOTATE,
+    BATCH_SET_RIGHTS,
+    BATCH_SIEVE_PUT,
+    BATCH_SIEVE_ACTIVATE,
+    BATCH_SIEVE_DELETE,
+    BATCH_SIEVE_RENAME,
+    BATCH_SEEN,
+    BATCH_QUOTA_SET,
+    BATCH_ASSERT,
+    BATCH_KIND_COUNT
+};
 enum batch_flag_change { FLAGS_ADD, FLAGS_REMOVE, FLAGS_REPLACE };
+
+/* Adds one message: a sealed blob and what the parser found in it. The same blob may be appended again and
+ * to other accounts. Result: uid, uidvalidity, guid. ERR_OVER_QUOTA, ERR_NOT_FOUND (mailbox). */
+struct batch_append {
+    struct blob *blob;
+    const struct message_summary *summary;
+    uint32_t flags;
+    const struct slice *keywords;
+    size_t keyword_count;
+    int64_t internal_date_us; /* 0: now */
+    /* For what comes from another store. UID: one not in use in this mailbox, ERR_EXISTS otherwise; 0: the
+     * next. 16 bytes; NULL: a new one. */
+    uint32_t wanted_uid;
+    const unsigned char *wanted_guid;
+};
+
+/* BATCH_COPY, BATCH_MOVE: to `target`, in the order of UIDs, with flags, keywords and internal date; bodies
+ * are shared. UIDs that are not there are passed over. A copy within one mailbox is fine; to move within one
+ * gives new UIDs. A copy counts against the quota, a move does not. Result: `source` (UIDs that were copied),
+ * and their copies have the UIDs uid … uid + affected - 1 in the same order, of the target's uidvalidity. */
+struct batch_copy {
+    struct uid_set uids;
+    struct mailbox_ref target;
+};
+
+/* STORE. UIDs that are not there are passed over. With unchanged_since, messages whose MODSEQ is higher are
+ * left alone and reported in `failed` (RFC 7162 section 3.1.3); 0 means no condition, so callers whose
+ * UNCHANGEDSINCE is 0 set `never`: all fail. Result: `changed` (those that really changed, with the result's
+ * modseq), `failed`. ERR_LIMIT: too many keywords; ERR_SYNTAX: not a keyword. */
+struct batch_flags {
+    struct uid_set uids;
+    enum batch_flag_change change;
+    uint32_t flags;
+    const struct slice *keywords;
+    size_t keyword_count;
+    uint64_t unchanged_since;
+    bool never;
+};
+
+/* EXPUNGE: of these UIDs those that are there, and with `deleted_only` have \Deleted. Result: `changed` (the
+ * UIDs that went). */
+struct batch_expunge {
+    struct uid_set uids;
+    bool deleted_only;
+};
+
+/* Result: mailbox_id, uidvalidity. The operation's `mailbox` is a name. ERR_EXISTS; ERR_SYNTAX for a name
+ * that cannot be one; ERR_LIMIT. Levels above that are missing are made too. UIDVALIDITY never repeats for a
+ * name; a wanted one counts when it is not lower than any given for this name. */
+struct batch_create {
+    struct slice special_use; /* "\\Archive"; ERR_EXISTS when another mailbox has it */
+    bool subscribed;
+    uint32_t wanted_uidvalidity, wanted_uidnext; /* 0: the store's */
+    const unsigned char *wanted_guid;            /* 16 bytes or NULL */
+};
+
+/* With all mailboxes below it; identifiers, UIDs, UIDVALIDITY and subscriptions go along. Levels above that
+ * are missing are made. To rename INBOX moves its messages to a new mailbox and leaves INBOX empty (RFC 3501
+ * section 6.3.5); what is below INBOX stays. ERR_EXISTS, ERR_NOT_FOUND, ERR_SYNTAX (also: into itself). */
+struct batch_rename {
+    struct slice new_name;
+};
+
+/* BATCH_MAILBOX_DELETE has no arguments: the mailbox with its messages; what is below it stays. ERR_DENIED
+ * for INBOX. */
+
+/* Special use (RFC 6154); an empty one takes it away. ERR_EXISTS when another mailbox has it. */
+struct batch_set {
+    struct slice special_use;
+};
+
+/* The operation's `mailbox` is a name, of a mailbox or not (RFC 3501 section 6.3.6). */
+struct batch_subscribe {
+    bool subscribed;
+};
+
+/* An annotation of the mailbox, or of the account when neither id nor name is given (RFC 5464). An empty
+ * value with `remove` takes it away. ERR_LIMIT over ANNOTATION_VALUE_MAX or ANNOTATIONS_MAX. */
+#define ANNOTATION_VALUE_MAX 65536
+#define ANNOTATIONS_MAX      1000 /* in an account */
+struct batch_annotate {
+    struct slice entry; /* "/private/comment", compared without case */
+    struct slice value; /* any bytes */
+    bool remove;
+};
+
+/* One identifier's rights on the mailbox (RFC 4314), a canonical string of letters; empty takes the entry
+ * away. */
+struct batch_rights {
+    struct slice identifier;
+    struct slice rights;
+};
+
+/* Scripts by name. Put replaces; activate with an empty name: none is active; delete of the active one is
+ * ERR_DENIED; rename onto another is ERR_EXISTS. */
+#define SIEVE_SCRIPT_MAX  (1024 * 1024)
+#define SIEVE_SCRIPTS_MAX 64
+struct batch_sieve {
+    struct slice name;
+    struct slice script;   /* PUT */
+    struct slice new_name; /* RENAME */
+};
+
+/* Remembers a key (vacation: who was answered; duplicate: what was seen) until it expires. Result: was_new.
+ * One that expired before counts as new. */
+struct batch_seen {
+    unsigned kind;
+    struct slice key; /* at most 64 bytes */
+    int64_t expires_us;
+};
+
+/* Limits of 0 mean none. */
+struct batch_quota {
+    uint64_t limit_bytes, limit_messages;
+};
+
+/* ERR_CONFLICT, and so nothing of the batch happens, unless all that is set holds. */
+struct batch_assert {
+    uint32_t uidvalidity;       /* of the mailbox */
+    uint64_t highestmodseq_max; /* the mailbox did not change after this */
+    uint64_t room_bytes;        /* the quota has room for so much; ERR_OVER_QUOTA */
+    uint64_t room_messages;
+    bool absent; /* there is no mailbox of that name */
+};
+
+struct batch_result {
+    int64_t mailbox_id; /* the operation's mailbox, for copies the target */
+    uint32_t uidvalidity;
+    uint32_t uid;
+    uint64_t modseq;
+    size_t affected; /* messages that were added, changed or removed */
+    bool was_new;
+    unsigned char guid[16];
+    struct uid_set source, changed, failed; /* in the arena of batch_commit */
+};
 
 struct batch_operation {
     enum batch_kind kind;
-    struct slice mailbox; /* UTF-8 name */
-
-    /* BATCH_APPEND: a sealed blob and what the parser found in it */
-    struct blob *blob;
-    const struct message_summary *summary;
-    uint32_t flags; /* BATCH_FLAGS too */
-    int64_t internal_date_us;
-
-    /* BATCH_FLAGS, BATCH_EXPUNGE: sorted UIDs; those that are not there are passed over */
-    const uint32_t *uids;
-    size_t uid_count;
-    enum batch_flag_change change;
-
-    /* results, set on ERR_OK */
-    uint32_t uid; /* APPEND: the UID it got */
-    uint32_t uidvalidity;
-    uint64_t modseq;
-    size_t affected; /* FLAGS, EXPUNGE: messages changed */
+    struct mailbox_ref mailbox;
+    union {
+        struct batch_append append;
+        struct batch_copy copy; /* BATCH_COPY, BATCH_MOVE */
+        struct batch_flags flags;
+        struct batch_expunge expunge;
+        struct batch_create create;
+        struct batch_rename rename;
+        struct batch_set set;
+        struct batch_subscribe subscribe;
+        struct batch_annotate annotate;
+        struct batch_rights rights;
+        struct batch_sieve sieve;
+        struct batch_seen seen;
+        struct batch_quota quota;
+        struct batch_assert expect;
+    };
+    struct batch_result result; /* set on ERR_OK */
 };
 
-/* ERR_OVER_QUOTA, ERR_NOT_FOUND (mailbox), ERR_NO_SPACE, ERR_IO, ERR_UNAVAILABLE: nothing of the batch
- * happened. */
-enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count) MUST_CHECK;
+/* Runs the operations in order. ERR_OVER_QUOTA, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_UNAVAILABLE …:
+ * nothing of the batch happened. `arena` takes the sets of the results; NULL: they are not wanted. Blocks on
+ * the disk. */
+enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count,
+                      struct arena *arena) MUST_CHECK;
 
 /* Local delivery: appends one sealed blob to the INBOX of every account, in parallel as far as it helps; one
  * data file, one link per account. results[i] is the outcome for accounts[i]. */

@@ -23,8 +23,8 @@ static void append_old(struct fixture *fixture, struct slice text, int64_t days)
     struct account *account = open_account(fixture, ALICE);
     struct sealed sealed = seal(fixture, text);
     struct batch_operation append = append_to("INBOX", &sealed);
-    append.internal_date_us = clock_wall_us() - days * 86400 * INT64_C(1000000);
-    assert_ok(batch_commit(account, &append, 1));
+    append.append.internal_date_us = clock_wall_us() - days * 86400 * INT64_C(1000000);
+    assert_ok(batch_commit(account, &append, 1, NULL));
     blob_free(sealed.blob);
     account_close(account);
 }
@@ -39,9 +39,10 @@ static void append_subjects(struct fixture *fixture, int count)
 static void expunge_uid(struct fixture *fixture, uint32_t uid)
 {
     struct account *account = open_account(fixture, ALICE);
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = &uid, .uid_count = 1};
-    assert_ok(batch_commit(account, &expunge, 1));
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("INBOX")),
+                                      .expunge = {.uids = {&(struct uid_range){uid, uid}, 1}}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
     account_close(account);
 }
 

@@ -297,10 +297,11 @@ static void expunge_second(struct talk *talk)
         return;
     struct account *account = open_account(world.fixture, ALICE);
     uint32_t uid = status_of(account, "INBOX").uidnext - 2;
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = &uid, .uid_count = 1};
-    assert_ok(batch_commit(account, &expunge, 1));
-    assert_int_equal(expunge.affected, 1);
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("INBOX")),
+                                      .expunge = {.uids = {&(struct uid_range){uid, uid}, 1}}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
+    assert_int_equal(expunge.result.affected, 1);
     account_close(account);
 }
 

@@ -32,14 +32,9 @@ static struct world world;
 
 static void empty_drop(struct account *account)
 {
-    struct mailbox_status status = status_of(account, "INBOX");
-    uint32_t *uids = mem_alloc(status.uidnext * sizeof(*uids));
-    for (uint32_t uid = 1; uid < status.uidnext; uid++)
-        uids[uid - 1] = uid;
     struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = uids, .uid_count = status.uidnext - 1};
-    assert_ok(batch_commit(account, &expunge, 1));
-    mem_free(uids);
+        .kind = BATCH_EXPUNGE, .mailbox = mailbox_named(S("INBOX")), .expunge = {.uids = uid_set_all}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
 }
 
 static UNUSED void fill(const char *const *texts, size_t count)

@@ -109,9 +109,8 @@ static inline struct batch_operation append_to(const char *mailbox, const struct
 {
     return (struct batch_operation){
         .kind = BATCH_APPEND,
-        .mailbox = slice_from(mailbox),
-        .blob = sealed->blob,
-        .summary = &sealed->summary,
+        .mailbox = mailbox_named(slice_from(mailbox)),
+        .append = {.blob = sealed->blob, .summary = &sealed->summary},
     };
 }
 
@@ -121,9 +120,9 @@ UNUSED static inline uint32_t append_text(struct fixture *fixture, struct accoun
 {
     struct sealed sealed = seal(fixture, text);
     struct batch_operation append = append_to(mailbox, &sealed);
-    assert_ok(batch_commit(account, &append, 1));
+    assert_ok(batch_commit(account, &append, 1, NULL));
     blob_free(sealed.blob);
-    return append.uid;
+    return append.result.uid;
 }
 
 #define HELLO S("From: a@example.org\r\nSubject: hello\r\n\r\nHello\r\n")

@@ -12,14 +12,14 @@ static void appended_message_has_row_file_and_bytes(void **state)
     struct account *account = open_account(fixture, ALICE);
     struct sealed sealed = seal(fixture, HELLO);
     struct batch_operation append = append_to("inbox", &sealed);
-    append.flags = MESSAGE_SEEN | MESSAGE_FLAGGED;
-    append.internal_date_us = 1700000000123456;
-    assert_ok(batch_commit(account, &append, 1));
+    append.append.flags = MESSAGE_SEEN | MESSAGE_FLAGGED;
+    append.append.internal_date_us = 1700000000123456;
+    assert_ok(batch_commit(account, &append, 1, NULL));
     blob_free(sealed.blob);
     struct mailbox_status status = status_of(account, "INBOX");
-    assert_int_equal(append.uid, 1);
-    assert_int_equal(append.uidvalidity, status.uidvalidity);
-    assert_int_equal(append.modseq, status.highestmodseq);
+    assert_int_equal(append.result.uid, 1);
+    assert_int_equal(append.result.uidvalidity, status.uidvalidity);
+    assert_int_equal(append.result.modseq, status.highestmodseq);
     assert_int_equal(status.messages, 1);
     assert_int_equal(status.unseen, 0);
     assert_int_equal(status.uidnext, 2);
@@ -51,7 +51,7 @@ static void summary_is_kept_for_imap(void **state)
     struct message_detail detail;
     struct sealed sealed = seal(fixture, HELLO);
     struct batch_operation append = append_to("INBOX", &sealed);
-    assert_ok(batch_commit(account, &append, 1));
+    assert_ok(batch_commit(account, &append, 1, NULL));
     assert_ok(message_detail(account, 1, 1, &fixture->arena, &detail));
     assert_slice(detail.envelope, sealed.summary.envelope);
     assert_slice(detail.bodystructure, sealed.summary.bodystructure);
@@ -72,12 +72,12 @@ static void failing_operation_undoes_the_whole_batch(void **state)
     struct batch_operation operations[] = {append_to("INBOX", &sealed), append_to("Drafts", &sealed),
                                            append_to("No such mailbox", &sealed)};
     uint64_t before = status_of(account, "INBOX").highestmodseq;
-    assert_err(batch_commit(account, operations, 3), ERR_NOT_FOUND);
+    assert_err(batch_commit(account, operations, 3, NULL), ERR_NOT_FOUND);
     assert_int_equal(status_of(account, "INBOX").messages, 0);
     assert_int_equal(status_of(account, "INBOX").highestmodseq, before);
     assert_int_equal(count_files(fixture, INBOX_CUR), 0);
     assert_int_equal(count_files(fixture, ALICE_INBOX "/.Drafts/cur"), 0);
-    assert_ok(batch_commit(account, operations, 2)); /* the blob is still good */
+    assert_ok(batch_commit(account, operations, 2, NULL)); /* the blob is still good */
     assert_int_equal(status_of(account, "INBOX").messages, 1);
     assert_int_equal(status_of(account, "Drafts").messages, 1);
     blob_free(sealed.blob);
@@ -92,7 +92,7 @@ static void same_blob_twice_gets_two_identifiers(void **state)
     struct batch_operation operations[] = {append_to("INBOX", &sealed), append_to("INBOX", &sealed)};
     struct message_row *rows;
     size_t count;
-    assert_ok(batch_commit(account, operations, 2));
+    assert_ok(batch_commit(account, operations, 2, NULL));
     assert_ok(mailbox_scan(account, 1, &rows, &count));
     assert_int_equal(count, 2);
     assert_string_not_equal(rows[0].guid, rows[1].guid);
@@ -109,8 +109,8 @@ static void summary_of_another_text_is_refused(void **state)
     struct sealed sealed = seal(fixture, HELLO);
     struct sealed other = seal(fixture, S("Subject: x\r\n\r\n"));
     struct batch_operation append = append_to("INBOX", &sealed);
-    append.summary = &other.summary;
-    assert_err(batch_commit(account, &append, 1), ERR_CONFLICT);
+    append.append.summary = &other.summary;
+    assert_err(batch_commit(account, &append, 1, NULL), ERR_CONFLICT);
     blob_free(sealed.blob);
     blob_free(other.blob);
     account_close(account);
@@ -125,16 +125,17 @@ static void quota_refuses_and_expunge_gives_room(void **state)
     append_text(fixture, account, "Drafts", HELLO);
     struct sealed sealed = seal(fixture, HELLO);
     struct batch_operation append = append_to("INBOX", &sealed);
-    assert_err(batch_commit(account, &append, 1), ERR_OVER_QUOTA);
+    assert_err(batch_commit(account, &append, 1, NULL), ERR_OVER_QUOTA);
     assert_int_equal(count_files(fixture, INBOX_CUR), 1);
     uint32_t uid = 1;
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("Drafts"), .uids = &uid, .uid_count = 1};
-    assert_ok(batch_commit(account, &expunge, 1));
-    assert_ok(batch_commit(account, &append, 1));
-    assert_err(batch_commit(account, &append, 1), ERR_OVER_QUOTA);
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("Drafts")),
+                                      .expunge = {.uids = {&(struct uid_range){uid, uid}, 1}}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
+    assert_ok(batch_commit(account, &append, 1, NULL));
+    assert_err(batch_commit(account, &append, 1, NULL), ERR_OVER_QUOTA);
     assert_ok(directory_user_set_quota(fixture->store, ALICE, 0));
-    assert_ok(batch_commit(account, &append, 1));
+    assert_ok(batch_commit(account, &append, 1, NULL));
     blob_free(sealed.blob);
     account_close(account);
 }
@@ -150,29 +151,28 @@ static void flags_change_counters_and_file_names(void **state)
         append_text(fixture, account, "INBOX", HELLO);
     }
     struct batch_operation flags = {.kind = BATCH_FLAGS,
-                                    .mailbox = S("INBOX"),
-                                    .uids = uids,
-                                    .uid_count = 3,
-                                    .flags = MESSAGE_SEEN | MESSAGE_DELETED,
-                                    .change = FLAGS_ADD};
-    assert_ok(batch_commit(account, &flags, 1));
-    assert_int_equal(flags.affected, 2);
+                                    .mailbox = mailbox_named(S("INBOX")),
+                                    .flags = {.uids = uid_set_from_uids(&fixture->arena, uids, 3),
+                                              .flags = MESSAGE_SEEN | MESSAGE_DELETED,
+                                              .change = FLAGS_ADD}};
+    assert_ok(batch_commit(account, &flags, 1, NULL));
+    assert_int_equal(flags.result.affected, 2);
     assert_int_equal(status_of(account, "INBOX").unseen, 1);
     assert_ok(mailbox_scan(account, 1, &rows, &count));
     assert_int_equal(rows[0].flags, MESSAGE_SEEN | MESSAGE_DELETED);
     assert_int_equal(rows[1].flags, 0);
-    assert_int_equal(rows[0].modseq, flags.modseq);
-    assert_true(rows[1].modseq < flags.modseq);
+    assert_int_equal(rows[0].modseq, flags.result.modseq);
+    assert_true(rows[1].modseq < flags.result.modseq);
     mem_free(rows);
-    assert_ok(batch_commit(account, &flags, 1)); /* nothing changes any more */
-    assert_int_equal(flags.affected, 0);
-    flags.change = FLAGS_REMOVE;
-    flags.flags = MESSAGE_DELETED;
-    assert_ok(batch_commit(account, &flags, 1));
-    flags.change = FLAGS_REPLACE;
-    flags.flags = MESSAGE_ANSWERED;
-    flags.uid_count = 1;
-    assert_ok(batch_commit(account, &flags, 1));
+    assert_ok(batch_commit(account, &flags, 1, NULL)); /* nothing changes any more */
+    assert_int_equal(flags.result.affected, 0);
+    flags.flags.change = FLAGS_REMOVE;
+    flags.flags.flags = MESSAGE_DELETED;
+    assert_ok(batch_commit(account, &flags, 1, NULL));
+    flags.flags.change = FLAGS_REPLACE;
+    flags.flags.flags = MESSAGE_ANSWERED;
+    flags.flags.uids = uid_set_from_uids(&fixture->arena, uids, 1);
+    assert_ok(batch_commit(account, &flags, 1, NULL));
     assert_ok(mailbox_scan(account, 1, &rows, &count));
     assert_int_equal(rows[0].flags, MESSAGE_ANSWERED);
     assert_int_equal(rows[2].flags, MESSAGE_SEEN);
@@ -201,10 +201,11 @@ static void expunged_messages_are_gone_and_uids_are_not_reused(void **state)
         append_text(fixture, account, "INBOX", HELLO);
     }
     assert_ok(message_open(account, 1, 1, &open_one));
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = uids, .uid_count = 4};
-    assert_ok(batch_commit(account, &expunge, 1));
-    assert_int_equal(expunge.affected, 3);
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("INBOX")),
+                                      .expunge = {.uids = uid_set_from_uids(&fixture->arena, uids, 4)}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
+    assert_int_equal(expunge.result.affected, 3);
     assert_int_equal(count_files(fixture, INBOX_CUR), 1);
     assert_err(message_open(account, 1, 1, &reader), ERR_NOT_FOUND);
     char byte;
@@ -231,10 +232,10 @@ static void folder_that_cannot_be_written_refuses_and_shows_nothing(void **state
     struct account *account = open_account(fixture, ALICE);
     struct sealed sealed = seal(fixture, HELLO);
     struct batch_operation operations[] = {append_to("INBOX", &sealed), append_to("Drafts", &sealed)};
-    assert_int_not_equal(batch_commit(account, operations, 2), ERR_OK);
+    assert_int_not_equal(batch_commit(account, operations, 2, NULL), ERR_OK);
     assert_int_equal(count_files(fixture, INBOX_CUR), 0);
-    assert_ok(batch_commit(account, operations, 1));
-    assert_int_equal(operations[0].uid, 1);
+    assert_ok(batch_commit(account, operations, 1, NULL));
+    assert_int_equal(operations[0].result.uid, 1);
     assert_int_equal(count_files(fixture, INBOX_CUR), 1);
     blob_free(sealed.blob);
     account_close(account);

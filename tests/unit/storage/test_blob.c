@@ -49,9 +49,9 @@ static void check_content(struct fixture *fixture, struct account *account, size
     assert_int_equal(blob_size(sealed.blob), size);
     assert_ok(blob_seal(sealed.blob));
     struct batch_operation append = append_to("INBOX", &sealed);
-    assert_ok(batch_commit(account, &append, 1));
+    assert_ok(batch_commit(account, &append, 1, NULL));
     blob_free(sealed.blob);
-    assert_slice(read_message(fixture, account, 1, append.uid), slice_of(text, size));
+    assert_slice(read_message(fixture, account, 1, append.result.uid), slice_of(text, size));
     free(text);
 }
 
@@ -92,7 +92,7 @@ static void unsealed_blob_is_not_taken(void **state)
     assert_ok(blob_begin(fixture->store, &sealed.blob));
     assert_ok(blob_write(sealed.blob, HELLO));
     struct batch_operation append = append_to("INBOX", &sealed);
-    assert_err(batch_commit(account, &append, 1), ERR_CONFLICT);
+    assert_err(batch_commit(account, &append, 1, NULL), ERR_CONFLICT);
     blob_free(sealed.blob);
     account_close(account);
 }

@@ -16,9 +16,9 @@ static void failed_sync_makes_the_store_read_only(void **state)
     struct batch_operation append = append_to("INBOX", &sealed);
     struct blob *blob = NULL, *begun = NULL;
     assert_ok(blob_begin(fixture->store, &begun));
-    assert_ok(batch_commit(account, &append, 1));
+    assert_ok(batch_commit(account, &append, 1, NULL));
     assert_err(store_sync(fixture->store, -1, "a test"), ERR_IO);
-    assert_err(batch_commit(account, &append, 1), ERR_UNAVAILABLE);
+    assert_err(batch_commit(account, &append, 1, NULL), ERR_UNAVAILABLE);
     assert_err(blob_begin(fixture->store, &blob), ERR_UNAVAILABLE);
     assert_err(blob_seal(begun), ERR_UNAVAILABLE);
     assert_int_equal(status_of(account, "INBOX").messages, 1); /* reading goes on */
@@ -67,7 +67,7 @@ static enum err try_append(struct fixture *fixture, struct account *account, str
     enum err err = try_seal(fixture->store, &fixture->arena, text, &sealed);
     if (!err) {
         struct batch_operation append = append_to("INBOX", &sealed);
-        err = batch_commit(account, &append, 1);
+        err = batch_commit(account, &append, 1, NULL);
     }
     blob_free(sealed.blob);
     return err;

@@ -32,10 +32,10 @@ static enum err write_one(struct writer *writer, struct account *account, struct
     struct batch_operation operations[] = {append_to("INBOX", &sealed),
                                            append_to("No such mailbox", &sealed)};
     if (writer->number % 2 && i % 3 == 0) {
-        writer->refused += batch_commit(account, operations, 2) == ERR_NOT_FOUND;
+        writer->refused += batch_commit(account, operations, 2, NULL) == ERR_NOT_FOUND;
     }
-    err = batch_commit(account, operations, 1);
-    writer->uids[i] = operations[0].uid;
+    err = batch_commit(account, operations, 1, NULL);
+    writer->uids[i] = operations[0].result.uid;
     blob_free(sealed.blob);
     return err;
 }
@@ -135,9 +135,11 @@ static void *expunge_all(void *argument)
         writer->err = mailbox_scan(account, 1, &rows, &count);
         for (size_t i = 0; i < count && !writer->err; i++) {
             struct batch_operation expunge = {
-                .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = &rows[i].uid, .uid_count = 1};
-            writer->err = batch_commit(account, &expunge, 1);
-            removed += (unsigned)expunge.affected;
+                .kind = BATCH_EXPUNGE,
+                .mailbox = mailbox_named(S("INBOX")),
+                .expunge = {.uids = {&(struct uid_range){rows[i].uid, rows[i].uid}, 1}}};
+            writer->err = batch_commit(account, &expunge, 1, NULL);
+            removed += (unsigned)expunge.result.affected;
         }
         mem_free(rows);
     }

@@ -72,9 +72,10 @@ static void what_changed_meanwhile_is_seen(void **state)
     expect_message(fixture, account, 1, 1, &places);
 
     uint32_t uids[] = {2};
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = uids, .uid_count = 1};
-    assert_ok(batch_commit(account, &expunge, 1));
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("INBOX")),
+                                      .expunge = {.uids = uid_set_from_uids(&fixture->arena, uids, 1)}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
     assert_err(message_open_next(account, 1, 2, &places, &reader), ERR_NOT_FOUND);
     expect_message(fixture, account, 1, 3, &places);
 

@@ -201,18 +201,18 @@ static struct memory fill_mailbox(struct fixture *fixture, uint64_t *modseq_r)
     uint32_t flagged = 3;
     uint32_t gone[] = {1, 5};
     struct batch_operation flags = {.kind = BATCH_FLAGS,
-                                    .mailbox = S("INBOX"),
-                                    .uids = &flagged,
-                                    .uid_count = 1,
-                                    .flags = MESSAGE_FLAGGED | MESSAGE_SEEN,
-                                    .change = FLAGS_ADD};
-    struct batch_operation expunge = {
-        .kind = BATCH_EXPUNGE, .mailbox = S("INBOX"), .uids = gone, .uid_count = 2};
+                                    .mailbox = mailbox_named(S("INBOX")),
+                                    .flags = {.uids = uid_set_from_uids(&fixture->arena, &flagged, 1),
+                                              .flags = MESSAGE_FLAGGED | MESSAGE_SEEN,
+                                              .change = FLAGS_ADD}};
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_named(S("INBOX")),
+                                      .expunge = {.uids = uid_set_from_uids(&fixture->arena, gone, 2)}};
     for (int i = 0; i < 5; i++) {
         append_text(fixture, account, "INBOX", HELLO);
     }
-    assert_ok(batch_commit(account, &flags, 1));
-    assert_ok(batch_commit(account, &expunge, 1)); /* also the one with the highest UID */
+    assert_ok(batch_commit(account, &flags, 1, NULL));
+    assert_ok(batch_commit(account, &expunge, 1, NULL)); /* also the one with the highest UID */
     struct memory memory = remember(fixture, account);
     *modseq_r = status_of(account, "INBOX").highestmodseq;
     account_close(account);
@@ -304,9 +304,9 @@ static void index_that_was_replaced_is_noticed_by_a_running_process(void **state
     struct batch_operation append = append_to("INBOX", &sealed);
     append_text(fixture, old, "INBOX", HELLO);
     assert_int_equal(rename(path_of(fixture, ALICE_DIR "/index.db"), path_of(fixture, "old-index")), 0);
-    assert_err(batch_commit(old, &append, 1), ERR_UNAVAILABLE);
+    assert_err(batch_commit(old, &append, 1, NULL), ERR_UNAVAILABLE);
     struct account *new = open_account(fixture, ALICE);
-    assert_ok(batch_commit(new, &append, 1));
+    assert_ok(batch_commit(new, &append, 1, NULL));
     check_consistent(fixture, new, "INBOX", INBOX_CUR);
     assert_int_equal(status_of(new, "INBOX").messages, 2);
     blob_free(sealed.blob);
@@ -435,13 +435,16 @@ static void write_until_killed(const char *directory, uint32_t first, int acknow
             _exit(2);
         }
         struct batch_operation operations[2] = {append_to("INBOX", &sealed), append_to("Drafts", &sealed)};
-        if (batch_commit(account, operations, 2) ||
+        if (batch_commit(account, operations, 2, NULL) ||
             write(acknowledge, &number, sizeof(number)) != sizeof(number)) {
             _exit(3);
         }
         struct batch_operation expunge = {
-            .kind = BATCH_EXPUNGE, .mailbox = S("Drafts"), .uids = &operations[1].uid, .uid_count = 1};
-        if (batch_commit(account, &expunge, 1)) {
+            .kind = BATCH_EXPUNGE,
+            .mailbox = mailbox_named(S("Drafts")),
+            .expunge = {
+                .uids = {&(struct uid_range){operations[1].result.uid, operations[1].result.uid}, 1}}};
+        if (batch_commit(account, &expunge, 1, NULL)) {
             _exit(4);
         }
         blob_free(sealed.blob);

@@ -18,15 +18,53 @@ static bool index_is_ours(const struct account *account)
     return fstatat(account->dir_fd, "index.db", &info, 0) == 0 && info.st_ino == account->index_inode;
 }
 
-static enum err read_modseq(struct change *change)
+#define READ_COUNTERS                                                                                   \
+    "SELECT modseq, body, mailbox, uidvalidity, threaded, bytes, messages, limit_bytes, limit_messages" \
+    " FROM counter"
+
+static enum err read_counters(struct change *change)
 {
-    sqlite3_stmt *statement = db_statement(change->db, "SELECT v FROM meta WHERE k='modseq'");
+    sqlite3_stmt *statement = db_statement(change->db, READ_COUNTERS);
     enum err err = row_found(db_step(change->db, statement));
     if (!err) {
-        change->modseq = (uint64_t)sqlite3_column_int64(statement, 0);
+        change->counters = (struct counters){
+            .modseq = (uint64_t)sqlite3_column_int64(statement, 0),
+            .body = sqlite3_column_int64(statement, 1),
+            .mailbox = sqlite3_column_int64(statement, 2),
+            .uidvalidity = (uint32_t)sqlite3_column_int64(statement, 3),
+            .threaded = sqlite3_column_int64(statement, 4),
+            .bytes = sqlite3_column_int64(statement, 5),
+            .messages = sqlite3_column_int64(statement, 6),
+            .limit_bytes = sqlite3_column_int64(statement, 7),
+            .limit_messages = sqlite3_column_int64(statement, 8),
+        };
+        change->stored = change->counters;
         sqlite3_reset(statement);
     }
     return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
+}
+
+#define WRITE_COUNTERS                                                                                       \
+    "UPDATE counter SET modseq=?1, body=?2, mailbox=?3, uidvalidity=?4, threaded=?5, bytes=?6, messages=?7," \
+    " limit_bytes=?8, limit_messages=?9"
+
+static enum err write_counters(struct change *change)
+{
+    const struct counters *counters = &change->counters;
+    if (memcmp(counters, &change->stored, sizeof(*counters)) == 0) {
+        return ERR_OK;
+    }
+    sqlite3_stmt *statement = db_statement(change->db, WRITE_COUNTERS);
+    db_bind_int(statement, 1, (int64_t)counters->modseq);
+    db_bind_int(statement, 2, counters->body);
+    db_bind_int(statement, 3, counters->mailbox);
+    db_bind_int(statement, 4, counters->uidvalidity);
+    db_bind_int(statement, 5, counters->threaded);
+    db_bind_int(statement, 6, counters->bytes);
+    db_bind_int(statement, 7, counters->messages);
+    db_bind_int(statement, 8, counters->limit_bytes);
+    db_bind_int(statement, 9, counters->limit_messages);
+    return db_run(change->db, statement);
 }
 
 /* A commit of ours that changes nothing. A writer that died may have left a whole transaction in the WAL that
@@ -53,8 +91,8 @@ static enum err try_begin(struct change *change, bool relaxed, bool overwritten,
     if (err) {
         return err;
     }
-    err = index_is_ours(account) ? read_modseq(change) : ERR_CONFLICT;
-    if (!err && journal_is_unfinished(account, change->modseq)) {
+    err = index_is_ours(account) ? read_counters(change) : ERR_CONFLICT;
+    if (!err && journal_is_unfinished(account, change->counters.modseq)) {
         if (!overwritten) {
             *dead_r = true;
             return overwrite_dead_transaction(change);
@@ -93,15 +131,9 @@ enum err change_begin_relaxed(struct account *account, struct change *change)
     return begin(account, change, true);
 }
 
-enum err change_next_modseq(struct change *change, uint64_t *modseq_r)
+uint64_t change_next_modseq(struct change *change)
 {
-    sqlite3_stmt *statement = db_statement(change->db, "UPDATE meta SET v=?1 WHERE k='modseq'");
-    db_bind_int(statement, 1, (int64_t)change->modseq + 1);
-    enum err err = db_run(change->db, statement);
-    if (!err) {
-        *modseq_r = ++change->modseq;
-    }
-    return err;
+    return ++change->counters.modseq;
 }
 
 static int open_cur(struct change *change, const struct change_mailbox *mailbox)
@@ -216,7 +248,12 @@ enum err change_prepare(struct change *change)
 
 enum err change_commit(struct change *change)
 {
-    enum err err = db_commit_then(change->db, commit_arrived, change);
+    enum err err = write_counters(change);
+    if (err) {
+        change_abort(change);
+    } else {
+        err = db_commit_then(change->db, commit_arrived, change);
+    }
     store_note_commit_error(change->account->store, err);
     return err;
 }

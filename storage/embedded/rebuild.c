@@ -60,7 +60,7 @@ enum err index_move_aside(struct account *account)
 #define INSERT_MAILBOX                                                                            \
     "INSERT INTO mailbox(id, name, dir, guid, uidvalidity, uidnext, uidreserved, highestmodseq, " \
     "created_modseq,"                                                                             \
-    " attr_modseq, vanished_floor, special, subscribed) VALUES(?1,?2,?3,?4,?5,?6,?6,?7,?7,?7,?7,?8,?9)"
+    " attr_modseq, vanished_floor, special) VALUES(?1,?2,?3,?4,?5,?6,?6,?7,?7,?7,?7,?8)"
 
 static enum err insert_mailbox(struct account *account, const struct mailbox_descriptor *descriptor,
                                struct slice dir, int64_t modseq)
@@ -74,8 +74,13 @@ static enum err insert_mailbox(struct account *account, const struct mailbox_des
     db_bind_int(statement, 6, descriptor->uidnext);
     db_bind_int(statement, 7, modseq);
     db_bind_text(statement, 8, descriptor->special_use);
-    db_bind_int(statement, 9, descriptor->subscribed);
-    return db_run(account->db, statement);
+    enum err err = db_run(account->db, statement);
+    if (!err && descriptor->subscribed) {
+        statement = db_statement(account->db, "INSERT OR IGNORE INTO subscription VALUES(?1)");
+        db_bind_text(statement, 1, descriptor->name);
+        err = db_run(account->db, statement);
+    }
+    return err;
 }
 
 /* For a folder without a descriptor (made by another program, or damaged): clients will load its messages
@@ -156,10 +161,15 @@ static enum err insert_meta(struct account *account, const char *key, int64_t va
     return db_run(account->db, statement);
 }
 
-static enum err insert_quota(struct account *account, uint64_t quota)
+#define INSERT_COUNTERS                                                                                   \
+    "INSERT INTO counter(id, modseq, body, mailbox, uidvalidity, threaded, bytes, messages, limit_bytes," \
+    " limit_messages) SELECT 0, ?1, 0, max(100, max(id)), max(uidvalidity), 0, 0, 0, ?2, 0 FROM mailbox"
+
+static enum err insert_counters(struct account *account, int64_t modseq, uint64_t quota)
 {
-    sqlite3_stmt *statement = db_statement(account->db, "INSERT INTO quota VALUES(0, 0, 0, ?1, 0)");
-    db_bind_int(statement, 1, (int64_t)quota);
+    sqlite3_stmt *statement = db_statement(account->db, INSERT_COUNTERS);
+    db_bind_int(statement, 1, modseq);
+    db_bind_int(statement, 2, (int64_t)quota);
     return db_run(account->db, statement);
 }
 
@@ -169,13 +179,10 @@ static enum err build(struct account *account, uint64_t quota)
     int64_t modseq = clock_wall_us();
     enum err err = add_folders(account, &arena, modseq);
     if (!err) {
-        err = insert_quota(account, quota);
+        err = insert_counters(account, modseq, quota);
     }
     if (!err) {
         err = insert_meta(account, "rebuild", 1);
-    }
-    if (!err) {
-        err = insert_meta(account, "modseq", modseq);
     }
     arena_free(&arena);
     return err;
@@ -183,7 +190,7 @@ static enum err build(struct account *account, uint64_t quota)
 
 static enum err has_content(struct account *account, bool *content_r)
 {
-    int step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM meta WHERE k='modseq'"));
+    int step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM counter"));
     *content_r = step == 1;
     return db_step_err(step);
 }

@@ -13,13 +13,17 @@
 
 static enum err charge_quota(struct change *change, const struct new_message *message)
 {
-    sqlite3_stmt *statement =
-        db_statement(change->db, "UPDATE quota SET bytes=bytes+?1, messages=messages+1"
-                                 " WHERE root=0 AND (?2 OR lim_bytes=0 OR bytes+?1<=lim_bytes)");
-    db_bind_int(statement, 1, (int64_t)message->summary->size);
-    db_bind_int(statement, 2, message->unlimited);
-    enum err err = db_run(change->db, statement);
-    return !err && sqlite3_changes(db_handle(change->db)) == 0 ? ERR_OVER_QUOTA : err;
+    struct counters *counters = &change->counters;
+    int64_t bytes = counters->bytes + (int64_t)message->summary->size;
+    int64_t messages = counters->messages + 1;
+    bool over = (counters->limit_bytes && bytes > counters->limit_bytes) ||
+                (counters->limit_messages && messages > counters->limit_messages);
+    if (over && !message->unlimited) {
+        return ERR_OVER_QUOTA;
+    }
+    counters->bytes = bytes;
+    counters->messages = messages;
+    return ERR_OK;
 }
 
 static enum err reserve_uids(struct change *change, struct change_mailbox *mailbox, uint32_t uid)
@@ -72,10 +76,10 @@ static enum err take_uid(struct change *change, struct change_mailbox *mailbox, 
     return message->uid >= mailbox->uidreserved ? reserve_uids(change, mailbox, message->uid) : ERR_OK;
 }
 
-#define INSERT_BODY                                                                                      \
-    "INSERT INTO body(guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, bodystruct, hdrs, " \
-    "parts)"                                                                                             \
-    " VALUES(?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)"
+#define INSERT_BODY                                                                                          \
+    "INSERT INTO body(id, guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, bodystruct, hdrs, " \
+    "parts)"                                                                                                 \
+    " VALUES(?12, ?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)"
 
 static enum err try_insert_body(struct change *change, const struct new_message *message)
 {
@@ -94,6 +98,7 @@ static enum err try_insert_body(struct change *change, const struct new_message 
     db_bind_blob(statement, 9, summary->bodystructure);
     db_bind_blob(statement, 10, summary->headers);
     db_bind_blob(statement, 11, summary->parts);
+    db_bind_int(statement, 12, change->counters.body + 1);
     return db_run(change->db, statement);
 }
 
@@ -105,7 +110,9 @@ static enum err insert_body(struct change *change, struct new_message *message, 
     while ((err = try_insert_body(change, message)) == ERR_EXISTS) {
         randombytes_buf(message->guid, GUID_SIZE);
     }
-    *body_r = sqlite3_last_insert_rowid(db_handle(change->db));
+    if (!err) {
+        *body_r = ++change->counters.body;
+    }
     return err;
 }
 

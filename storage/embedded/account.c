@@ -112,6 +112,16 @@ static enum err begin_current_read(struct account *account, const struct slice *
     return err ? err : find_mailbox(account, name, status);
 }
 
+enum err mailbox_refresh(struct account *account, int64_t mailbox_id)
+{
+    struct mailbox_status status = {.id = mailbox_id};
+    enum err err = begin_current_read(account, NULL, &status);
+    if (!err) {
+        db_end_read(account->db);
+    }
+    return err;
+}
+
 enum err mailbox_status(struct account *account, struct slice name, struct mailbox_status *status_r)
 {
     struct mailbox_status status;
@@ -133,9 +143,9 @@ enum err mailbox_list(struct account *account, struct arena *arena, struct mailb
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement =
-        db_statement(account->db, "SELECT " STATUS_COLUMNS
-                                  ", name, special, subscribed FROM mailbox ORDER BY id<>1, name");
+    sqlite3_stmt *statement = db_statement(
+        account->db, "SELECT " STATUS_COLUMNS ", name, special, EXISTS(SELECT 1 FROM subscription WHERE"
+                     " subscription.name=mailbox.name) FROM mailbox ORDER BY id<>1, name");
     while ((more = db_step(account->db, statement)) == 1) {
         list = mem_realloc_array(list, count + 1, sizeof(*list));
         struct mailbox_entry *entry = &list[count++];
@@ -249,14 +259,8 @@ enum err account_set_quota(struct account *account, uint64_t bytes)
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(change.db, "UPDATE quota SET lim_bytes=?1 WHERE root=0");
-    db_bind_int(statement, 1, (int64_t)bytes);
-    err = db_run(change.db, statement);
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
+    change.counters.limit_bytes = (int64_t)bytes;
+    err = change_commit(&change);
     change_free(&change);
     return err;
 }

@@ -5,7 +5,7 @@
  *
  * `message` is narrow, so that 100,000 rows are read in some 30 ms; what is asked for rarely stands in
  * `body`, one row per distinct message of the account, which copies will share. MODSEQ comes from one counter
- * for the whole account (meta.modseq): strictly rising in the order of commits.
+ * for the whole account: strictly rising in the order of commits.
  */
 #include "account_private.h"
 
@@ -77,6 +77,62 @@ static const char *const steps[] = {
     /* Work on folders that is promised by a commit and done after it; a restart does what is left. */
     "CREATE TABLE intent(id INTEGER PRIMARY KEY, op TEXT NOT NULL, mailbox INTEGER NOT NULL, args BLOB NOT "
     "NULL) STRICT;",
+
+    /* All counters of the account in one row, so that a commit writes one page for them. Bodies are numbered
+     * by it, in the order in which they came: what works through them later (full text, threads) needs to
+     * remember one number only. */
+    "CREATE TABLE counter("
+    "  id INTEGER PRIMARY KEY CHECK(id=0),"
+    "  modseq INTEGER NOT NULL,"
+    "  body INTEGER NOT NULL,"        /* the last body.id given */
+    "  mailbox INTEGER NOT NULL,"     /* the last mailbox.id given */
+    "  uidvalidity INTEGER NOT NULL," /* the highest given */
+    "  threaded INTEGER NOT NULL,"    /* bodies up to this id have their thread */
+    "  bytes INTEGER NOT NULL, messages INTEGER NOT NULL,"
+    "  limit_bytes INTEGER NOT NULL, limit_messages INTEGER NOT NULL) STRICT;"
+    "INSERT INTO counter SELECT 0, v,"
+    "  max(coalesce((SELECT seq FROM sqlite_sequence WHERE name='body'), 0),"
+    "      coalesce((SELECT max(id) FROM body), 0)),"
+    "  max(100, (SELECT max(id) FROM mailbox)), (SELECT max(uidvalidity) FROM mailbox), 0,"
+    "  (SELECT bytes FROM quota), (SELECT messages FROM quota), (SELECT lim_bytes FROM quota),"
+    "  (SELECT lim_messages FROM quota) FROM meta WHERE k='modseq';"
+    "DROP TABLE quota;"
+    "DELETE FROM meta WHERE k='modseq';"
+    "CREATE TABLE body2("
+    "  id INTEGER PRIMARY KEY,"
+    "  guid BLOB NOT NULL,"
+    "  hash BLOB NOT NULL,"
+    "  size INTEGER NOT NULL,"
+    "  hdrsize INTEGER NOT NULL,"
+    "  lines INTEGER NOT NULL,"
+    "  refs INTEGER NOT NULL,"
+    "  sent INTEGER,"
+    "  thread INTEGER NOT NULL DEFAULT 0," /* 0: not looked for yet */
+    "  msgid TEXT,"
+    "  envelope BLOB, bodystruct BLOB, hdrs BLOB, parts BLOB) STRICT;"
+    "INSERT INTO body2 SELECT id, guid, hash, size, hdrsize, lines, refs, sent, 0, msgid, envelope, "
+    "bodystruct,"
+    "  hdrs, parts FROM body;"
+    "DROP TABLE body;"
+    "ALTER TABLE body2 RENAME TO body;"
+    "CREATE UNIQUE INDEX body_guid ON body(guid);"
+    "CREATE INDEX body_thread ON body(thread) WHERE thread>0;"
+    "DROP INDEX message_unseen;"
+    "CREATE TABLE thread(id INTEGER PRIMARY KEY, guid BLOB NOT NULL) STRICT;"
+    /* Hashes of the Message-IDs that a thread's messages have or refer to. */
+    "CREATE TABLE thread_ref(msgid BLOB PRIMARY KEY, thread INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    /* Names, of mailboxes or not (RFC 3501 section 6.3.6). */
+    "CREATE TABLE subscription(name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
+    "INSERT INTO subscription SELECT name FROM mailbox WHERE subscribed=1;"
+    "ALTER TABLE mailbox DROP COLUMN subscribed;"
+    "CREATE TABLE annotation(mailbox INTEGER NOT NULL, entry TEXT NOT NULL COLLATE NOCASE, value BLOB NOT "
+    "NULL,"
+    "  PRIMARY KEY(mailbox, entry)) STRICT, WITHOUT ROWID;" /* mailbox 0: of the account */
+    "CREATE TABLE rights(mailbox INTEGER NOT NULL, identifier TEXT NOT NULL, rights TEXT NOT NULL,"
+    "  PRIMARY KEY(mailbox, identifier)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE sieve(name TEXT PRIMARY KEY, active INTEGER NOT NULL, script TEXT NOT NULL) STRICT;"
+    "CREATE TABLE seen(kind INTEGER NOT NULL, key BLOB NOT NULL, expires INTEGER NOT NULL,"
+    "  PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;",
 };
 
 const struct db_schema account_schema = {steps, ARRAY_LEN(steps)};

@@ -150,7 +150,7 @@ enum err account_differs(struct account *account, int64_t mailbox_id, bool *diff
     int64_t modseq = 0, work = 0;
     enum err err = read_meta(account, HAS_WORK, &work);
     if (!err) {
-        err = read_meta(account, "SELECT v FROM meta WHERE k='modseq'", &modseq);
+        err = read_meta(account, "SELECT modseq FROM counter", &modseq);
     }
     if (!err) {
         err = look_at_folders(account, mailbox_id, &arena, &folders, &count);
@@ -169,7 +169,7 @@ static enum err adopt_new(struct change *change, size_t mailbox)
     int64_t mtime = folder_mtime(account->dir_fd, path);
     enum err err = list_names(account->dir_fd, path, &change->arena, &names);
     if (!err && names[0]) {
-        err = change_next_modseq(change, &modseq);
+        modseq = change_next_modseq(change);
     }
     for (size_t i = 0; !err && names[i]; i++) {
         err = adopt_file(change, mailbox, true, names[i], modseq, false);

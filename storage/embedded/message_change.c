@@ -4,10 +4,11 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "intents.h"
 
 /* What the messages of one operation add to or take from their mailbox's row. */
-struct counters {
+struct delta {
     int64_t messages, unseen, deleted, bytes;
 };
 
@@ -16,7 +17,7 @@ struct counters {
     " bytes=bytes+?6 WHERE id=?1"
 
 static enum err update_counters(struct change *change, int64_t mailbox, uint64_t modseq,
-                                const struct counters *delta)
+                                const struct delta *delta)
 {
     sqlite3_stmt *statement = db_statement(change->db, UPDATE_COUNTERS);
     db_bind_int(statement, 1, mailbox);
@@ -25,15 +26,6 @@ static enum err update_counters(struct change *change, int64_t mailbox, uint64_t
     db_bind_int(statement, 4, delta->unseen);
     db_bind_int(statement, 5, delta->deleted);
     db_bind_int(statement, 6, delta->bytes);
-    return db_run(change->db, statement);
-}
-
-static enum err release_quota(struct change *change, const struct counters *delta)
-{
-    sqlite3_stmt *statement =
-        db_statement(change->db, "UPDATE quota SET bytes=bytes+?1, messages=messages+?2 WHERE root=0");
-    db_bind_int(statement, 1, delta->bytes);
-    db_bind_int(statement, 2, delta->messages);
     return db_run(change->db, statement);
 }
 
@@ -110,7 +102,7 @@ static enum err vanished_add(struct vanished_writer *writer, uint32_t uid)
 }
 
 static enum err remove_one(struct change *change, struct vanished_writer *vanished,
-                           struct intent_writer *unlinks, uint32_t uid, struct counters *delta)
+                           struct intent_writer *unlinks, uint32_t uid, struct delta *delta)
 {
     struct arena arena = {0};
     struct removed_row row;
@@ -135,27 +127,59 @@ static enum err remove_one(struct change *change, struct vanished_writer *vanish
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
-enum err messages_remove(struct change *change, size_t mailbox, uint64_t modseq, const uint32_t *uids,
-                         size_t count, bool unlink, size_t *removed_r)
+#define PRESENT "SELECT uid FROM message WHERE mailbox=?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid"
+
+enum err messages_present(struct change *change, size_t mailbox, const struct uid_set *uids,
+                          uint32_t **uids_r, size_t *count_r)
+{
+    uint32_t *list = NULL;
+    size_t count = 0, room = 0;
+    int more = 0;
+    for (size_t i = 0; i < uids->count && more >= 0; i++) {
+        sqlite3_stmt *statement = db_statement(change->db, PRESENT);
+        db_bind_int(statement, 1, change->mailboxes[mailbox].id);
+        db_bind_int(statement, 2, uids->ranges[i].first);
+        db_bind_int(statement, 3, uids->ranges[i].last);
+        while ((more = db_step(change->db, statement)) == 1) {
+            if (count == room) {
+                room = room ? 2 * room : 16;
+                list = mem_realloc_array(list, room, sizeof(*list));
+            }
+            list[count++] = (uint32_t)sqlite3_column_int64(statement, 0);
+        }
+    }
+    if (more < 0) {
+        mem_free(list);
+        return db_step_err(more);
+    }
+    *uids_r = list;
+    *count_r = count;
+    return ERR_OK;
+}
+
+enum err messages_remove(struct change *change, size_t mailbox, uint64_t modseq, const struct uid_set *set,
+                         bool unlink, size_t *removed_r)
 {
     int64_t id = change->mailboxes[mailbox].id;
-    struct counters delta = {0};
+    struct delta delta = {0};
     struct vanished_writer vanished = {.change = change, .mailbox = id, .modseq = modseq};
     struct intent_writer unlinks = intent_writer(change, "unlink", id);
-    enum err err = ERR_OK;
+    uint32_t *uids = NULL;
+    size_t count = 0;
+    enum err err = messages_present(change, mailbox, set, &uids, &count);
     for (size_t i = 0; i < count && !err; i++) {
         err = remove_one(change, &vanished, unlink ? &unlinks : NULL, uids[i], &delta);
     }
     if (!err) {
         err = vanished_write(&vanished);
     }
+    mem_free(uids);
     err = intent_finish(&unlinks, err);
     if (!err && delta.messages) {
         err = update_counters(change, id, modseq, &delta);
     }
-    if (!err && delta.messages) {
-        err = release_quota(change, &delta);
-    }
+    change->counters.bytes += delta.bytes;
+    change->counters.messages += delta.messages;
     *removed_r = (size_t)-delta.messages;
     return err;
 }
@@ -192,7 +216,7 @@ static int bit(uint32_t flags, uint32_t flag)
 }
 
 static enum err set_one(struct change *change, struct intent_writer *letters, uint32_t uid, uint64_t modseq,
-                        uint32_t keep, uint32_t set, struct counters *delta, size_t *changed)
+                        uint32_t keep, uint32_t set, struct delta *delta, size_t *changed)
 {
     uint32_t before = 0;
     char line[16];
@@ -212,17 +236,19 @@ static enum err set_one(struct change *change, struct intent_writer *letters, ui
     return err;
 }
 
-enum err messages_set_flags(struct change *change, size_t mailbox, uint64_t modseq, const uint32_t *uids,
-                            size_t count, uint32_t keep, uint32_t set, size_t *changed_r)
+enum err messages_set_flags(struct change *change, size_t mailbox, uint64_t modseq,
+                            const struct uid_set *chosen, uint32_t keep, uint32_t set, size_t *changed_r)
 {
     int64_t id = change->mailboxes[mailbox].id;
-    struct counters delta = {0};
+    struct delta delta = {0};
     struct intent_writer letters = intent_writer(change, "letters", id);
-    enum err err = ERR_OK;
-    size_t changed = 0;
+    uint32_t *uids = NULL;
+    size_t count = 0, changed = 0;
+    enum err err = messages_present(change, mailbox, chosen, &uids, &count);
     for (size_t i = 0; i < count && !err; i++) {
         err = set_one(change, &letters, uids[i], modseq, keep, set, &delta, &changed);
     }
+    mem_free(uids);
     err = intent_finish(&letters, err);
     if (!err && changed) {
         err = update_counters(change, id, modseq, &delta);

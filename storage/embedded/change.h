@@ -26,11 +26,22 @@ struct change_mailbox {
     bool record;       /* its folder was changed: its time is to be recorded */
 };
 
+/* The row `counter`: read when the change begins, written once before it commits. */
+struct counters {
+    uint64_t modseq; /* the last that was taken */
+    int64_t body;    /* the last identifiers given */
+    int64_t mailbox;
+    uint32_t uidvalidity; /* the highest given */
+    int64_t threaded;
+    int64_t bytes, messages, limit_bytes, limit_messages; /* the quota */
+};
+
 struct change {
     struct account *account;
     struct db *db;
     struct arena arena;
-    uint64_t modseq; /* the last that was taken */
+    struct counters counters;
+    struct counters stored; /* as they are in the row */
     struct journal journal;
     struct change_mailbox *mailboxes;
     size_t mailbox_count;
@@ -46,7 +57,7 @@ enum err change_begin_relaxed(struct account *account, struct change *change) MU
 enum err change_mailbox(struct change *change, struct slice name, size_t *index_r) MUST_CHECK;
 enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r) MUST_CHECK;
 /* The next number of the account's counter. */
-enum err change_next_modseq(struct change *change, uint64_t *modseq_r) MUST_CHECK;
+uint64_t change_next_modseq(struct change *change);
 /* Syncs the folders that were changed and records their times. On failure the caller takes away the files
  * that he made, and aborts. */
 enum err change_prepare(struct change *change) MUST_CHECK;

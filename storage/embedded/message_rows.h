@@ -7,6 +7,7 @@
 #include "blob_private.h"
 #include "change.h"
 #include "mail/summary.h"
+#include "storage/uid.h"
 
 struct new_message {
     unsigned char guid[GUID_SIZE]; /* replaced by another when the account has it already */
@@ -28,14 +29,18 @@ struct new_message {
 enum err message_insert(struct change *change, size_t mailbox, uint64_t modseq,
                         struct new_message *message) MUST_CHECK;
 
-/* Removes the rows of these sorted UIDs, and with `unlink` puts down the unlinking of the files. UIDs that
- * are not there are passed over. */
-enum err messages_remove(struct change *change, size_t mailbox, uint64_t modseq, const uint32_t *uids,
-                         size_t count, bool unlink, size_t *removed_r) MUST_CHECK;
+/* Removes the rows of these UIDs, and with `unlink` puts down the unlinking of the files. UIDs that are not
+ * there are passed over. */
+enum err messages_remove(struct change *change, size_t mailbox, uint64_t modseq, const struct uid_set *uids,
+                         bool unlink, size_t *removed_r) MUST_CHECK;
 
-/* flags = (flags & keep) | set, for these sorted UIDs; only messages that change get the MODSEQ. Puts down
- * the renaming of the files. */
-enum err messages_set_flags(struct change *change, size_t mailbox, uint64_t modseq, const uint32_t *uids,
-                            size_t count, uint32_t keep, uint32_t set, size_t *changed_r) MUST_CHECK;
+/* flags = (flags & keep) | set, for these UIDs; only messages that change get the MODSEQ. Puts down the
+ * renaming of the files. */
+enum err messages_set_flags(struct change *change, size_t mailbox, uint64_t modseq,
+                            const struct uid_set *uids, uint32_t keep, uint32_t set,
+                            size_t *changed_r) MUST_CHECK;
+/* The UIDs of the set that are there, ascending, from mem_alloc. */
+enum err messages_present(struct change *change, size_t mailbox, const struct uid_set *uids,
+                          uint32_t **uids_r, size_t *count_r) MUST_CHECK;
 
 #endif

@@ -22,12 +22,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
-#include "message_rows.h"
-
-struct made_file {
-    size_t mailbox; /* in change.mailboxes */
-    const char *name;
-};
+#include "operations.h"
 
 struct batch_request {
     struct batch_request *next;
@@ -35,104 +30,77 @@ struct batch_request {
     size_t count;
     enum err err;
     bool done;
-    uint64_t modseq; /* 0: not taken yet */
-    struct made_file *files;
-    size_t file_count;
+    struct batch_work work;
 };
+
+static operation_handler *const handlers[BATCH_KIND_COUNT] = {
+    [BATCH_APPEND] = run_append,
+    [BATCH_FLAGS] = run_flags,
+    [BATCH_EXPUNGE] = run_expunge,
+};
+
+uint64_t work_modseq(struct batch_work *work)
+{
+    if (work->modseq == 0) {
+        work->modseq = change_next_modseq(work->change);
+    }
+    return work->modseq;
+}
+
+enum err work_mailbox(struct batch_work *work, struct mailbox_ref mailbox, struct batch_result *result,
+                      size_t *index_r)
+{
+    enum err err = mailbox.id ? change_mailbox_by_id(work->change, mailbox.id, index_r)
+                              : change_mailbox(work->change, mailbox.name, index_r);
+    if (!err) {
+        result->mailbox_id = work->change->mailboxes[*index_r].id;
+        result->uidvalidity = work->change->mailboxes[*index_r].uidvalidity;
+    }
+    return err;
+}
+
+enum err work_plan_file(struct batch_work *work, size_t mailbox, const struct new_message *message,
+                        const char **name_r)
+{
+    struct change *change = work->change;
+    const char *name = arena_printf(&change->arena, "%s:2,%s", message->base, message->suffix);
+    const char *path =
+        arena_printf(&change->arena, "%.*s/cur/%s", SLICE_ARG(change->mailboxes[mailbox].dir), name);
+    *name_r = name;
+    return journal_add(&change->journal, work->modseq, path);
+}
+
+void work_made_file(struct batch_work *work, size_t mailbox, const char *name)
+{
+    work->change->mailboxes[mailbox].sync = true;
+    work->files = mem_realloc_array(work->files, work->file_count + 1, sizeof(*work->files));
+    work->files[work->file_count++] = (struct made_file){.mailbox = mailbox, .name = name};
+}
 
 static void take_files_away(struct change *change, struct batch_request *request)
 {
-    for (size_t i = 0; i < request->file_count; i++) {
-        unlinkat(change->mailboxes[request->files[i].mailbox].cur_fd, request->files[i].name, 0);
+    for (size_t i = 0; i < request->work.file_count; i++) {
+        const struct made_file *file = &request->work.files[i];
+        unlinkat(change->mailboxes[file->mailbox].cur_fd, file->name, 0);
     }
-    request->file_count = 0;
-}
-
-static enum err make_file(struct change *change, struct batch_request *request, size_t mailbox,
-                          const struct blob *blob, const struct new_message *message)
-{
-    struct change_mailbox *folder = &change->mailboxes[mailbox];
-    const char *name = arena_printf(&change->arena, "%s:2,%s", message->base, message->suffix);
-    const char *path = arena_printf(&change->arena, "%.*s/cur/%s", SLICE_ARG(folder->dir), name);
-    enum err err = journal_add(&change->journal, request->modseq, path);
-    if (!err) {
-        err = blob_link(blob, folder->cur_fd, name);
-    }
-    if (!err) {
-        folder->sync = true;
-        request->files = mem_realloc_array(request->files, request->file_count + 1, sizeof(*request->files));
-        request->files[request->file_count++] = (struct made_file){.mailbox = mailbox, .name = name};
-    }
-    return err;
-}
-
-static enum err append(struct change *change, struct batch_request *request, size_t mailbox,
-                       struct batch_operation *operation)
-{
-    const struct blob *blob = operation->blob;
-    struct new_message message = {
-        .hash = blob->hash,
-        .summary = operation->summary,
-        .flags = operation->flags,
-        .internal_date_us = operation->internal_date_us ? operation->internal_date_us : clock_wall_us(),
-    };
-    if (!blob->sealed || operation->summary->file_size != blob->size) {
-        log_error("batch.blob_mismatch", log_number("sealed", blob->sealed), log_number("blob", blob->size),
-                  log_number("summary", operation->summary->file_size));
-        return ERR_CONFLICT;
-    }
-    randombytes_buf(message.guid, GUID_SIZE);
-    enum err err = message_insert(change, mailbox, request->modseq, &message);
-    if (!err) {
-        err = make_file(change, request, mailbox, blob, &message);
-    }
-    if (!err) {
-        operation->uid = message.uid;
-        operation->affected = 1;
-    }
-    return err;
-}
-
-static enum err change_flags(struct change *change, const struct batch_request *request, size_t mailbox,
-                             struct batch_operation *operation)
-{
-    uint32_t keep = operation->change == FLAGS_ADD      ? UINT32_MAX
-                    : operation->change == FLAGS_REMOVE ? ~operation->flags
-                                                        : 0;
-    uint32_t set = operation->change == FLAGS_REMOVE ? 0 : operation->flags;
-    return messages_set_flags(change, mailbox, request->modseq, operation->uids, operation->uid_count, keep,
-                              set, &operation->affected);
+    request->work.file_count = 0;
 }
 
 static enum err run_operation(struct change *change, struct batch_request *request,
                               struct batch_operation *operation)
 {
-    size_t mailbox = 0;
-    enum err err = change_mailbox(change, operation->mailbox, &mailbox);
-    if (!err && request->modseq == 0) {
-        err = change_next_modseq(change, &request->modseq);
-    }
-    if (err) {
-        return err;
-    }
-    operation->uidvalidity = change->mailboxes[mailbox].uidvalidity;
-    operation->modseq = request->modseq;
-    switch (operation->kind) {
-    case BATCH_APPEND:
-        return append(change, request, mailbox, operation);
-    case BATCH_FLAGS:
-        return change_flags(change, request, mailbox, operation);
-    case BATCH_EXPUNGE:
-        return messages_remove(change, mailbox, request->modseq, operation->uids, operation->uid_count, true,
-                               &operation->affected);
-    }
-    return ERR_CONFLICT;
+    operation_handler *handler =
+        (unsigned)operation->kind < ARRAY_LEN(handlers) ? handlers[operation->kind] : NULL;
+    request->work.change = change;
+    operation->result = (struct batch_result){0};
+    return handler ? handler(&request->work, operation) : ERR_UNAVAILABLE;
 }
 
 /* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
  * even going back fails. */
 static enum err run_request(struct change *change, struct batch_request *request)
 {
+    struct counters before = change->counters;
     enum err err = db_run(change->db, db_statement(change->db, "SAVEPOINT batch"));
     if (err) {
         return err;
@@ -142,6 +110,7 @@ static enum err run_request(struct change *change, struct batch_request *request
     }
     if (request->err) {
         take_files_away(change, request);
+        change->counters = before;
         if (sqlite3_get_autocommit(db_handle(change->db))) {
             return request->err; /* a full disk or an I/O error ended the whole transaction */
         }
@@ -205,7 +174,7 @@ static void wake_all(struct account *account, struct batch_request *requests)
     pthread_mutex_lock(&account->queue_mutex);
     while (requests) {
         struct batch_request *next = requests->next;
-        mem_free(requests->files);
+        mem_free(requests->work.files);
         requests->done = true;
         requests = next;
     }
@@ -244,9 +213,10 @@ static void enqueue(struct account *account, struct batch_request *request)
     account->queue_tail = request;
 }
 
-enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count)
+enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count,
+                      struct arena *arena)
 {
-    struct batch_request request = {.operations = operations, .count = count};
+    struct batch_request request = {.operations = operations, .count = count, .work = {.results = arena}};
     enum err err = store_check_writable(account->store);
     if (err || count == 0) {
         return err;

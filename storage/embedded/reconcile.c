@@ -36,9 +36,12 @@ struct reconciliation {
     uint64_t modseq; /* 0: not taken */
 };
 
-static enum err take_modseq(struct reconciliation *work)
+static uint64_t take_modseq(struct reconciliation *work)
 {
-    return work->modseq ? ERR_OK : change_next_modseq(work->change, &work->modseq);
+    if (work->modseq == 0) {
+        work->modseq = change_next_modseq(work->change);
+    }
+    return work->modseq;
 }
 
 static void add_file(struct reconciliation *work, const char *name)
@@ -126,11 +129,9 @@ static enum err take_letters(struct reconciliation *work, const struct known_row
     size_t changed = 0;
     enum err err = record_suffix(work, row, file->suffix);
     if (!err && file->flags != row->flags) {
-        err = take_modseq(work);
-    }
-    if (!err && file->flags != row->flags) {
-        err = messages_set_flags(work->change, work->mailbox, work->modseq, &row->uid, 1, 0, file->flags,
-                                 &changed);
+        struct uid_range uid = {row->uid, row->uid};
+        err = messages_set_flags(work->change, work->mailbox, take_modseq(work), &(struct uid_set){&uid, 1},
+                                 0, file->flags, &changed);
     }
     return err;
 }
@@ -177,10 +178,8 @@ static enum err remove_missing(struct reconciliation *work)
                   log_text("mailbox", mailbox->name));
         return ERR_UNAVAILABLE;
     }
-    enum err err = take_modseq(work);
-    return err ? err
-               : messages_remove(work->change, work->mailbox, work->modseq, work->missing,
-                                 work->missing_count, false, &removed);
+    struct uid_set missing = uid_set_from_uids(&work->change->arena, work->missing, work->missing_count);
+    return messages_remove(work->change, work->mailbox, take_modseq(work), &missing, false, &removed);
 }
 
 /* By UID, where the names tell one, so that adopted messages keep their order. */
@@ -199,7 +198,7 @@ static enum err adopt_rest(struct reconciliation *work, bool keep_uids)
     HASH_SORT(work->files, compare_files);
     HASH_ITER (hh, work->files, file, next) {
         if (!err && !file->has_row) {
-            err = take_modseq(work);
+            take_modseq(work);
             if (!err) {
                 err = adopt_file(work->change, work->mailbox, false, file->name, work->modseq, keep_uids);
             }
