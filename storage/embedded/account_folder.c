@@ -14,15 +14,8 @@
 #include "base/clock.h"
 #include "base/fsio.h"
 #include "base/log.h"
+#include "first_mailboxes.h"
 #include "mailbox_folder.h"
-
-/* RFC 6154 names; every mail program finds its folder by the attribute, whatever it would call it itself. */
-static const struct {
-    const char *name, *special_use;
-} first_mailboxes[] = {
-    {"INBOX", ""},      {"Drafts", "\\Drafts"}, {"Sent", "\\Sent"},
-    {"Junk", "\\Junk"}, {"Trash", "\\Trash"},   {"Archive", "\\Archive"},
-};
 
 enum err account_folder_path(struct store *store, struct slice login, struct arena *arena,
                              const char **path_r)

@@ -7,18 +7,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static enum err domain_key(struct arena *arena, struct slice name, struct slice *key_r, struct buf *why)
-{
-    enum err err = address_check_domain(name, true);
-    if (!err) {
-        err = address_domain_key(arena, name, key_r);
-    }
-    if (err) {
-        directory_explain(why, "'%.*s' is not a domain name", SLICE_ARG(name));
-    }
-    return err;
-}
-
 static enum err insert_domain(struct db *db, struct slice key, struct buf *why)
 {
     sqlite3_stmt *statement = db_statement(db, "INSERT INTO domain(name, created) VALUES(?1, ?2)");
@@ -35,7 +23,7 @@ enum err directory_domain_add(struct store *store, struct slice name, struct buf
 {
     struct arena arena = {0};
     struct slice key;
-    enum err err = domain_key(&arena, name, &key, why);
+    enum err err = directory_domain_key(&arena, name, &key, why);
     if (!err) {
         err = db_begin(store->directory);
     }
@@ -80,7 +68,7 @@ enum err directory_domain_remove(struct store *store, struct slice name, struct 
 {
     struct arena arena = {0};
     struct slice key;
-    enum err err = domain_key(&arena, name, &key, why);
+    enum err err = directory_domain_key(&arena, name, &key, why);
     if (!err) {
         err = db_begin(store->directory);
     }
@@ -111,7 +99,7 @@ enum err directory_domain_set_catchall(struct store *store, struct slice name, s
     struct arena arena = {0};
     struct slice key;
     struct directory_key target = {.text = SLICE_EMPTY};
-    enum err err = domain_key(&arena, name, &key, why);
+    enum err err = directory_domain_key(&arena, name, &key, why);
     if (!err && address.len) {
         err = directory_key_parse(&arena, address, &target, why);
     }

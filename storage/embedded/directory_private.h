@@ -3,36 +3,19 @@
 #ifndef STORAGE_DIRECTORY_PRIVATE_H
 #define STORAGE_DIRECTORY_PRIVATE_H
 
+#include "directory_key.h"
+#include "directory_look_up.h"
 #include "store_private.h"
 
 extern const struct db_schema directory_schema;
 
-/* An address in the form that the tables hold. */
-struct directory_key {
-    struct slice local, domain; /* lookup forms; the local part without quotes */
-    struct slice text;          /* both, quoted where needed: the login of a user */
-};
-
-/* From an address as typed; writes to `why` (may be NULL) what is wrong with it. */
-enum err directory_key_parse(struct arena *arena, struct slice text, struct directory_key *key_r,
-                             struct buf *why) MUST_CHECK;
-enum err directory_key_of(struct arena *arena, const struct address *address,
-                          struct directory_key *key_r) MUST_CHECK;
-
 /* All of these run inside a transaction of directory.db. */
-struct directory_domain_row {
-    int64_t id;
-    struct slice catchall;
-};
 enum err directory_find_domain(struct db *db, struct arena *arena, struct slice name,
                                struct directory_domain_row *row_r) MUST_CHECK;
 enum err directory_find_user(struct db *db, struct arena *arena, int64_t domain, struct slice local,
                              struct directory_user *user_r) MUST_CHECK;
 /* Whether an alias has this address. */
 enum err directory_alias_exists(struct db *db, int64_t domain, struct slice local, bool *exists_r) MUST_CHECK;
-
-/* Writes a sentence when the caller wants one. */
-void directory_explain(struct buf *why, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Columns of directory_user in this order. */
 #define DIRECTORY_USER_COLUMNS "user.login, user.display_name, user.disabled, user.quota_bytes, user.created"

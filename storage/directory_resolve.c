@@ -5,16 +5,15 @@
  * Aliases may lead to aliases, so the addresses still to look up form a list that grows while it is walked;
  * an address that was on it before is not entered again. That ends every circle. Members of a circle that
  * lead out of it still get their mail; only when nothing else is left the circle is the answer.
- *
- * There is no cache: the look-ups are some prepared statements on pages in memory, about 10 µs, and so a
- * change by `postern` is seen by the next command of any session.
  */
-#include "directory_private.h"
+#include "storage/directory.h"
 
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "directory_key.h"
+#include "directory_look_up.h"
 
 #define EXPANSION_LIMIT 1000
 
@@ -24,7 +23,7 @@ struct destinations {
 };
 
 struct expansion {
-    struct db *db;
+    struct store *store;
     struct arena *arena;
     struct slice delimiter;
     struct directory_key *pending; /* all that were ever entered, in order */
@@ -89,7 +88,7 @@ static void take_user(struct expansion *expansion, const struct directory_user *
 static enum err try_user(struct expansion *expansion, int64_t domain, struct slice local)
 {
     struct directory_user user;
-    enum err err = directory_find_user(expansion->db, expansion->arena, domain, local, &user);
+    enum err err = directory_look_up_user(expansion->store, expansion->arena, domain, local, &user);
     if (!err) {
         take_user(expansion, &user);
     }
@@ -99,24 +98,14 @@ static enum err try_user(struct expansion *expansion, int64_t domain, struct sli
 /* ERR_NOT_FOUND when there is no such alias. */
 static enum err try_alias(struct expansion *expansion, int64_t domain, struct slice local)
 {
-    struct db *db = expansion->db;
-    sqlite3_stmt *statement = db_statement(db, "SELECT target FROM alias WHERE domain=?1 AND local=?2");
-    bool any = false;
-    enum err err = ERR_OK;
-    int more = 0;
-    db_bind_int(statement, 1, domain);
-    db_bind_text(statement, 2, local);
-    while (!err && (more = db_step(db, statement)) == 1) {
-        any = true;
-        err = enter_text(expansion, db_column_text(statement, 0, expansion->arena));
+    struct slice *targets = NULL;
+    size_t count = 0;
+    enum err err =
+        directory_look_up_alias(expansion->store, expansion->arena, domain, local, &targets, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        err = enter_text(expansion, targets[i]);
     }
-    if (statement) {
-        sqlite3_reset(statement);
-    }
-    if (err || more < 0) {
-        return err ? err : db_step_err(more);
-    }
-    return any ? ERR_OK : ERR_NOT_FOUND;
+    return err;
 }
 
 static enum err try_user_or_alias(struct expansion *expansion, int64_t domain, struct slice local)
@@ -129,36 +118,23 @@ static enum err try_user_or_alias(struct expansion *expansion, int64_t domain, s
  * one, of this domain if it has any. */
 static enum err try_first_user(struct expansion *expansion, int64_t domain)
 {
-    struct db *db = expansion->db;
     struct directory_user user;
-    sqlite3_stmt *statement = db_statement(db, "SELECT " DIRECTORY_USER_COLUMNS " FROM user"
-                                               " ORDER BY domain<>?1, disabled, id LIMIT 1");
-    db_bind_int(statement, 1, domain);
-    int step = db_step(db, statement);
-    if (step != 1) {
-        return step == 0 ? ERR_NOT_FOUND : db_step_err(step);
+    enum err err = directory_look_up_first_user(expansion->store, expansion->arena, domain, &user);
+    if (!err) {
+        take_user(expansion, &user);
     }
-    directory_read_user(statement, expansion->arena, &user);
-    sqlite3_reset(statement);
-    take_user(expansion, &user);
-    return ERR_OK;
+    return err;
 }
 
 /* "RCPT TO:<postmaster>", without a domain: the first domain that has somebody of that name, else the first
  * user of all. */
 static enum err try_bare_postmaster(struct expansion *expansion)
 {
-    struct db *db = expansion->db;
-    sqlite3_stmt *statement = db_statement(db, "SELECT min(domain) FROM"
-                                               " (SELECT domain FROM user WHERE local='postmaster' UNION"
-                                               "  SELECT domain FROM alias WHERE local='postmaster')");
-    int step = db_step(db, statement);
-    if (step < 0) {
-        return db_step_err(step);
+    int64_t domain = 0;
+    enum err err = directory_look_up_postmaster_domain(expansion->store, &domain);
+    if (!err) {
+        err = try_user_or_alias(expansion, domain, S("postmaster"));
     }
-    int64_t domain = sqlite3_column_int64(statement, 0); /* 0, which no domain has, for NULL */
-    sqlite3_reset(statement);
-    enum err err = try_user_or_alias(expansion, domain, S("postmaster"));
     return err == ERR_NOT_FOUND ? try_first_user(expansion, domain) : err;
 }
 
@@ -189,7 +165,7 @@ static enum err look_up(struct expansion *expansion, const struct directory_key 
         enum err err = slice_eq(key->local, S("postmaster")) ? try_bare_postmaster(expansion) : ERR_OK;
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    enum err err = directory_find_domain(expansion->db, expansion->arena, key->domain, &domain);
+    enum err err = directory_look_up_domain(expansion->store, expansion->arena, key->domain, &domain);
     if (err == ERR_NOT_FOUND) {
         *remote_r = true;
         return ERR_OK;
@@ -240,13 +216,13 @@ static enum err resolve_key(struct expansion *expansion, struct directory_key ke
                             struct directory_route *route)
 {
     bool remote = false;
-    enum err err = db_begin_read(expansion->db);
+    enum err err = directory_look_up_begin(expansion->store);
     if (err) {
         return err;
     }
     enter(expansion, key);
     err = expand(expansion, &remote);
-    db_end_read(expansion->db);
+    directory_look_up_end(expansion->store);
     if (err) {
         return err;
     }
@@ -263,7 +239,7 @@ static enum err resolve_key(struct expansion *expansion, struct directory_key ke
 enum err directory_resolve(struct store *store, struct arena *arena, const struct address *address,
                            const char *delimiter, struct directory_route *route_r)
 {
-    struct expansion expansion = {.db = store->directory, .arena = arena, .delimiter = slice_from(delimiter)};
+    struct expansion expansion = {.store = store, .arena = arena, .delimiter = slice_from(delimiter)};
     struct directory_key key = {.domain = SLICE_EMPTY};
     if (address->domain.len == 0) {
         key.local = key.text = address_local_key(arena, address->local);
