@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "notify.h"
 
 /* Somebody may have moved a damaged index aside and built a new one (another process, or `postern store
  * rebuild`): what we wrote into the old one would be lost. */
@@ -246,6 +247,15 @@ enum err change_prepare(struct change *change)
     return err ? err : record_times(change);
 }
 
+/* Others look for themselves: one line for several mailboxes is enough. */
+static void tell_others(const struct change *change)
+{
+    if (change->counters.modseq != change->stored.modseq) {
+        notify_commit(change->account, change->counters.modseq,
+                      change->mailbox_count == 1 ? change->mailboxes[0].id : 0);
+    }
+}
+
 enum err change_commit(struct change *change)
 {
     enum err err = write_counters(change);
@@ -253,6 +263,9 @@ enum err change_commit(struct change *change)
         change_abort(change);
     } else {
         err = db_commit_then(change->db, commit_arrived, change);
+    }
+    if (!err) {
+        tell_others(change);
     }
     store_note_commit_error(change->account->store, err);
     return err;

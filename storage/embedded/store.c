@@ -6,6 +6,7 @@
  *     <data>/mail/<domain>/<user>/         an account: index.db, Maildir/
  *     <data>/spool/                        messages on their way in, durable but without a mailbox yet
  *     <data>/removed/                      the folders of removed users
+ *     <data>/notify/                       sockets of those who want to hear of changes (notify.h)
  */
 #include "store_private.h"
 
@@ -24,6 +25,7 @@
 #include "blob_private.h"
 #include "directory_private.h"
 #include "mail_file.h"
+#include "notify.h"
 #include "registry.h"
 
 /* File systems on which the shared memory of SQLite's WAL, flock or rename do not hold between hosts
@@ -58,7 +60,7 @@ static enum err refuse_network_file_system(int fd, const char *path, struct buf 
 static enum err open_directories(struct store *store, const char *path, struct buf *why)
 {
     struct arena arena = {0};
-    static const char *const names[] = {"", "/mail", "/" SPOOL_DIRECTORY, "/removed"};
+    static const char *const names[] = {"", "/mail", "/" SPOOL_DIRECTORY, "/removed", "/" NOTIFY_DIRECTORY};
     enum err err = ERR_OK;
     for (size_t i = 0; i < ARRAY_LEN(names) && !err; i++) {
         err = fs_make_directories(arena_printf(&arena, "%s%s", path, names[i]), 0700);
@@ -89,6 +91,7 @@ static enum err open_store(struct store *store, const char *path, struct buf *wh
     if (!err) {
         spool_remove_leftovers(store);
         store->registry = registry_new();
+        store->notifier = notifier_new(store);
     }
     arena_free(&arena);
     return err;
@@ -126,6 +129,7 @@ void store_close(struct store *store)
         return;
     }
     registry_free(store->registry);
+    notifier_free(store->notifier);
     db_close(store->directory);
     if (store->spool_fd >= 0) {
         close(store->spool_fd);

@@ -9,6 +9,7 @@
 #include "storage/directory.h"
 #include "storage/store.h"
 
+struct notifier;
 struct registry;
 
 struct store {
@@ -17,6 +18,7 @@ struct store {
     int data_fd, spool_fd;     /* <data>, <data>/spool */
     struct db *directory;      /* directory.db */
     struct registry *registry; /* the open accounts */
+    struct notifier *notifier; /* tells other processes of commits */
     atomic_uint sequence;      /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */
