@@ -200,7 +200,6 @@ static void add_row(struct row_list *list, sqlite3_stmt *statement)
         .modseq = (uint64_t)sqlite3_column_int64(statement, 2),
         .size = (uint64_t)sqlite3_column_int64(statement, 3),
         .internal_date_us = sqlite3_column_int64(statement, 4),
-        .body = sqlite3_column_int64(statement, 5),
     };
     write_guid(row->guid, statement, 6);
 }

@@ -107,20 +107,25 @@ static const char *const steps[] = {
     "  lines INTEGER NOT NULL,"
     "  refs INTEGER NOT NULL,"
     "  sent INTEGER,"
-    "  thread INTEGER NOT NULL DEFAULT 0," /* 0: not looked for yet */
     "  msgid TEXT,"
     "  envelope BLOB, bodystruct BLOB, hdrs BLOB, parts BLOB) STRICT;"
-    "INSERT INTO body2 SELECT id, guid, hash, size, hdrsize, lines, refs, sent, 0, msgid, envelope, "
-    "bodystruct,"
-    "  hdrs, parts FROM body;"
+    "INSERT INTO body2 SELECT id, guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, "
+    "bodystruct, hdrs, parts FROM body;"
     "DROP TABLE body;"
     "ALTER TABLE body2 RENAME TO body;"
     "CREATE UNIQUE INDEX body_guid ON body(guid);"
-    "CREATE INDEX body_thread ON body(thread) WHERE thread>0;"
     "DROP INDEX message_unseen;"
-    "CREATE TABLE thread(id INTEGER PRIMARY KEY, guid BLOB NOT NULL) STRICT;"
-    /* Hashes of the Message-IDs that a thread's messages have or refer to. */
-    "CREATE TABLE thread_ref(msgid BLOB PRIMARY KEY, thread INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    /* Which combinations of keywords a mailbox has, and which of those beyond the 63: a few steps. */
+    "CREATE INDEX message_keywords ON message(mailbox, kw) WHERE kw<>0;"
+    "CREATE INDEX message_kw_kw ON message_kw(mailbox, kw);"
+    /* Threads (threads.h). Beside `body`, whose rows are wide: who asks for the threads of a mailbox reads
+     * some bytes per message. `thread` is the guid of the thread's first body. */
+    "CREATE TABLE thread_member(body INTEGER PRIMARY KEY, thread BLOB NOT NULL) STRICT;"
+    "CREATE INDEX thread_member_thread ON thread_member(thread);"
+    "CREATE TRIGGER body_leaves_thread AFTER DELETE ON body BEGIN"
+    "  DELETE FROM thread_member WHERE body=old.id; END;"
+    /* Hashes of the Message-IDs that a thread's messages have or refer to, and of subjects. */
+    "CREATE TABLE thread_ref(key BLOB PRIMARY KEY, thread BLOB NOT NULL) STRICT, WITHOUT ROWID;"
     /* Names, of mailboxes or not (RFC 3501 section 6.3.6). */
     "CREATE TABLE subscription(name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
     "INSERT INTO subscription SELECT name FROM mailbox WHERE subscribed=1;"

@@ -19,8 +19,8 @@ void account_close(struct account *account);
 struct slice account_login(const struct account *account); /* lives as long as the handle */
 
 /* Takes in what other programs did to the folder of this mailbox (0: of all): mail dropped into it, letters
- * changed, files removed. A look at the folder's time when there is nothing. To be called at SELECT, at login,
- * and now and then while a mailbox is watched. */
+ * changed, files removed. A look at the folder's time when there is nothing. To be called at SELECT, at
+ * login, and now and then while a mailbox is watched. */
 enum err mailbox_refresh(struct account *account, int64_t mailbox_id) MUST_CHECK;
 
 /* Counters of one mailbox by its UTF-8 name ("INBOX" in any case); read from its row, without walking the
@@ -38,7 +38,6 @@ struct message_row {
     uint64_t modseq;
     uint64_t size; /* bytes as RETR and RFC822.SIZE count them: CRLF line ends */
     int64_t internal_date_us;
-    int64_t body;  /* for message_open */
     char guid[33]; /* hex; the POP3 UIDL; stays with the message for ever */
 };
 

@@ -14,20 +14,29 @@
 
 struct snapshot;
 
+/* ERR_UNAVAILABLE also when what the handle was opened on was replaced (rebuilt, restored, the user removed):
+ * close the account and open it again. Never ERR_BUSY. */
 enum err snapshot_open(struct account *account, struct snapshot **snapshot_r) MUST_CHECK;
+/* As snapshot_open, for scans that will ask for these fields: what a store works out late is ready then.
+ * Needed for SCAN_THREAD (and FIND_THREAD), which in any other snapshot give ERR_DENIED; may take long after
+ * many messages came. */
+enum err snapshot_open_for(struct account *account, unsigned fields, struct snapshot **snapshot_r) MUST_CHECK;
 void snapshot_close(struct snapshot *snapshot); /* NULL is fine */
 /* The account's counter: what was changed after this snapshot has a higher MODSEQ. */
 uint64_t snapshot_modseq(const struct snapshot *snapshot);
 
 /* ---- mailboxes ---- */
 
+/* A mailbox that is not there has no messages, keywords, annotations or rights: only where it says so that is
+ * an error. */
+
 /* From the mailbox's row, without walking its messages; ERR_NOT_FOUND. Texts live in the arena. */
 enum err snapshot_mailbox(struct snapshot *snapshot, struct mailbox_ref mailbox, struct arena *arena,
                           struct mailbox_entry *entry_r) MUST_CHECK;
-/* All mailboxes, INBOX first, then by name. */
+/* All mailboxes, INBOX first, then by the bytes of the name. */
 enum err snapshot_mailboxes(struct snapshot *snapshot, struct arena *arena, struct mailbox_entry **list_r,
                             size_t *count_r) MUST_CHECK;
-/* Subscribed names, also those without a mailbox, sorted. */
+/* Subscribed names, also those without a mailbox, sorted by their bytes. */
 enum err snapshot_subscriptions(struct snapshot *snapshot, struct arena *arena, struct slice **names_r,
                                 size_t *count_r) MUST_CHECK;
 
@@ -45,8 +54,10 @@ enum scan_fields {                 /* uids and modseqs are always there */
                    SCAN_HEADERS = 256
 };
 
-/* One page of rows in columns; arrays that were not asked for are NULL. */
-#define SCAN_PAGE_ROWS 1024
+/* One page of rows in columns; arrays that were not asked for are NULL. At most SCAN_PAGE_ROWS rows, and
+ * fewer when their texts are long: the row that exceeds SCAN_PAGE_TEXTS bytes is the last one. */
+#define SCAN_PAGE_ROWS  1024
+#define SCAN_PAGE_TEXTS (4 * 1024 * 1024)
 struct message_page {
     size_t count;
     uint32_t *uids;
@@ -56,7 +67,8 @@ struct message_page {
     uint64_t *sizes; /* with CRLF line ends: RFC822.SIZE */
     int64_t *internal_dates_us, *saved_us;
     unsigned char (*guids)[16];
-    unsigned char (*threads)[16]; /* THREADID: the guid that the thread's first message had */
+    unsigned char (*threads)[16]; /* the guid that the thread's first message had; never changes (RFC 8474
+                                     section 5.2). To be told apart from that by a prefix: "M…", "T…" */
     int64_t *sent;                /* the Date field, seconds since 1970; INT64_MIN when missing */
     struct slice *envelopes, *structures, *parts, *headers; /* see mail/summary.h; live until the next page */
     uint64_t *header_sizes, *line_counts;
@@ -73,26 +85,26 @@ struct message_scan {
     struct uid_set uids;    /* uid_set_all for all */
     uint64_t changed_since; /* only messages with a higher MODSEQ; 0: all */
     uint32_t next_uid;      /* the cursor: where the next page begins; 0 at the beginning */
-    bool done;
+    bool done;              /* nothing follows; the page that sets it may have rows */
 };
-/* The next page, in UID order; count 0 at the end. The cursor holds for other snapshots of the account too.
- */
+/* The next page, in UID order; count 0 only at the end. The cursor holds for other snapshots of the account
+ * too. */
 enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan,
                        struct message_page *page) MUST_CHECK;
 
-/* UIDs that were expunged after `since`, as far as they are below UIDNEXT then; ranges in the arena.
- * *complete_r is false when the store has forgotten part of it (vanished_floor > since): then the set names
- * all UIDs below UIDNEXT that are not there (RFC 7162 section 3.2.5.2 allows it). */
+/* UIDs that were expunged after `since`, also those that came after it; ranges in the arena. *complete_r is
+ * false when the store has forgotten part of it (vanished_floor > since): then the set names all UIDs below
+ * UIDNEXT that are not there (RFC 7162 section 3.2.5.2 allows it). ERR_NOT_FOUND: the mailbox. */
 enum err snapshot_vanished(struct snapshot *snapshot, int64_t mailbox_id, uint64_t since, struct arena *arena,
                            struct uid_set *uids_r, bool *complete_r) MUST_CHECK;
 
-/* Names by bit number; at most 63. */
+/* Names by bit number; at most 63. One that has no name is empty. */
 enum err snapshot_keywords(struct snapshot *snapshot, struct arena *arena, struct slice **names_r,
                            size_t *count_r) MUST_CHECK;
-/* All keywords of one message. */
+/* All keywords of one message, those with a bit first; ERR_NOT_FOUND. */
 enum err snapshot_message_keywords(struct snapshot *snapshot, int64_t mailbox_id, uint32_t uid,
                                    struct arena *arena, struct slice **names_r, size_t *count_r) MUST_CHECK;
-/* Keywords that some message of the mailbox has: what FLAGS lists at SELECT. */
+/* Keywords that some message of the mailbox has: what FLAGS lists at SELECT. Without walking its messages. */
 enum err snapshot_mailbox_keywords(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
                                    struct slice **names_r, size_t *count_r) MUST_CHECK;
 
@@ -115,13 +127,14 @@ enum err snapshot_quota(struct snapshot *snapshot, struct quota_state *quota_r) 
 struct annotation {
     struct slice entry, value;
 };
-/* Of a mailbox; id 0: of the account. Sorted by entry. */
+/* Of a mailbox; id 0: of the account. Sorted by entry, without case. */
 enum err snapshot_annotations(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
                               struct annotation **list_r, size_t *count_r) MUST_CHECK;
 
 struct rights_entry {
     struct slice identifier, rights;
 };
+/* Sorted by the bytes of the identifier. */
 enum err snapshot_rights(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
                          struct rights_entry **list_r, size_t *count_r) MUST_CHECK;
 
@@ -130,6 +143,7 @@ struct sieve_entry {
     bool active;
     uint64_t size;
 };
+/* Sorted by the bytes of the name. */
 enum err snapshot_sieve_list(struct snapshot *snapshot, struct arena *arena, struct sieve_entry **list_r,
                              size_t *count_r) MUST_CHECK;
 /* The script of that name, or of the active one when the name is empty; ERR_NOT_FOUND. */
