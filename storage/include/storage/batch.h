@@ -49,7 +49,8 @@ struct batch_append {
     size_t keyword_count;
     int64_t internal_date_us; /* 0: now */
     /* For what comes from another store. UID: one not in use in this mailbox, ERR_EXISTS otherwise; 0: the
-     * next. 16 bytes; NULL: a new one. */
+     * next. Guid, 16 bytes: when the account has it already with the same bytes, the message is one more place
+     * of that body, as a copy would be; with other bytes it is ERR_EXISTS. NULL: a new one. */
     uint32_t wanted_uid;
     const unsigned char *wanted_guid;
 };
@@ -104,9 +105,12 @@ struct batch_rename {
 /* BATCH_MAILBOX_DELETE has no arguments: the mailbox with its messages; what is below it stays. ERR_DENIED
  * for INBOX. */
 
-/* Special use (RFC 6154); an empty one takes it away. ERR_EXISTS when another mailbox has it. */
+/* Special use (RFC 6154); an empty one takes it away. ERR_EXISTS when another mailbox has it. For what comes
+ * from another store: the UIDVALIDITY and UIDNEXT of there, also lower ones, in a mailbox that never had a
+ * message (UIDNEXT is 1): no client can have remembered a UID of it. ERR_CONFLICT otherwise. */
 struct batch_set {
     struct slice special_use;
+    uint32_t wanted_uidvalidity, wanted_uidnext; /* 0: as they are */
 };
 
 /* The operation's `mailbox` is a name, of a mailbox or not (RFC 3501 section 6.3.6). */
