@@ -3,13 +3,30 @@
 #ifndef STORAGE_MAILBOX_H
 #define STORAGE_MAILBOX_H
 
-#include "base/slice.h"
+#include "base/arena.h"
+#include "base/error.h"
 
-/* Names are UTF-8 with "/" between the levels: "Work/2024". "INBOX" in any case is one name. A name has at
- * most MAILBOX_NAME_MAX bytes and MAILBOX_DEPTH_MAX levels, no empty level, no control characters, and is
- * valid UTF-8 in NFC form as far as the store makes names (mailbox_name_check). */
+/*
+ * Names are UTF-8 with "/" between the levels: "Work/2024". A name has at most MAILBOX_NAME_MAX bytes and
+ * MAILBOX_DEPTH_MAX levels, no empty level, no control characters (C0, C1, DEL, U+2028, U+2029), no "%" and
+ * no "*", the wildcards of LIST. Case matters but for "INBOX", which is one name in any case, also as the
+ * first level: "inbox/x" is "INBOX/x". A name is kept in composed form (NFC), and one that comes in another
+ * form, as some systems send it, means the composed one.
+ */
 #define MAILBOX_NAME_MAX  1000
 #define MAILBOX_DEPTH_MAX 32
+#define MAILBOXES_MAX     10000 /* in an account */
+#define SPECIAL_USE_MAX   32
+
+/* The name as the store keeps it, which may be `name` itself; ERR_SYNTAX when a mailbox cannot have it. */
+enum err mailbox_name_check(struct arena *arena, struct slice name, struct slice *canonical_r) MUST_CHECK;
+/* The same without a verdict, to look a name up with: what is no name comes back as it is. */
+struct slice mailbox_name_canonical(struct arena *arena, struct slice name);
+/* Whether a canonical name stands below another in the hierarchy, at whatever depth. */
+bool mailbox_name_is_below(struct slice name, struct slice above);
+/* A special use is one attribute: a backslash and up to SPECIAL_USE_MAX - 1 letters, digits, "-" and "_".
+ * Compared without case. */
+bool special_use_is_valid(struct slice special_use);
 
 /* A mailbox by its identifier, which it keeps when it is renamed, or (id 0) by its name. */
 struct mailbox_ref {
