@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "storage/care.h"
 
 /* Work that may wait for a thread; beyond it clients are told to try again. */
 #define WORK_QUEUE_LIMIT 8192
@@ -144,6 +145,8 @@ int process_main(const char *program, const struct process_listener *listeners, 
         return refuse(program, "certificate", err, &why);
     if ((err = store_open(process->conf->data_directory, process->conf->hostname, &process->store, &why)))
         return refuse(program, "store", err, &why);
+    if ((err = store_maintenance_start(process->store)))
+        return refuse(program, "maintenance of the store", err, &why);
     if ((err = open_peers(running, program)))
         return refuse(program, "connection counters", err, &why);
 

@@ -4,10 +4,14 @@
  *
  * SQLite 3.7.0 to 3.51.2 can damage a database when a checkpoint in one process runs into a commit that
  * resets the WAL in another (fixed in 3.51.3, 3.50.7 and 3.44.6; Debian 12 has 3.40.1). Here nothing
- * checkpoints by itself, neither after a commit nor at close: it happens in db_commit only, under the lock
- * file that every writer holds, so the two never meet.
+ * checkpoints by itself, neither after a commit nor at close: it happens in db_commit and db_checkpoint only,
+ * under the lock file that every writer holds, so the two never meet.
  */
 #include "db_private.h"
+
+#include <sys/stat.h>
+
+#include "base/arena.h"
 
 #define PASSIVE_PAGES \
     1000 /* copied without waiting for readers; the next writer starts the WAL from its beginning */
@@ -48,4 +52,39 @@ void db_checkpoint_if_due(struct db *db)
     }
     /* While a long reader holds old pages, do not try again at every commit. */
     db->checkpoint_from = db->wal_pages + PASSIVE_PAGES;
+}
+
+static bool wal_has(struct db *db, uint64_t bytes)
+{
+    struct arena arena = {0};
+    struct stat info;
+    bool has = stat(arena_printf(&arena, "%s-wal", db->path), &info) == 0 && (uint64_t)info.st_size >= bytes;
+    arena_free(&arena);
+    return has;
+}
+
+static enum err checkpoint_now(struct db *db)
+{
+    sqlite3_busy_timeout(db->handle, 0);
+    int result = sqlite3_wal_checkpoint_v2(db->handle, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db->handle, DB_BUSY_MILLISECONDS);
+    if (result == SQLITE_BUSY) {
+        return ERR_BUSY;
+    }
+    return result == SQLITE_OK ? ERR_OK : db_error(db, result, "checkpoint");
+}
+
+enum err db_checkpoint(struct db *db, uint64_t bytes_min)
+{
+    if (!wal_has(db, MAX_OF(bytes_min, 1))) {
+        return ERR_OK;
+    }
+    pthread_mutex_lock(&db->mutex);
+    enum err err = db_try_lock(db);
+    if (!err) {
+        err = checkpoint_now(db);
+        db_unlock(db);
+    }
+    pthread_mutex_unlock(&db->mutex);
+    return err;
 }

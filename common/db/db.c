@@ -85,6 +85,14 @@ enum err db_lock(struct db *db)
     return ERR_OK;
 }
 
+enum err db_try_lock(struct db *db)
+{
+    if (flock(db->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        return ERR_OK;
+    }
+    return errno == EWOULDBLOCK || errno == EINTR ? ERR_BUSY : err_from_errno(errno);
+}
+
 void db_unlock(struct db *db)
 {
     flock(db->lock_fd, LOCK_UN);

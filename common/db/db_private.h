@@ -35,6 +35,8 @@ struct db {
 
 /* Waits for the lock file, and lets it go. The caller holds the mutex. */
 enum err db_lock(struct db *db);
+/* ERR_BUSY instead of waiting. */
+enum err db_try_lock(struct db *db);
 void db_unlock(struct db *db);
 
 /* The outcome that an SQLite result stands for; logs what is not part of ordinary life (`doing`: what was

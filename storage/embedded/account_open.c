@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "maintain.h"
 #include "rebuild.h"
 #include "recovery.h"
 
@@ -159,6 +160,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
         account_unload(account);
         return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err; /* the user exists */
     }
+    maintenance_note_opened(account);
     *account_r = account;
     return ERR_OK;
 }

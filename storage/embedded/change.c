@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "maintain.h"
 #include "notify.h"
 
 /* Somebody may have moved a damaged index aside and built a new one (another process, or `postern store
@@ -253,6 +254,7 @@ static void tell_others(const struct change *change)
     if (change->counters.modseq != change->stored.modseq) {
         notify_commit(change->account, change->counters.modseq,
                       change->mailbox_count == 1 ? change->mailboxes[0].id : 0);
+        maintenance_note(change->account);
     }
 }
 

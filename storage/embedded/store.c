@@ -25,6 +25,7 @@
 #include "blob_private.h"
 #include "directory_private.h"
 #include "mail_file.h"
+#include "maintain.h"
 #include "notify.h"
 #include "registry.h"
 
@@ -128,6 +129,7 @@ void store_close(struct store *store)
     if (!store) {
         return;
     }
+    maintenance_stop(store->maintenance);
     registry_free(store->registry);
     notifier_free(store->notifier);
     db_close(store->directory);

@@ -9,6 +9,7 @@
 #include "storage/directory.h"
 #include "storage/store.h"
 
+struct maintenance;
 struct notifier;
 struct registry;
 
@@ -19,6 +20,7 @@ struct store {
     struct db *directory;      /* directory.db */
     struct registry *registry; /* the open accounts */
     struct notifier *notifier; /* tells other processes of commits */
+    struct maintenance *maintenance; /* the work in the background; NULL: none was started */
     atomic_uint sequence;      /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */

@@ -319,6 +319,34 @@ static void wal_that_a_reader_held_is_cut_later(void **state)
     db_close(db);
 }
 
+static void idle_database_gives_its_wal_up(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_db(fixture, &one);
+    struct db *other = open_db(fixture, &one);
+    struct stat info;
+    char wal[300];
+    snprintf(wal, sizeof(wal), "%s-wal", fixture->path);
+    insert_blobs(db, 20);
+    assert_ok(db_checkpoint(db, 64 * 1024 * 1024)); /* short enough: left alone */
+    assert_int_equal(stat(wal, &info), 0);
+    assert_true(info.st_size > 0);
+    assert_ok(db_begin(other)); /* nobody waits for it, nor it for anybody */
+    assert_err(db_checkpoint(db, 4096), ERR_BUSY);
+    db_rollback(other);
+    assert_ok(db_begin_read(other));
+    assert_int_equal(number(other, "SELECT count(*) FROM t"), 21);
+    insert_blobs(db, 1);
+    assert_err(db_checkpoint(db, 4096), ERR_BUSY);
+    db_end_read(other);
+    assert_ok(db_checkpoint(db, 4096));
+    assert_int_equal(stat(wal, &info), 0);
+    assert_int_equal(info.st_size, 0);
+    assert_int_equal(number(other, "SELECT count(*) FROM t"), 22);
+    db_close(other);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -335,6 +363,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_share_one_handle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_wal_moves_into_the_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wal_that_a_reader_held_is_cut_later, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(idle_database_gives_its_wal_up, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

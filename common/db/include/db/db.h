@@ -56,6 +56,9 @@ enum err db_commit(struct db *db)
 /* The same; `committed` runs between the commit and the release of the lock. */
 enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data) MUST_CHECK;
 void db_rollback(struct db *db);
+/* For a database that is idle: moves the whole WAL into it and cuts the file, when it has at least
+ * `bytes_min`. Takes the lock file only when nobody holds it. ERR_BUSY: somebody does, or reads. */
+enum err db_checkpoint(struct db *db, uint64_t bytes_min) MUST_CHECK;
 /* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of
  * the transaction the handle belongs to the calling thread, others wait; a handle that several threads use
  * must not be used outside of one. */

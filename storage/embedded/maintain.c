@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What nobody waits for. Each process that changes accounts may have one thread for it, with low priority; an
+ * account's work begins when it was left alone for some seconds, or after half a minute at the latest. All of
+ * it may be broken off at any moment and is found again by its traces in the index: letters that wait, bodies
+ * without thread, a copy that is old. Several processes may be at the same account: each step takes the
+ * account's lock for itself, or leaves the work to who has it.
+ */
+#include "maintain.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "index_backup.h"
+#include "storage/care.h"
+
+#define QUIET_MS       5000  /* the account was not changed for so long */
+#define WAIT_MAX_MS    30000 /* but its work waits no longer than this */
+#define RETRY_MS       60000
+#define NICENESS       10
+#define IDLE_WAL_BYTES (1024 * 1024)
+#define DAMAGED_DAYS   30
+
+struct waiting {
+    UT_hash_handle hh; /* by login */
+    struct waiting *prev, *next;
+    char *login;
+    int64_t first_ms, last_ms, due_ms;
+};
+
+struct maintenance {
+    struct store *store;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    atomic_bool stop;
+    struct waiting *table;
+    struct waiting *list; /* by due_ms */
+    int64_t quiet_ms, wait_max_ms;
+};
+
+/* ---- the work ---- */
+
+struct pass {
+    struct account *account;
+    maintain_go_on *go_on;
+    void *data;
+};
+
+static bool may_go_on(const struct pass *pass)
+{
+    return !pass->go_on || pass->go_on(pass->data);
+}
+
+static enum err copy_index(const struct pass *pass)
+{
+    return index_backup_if_due(pass->account, pass->go_on, pass->data);
+}
+
+/* Indexes that were found damaged are kept for somebody to look at, but not for ever. */
+static enum err remove_damaged(const struct pass *pass)
+{
+    int fd = openat(pass->account->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+    struct stat info;
+    while (directory && (entry = readdir(directory))) {
+        if (slice_starts_with(slice_from(entry->d_name), S("index.db.damaged-")) &&
+            fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+            clock_wall_us() / 1000000 - info.st_ctim.tv_sec > DAMAGED_DAYS * INT64_C(86400)) {
+            unlinkat(fd, entry->d_name, 0);
+        }
+    }
+    if (directory) {
+        closedir(directory);
+    }
+    return ERR_OK;
+}
+
+static enum err cut_wal(const struct pass *pass)
+{
+    enum err err = db_checkpoint(pass->account->db, IDLE_WAL_BYTES);
+    return err == ERR_BUSY ? ERR_OK : err; /* then it is not idle */
+}
+
+static const struct {
+    const char *name;
+    enum err (*run)(const struct pass *pass);
+} jobs[] = {
+    {"copy of the index", copy_index},
+    {"damaged indexes", remove_damaged},
+    {"checkpoint", cut_wal},
+};
+
+/* One job that fails is no reason to leave the others. */
+static enum err run_jobs(const struct pass *pass)
+{
+    enum err first = store_check_writable(pass->account->store);
+    for (size_t i = 0; i < ARRAY_LEN(jobs) && first != ERR_CANCELED && first != ERR_CORRUPT; i++) {
+        if (!may_go_on(pass)) {
+            return ERR_CANCELED;
+        }
+        enum err err = jobs[i].run(pass);
+        if (err && err != ERR_CANCELED) {
+            log_warning("maintenance.failed", log_cstr("account", pass->account->login),
+                        log_cstr("job", jobs[i].name), log_err(err));
+        }
+        first = first ? first : err;
+    }
+    return first;
+}
+
+enum err account_maintain(struct account *account)
+{
+    return run_jobs(&(struct pass){.account = account});
+}
+
+/* ---- the thread ---- */
+
+static bool not_stopped(void *data)
+{
+    struct maintenance *maintenance = data;
+    return !atomic_load(&maintenance->stop);
+}
+
+static void free_waiting(struct waiting *waiting)
+{
+    mem_free(waiting->login);
+    mem_free(waiting);
+}
+
+/* By the time when it is due; mostly that is the end. */
+static void enlist(struct maintenance *maintenance, struct waiting *waiting)
+{
+    struct waiting *before = maintenance->list ? maintenance->list->prev : NULL;
+    while (before && before->due_ms > waiting->due_ms) {
+        before = before == maintenance->list ? NULL : before->prev;
+    }
+    DL_APPEND_ELEM(maintenance->list, before, waiting);
+    if (maintenance->list == waiting) {
+        pthread_cond_signal(&maintenance->changed);
+    }
+}
+
+/* With the mutex. */
+static void add(struct maintenance *maintenance, const char *login, int64_t due_ms)
+{
+    struct waiting *waiting = NULL;
+    int64_t now = clock_monotonic_ms();
+    HASH_FIND_STR(maintenance->table, login, waiting);
+    if (waiting) {
+        waiting->last_ms = now;
+        return;
+    }
+    waiting = mem_new(struct waiting);
+    waiting->login = mem_strdup(login);
+    waiting->first_ms = waiting->last_ms = now;
+    waiting->due_ms = due_ms;
+    HASH_ADD_KEYPTR(hh, maintenance->table, waiting->login, strlen(waiting->login), waiting);
+    enlist(maintenance, waiting);
+}
+
+static void wait_until(struct maintenance *maintenance, int64_t ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    pthread_cond_timedwait(&maintenance->changed, &maintenance->mutex, &time);
+}
+
+/* With the mutex: waits for the next account whose time has come; NULL at the end. */
+static struct waiting *next_due(struct maintenance *maintenance)
+{
+    while (!atomic_load(&maintenance->stop)) {
+        struct waiting *first = maintenance->list;
+        int64_t now = clock_monotonic_ms();
+        if (!first) {
+            pthread_cond_wait(&maintenance->changed, &maintenance->mutex);
+        } else if (first->due_ms > now) {
+            wait_until(maintenance, first->due_ms);
+        } else {
+            int64_t due =
+                MIN_OF(first->last_ms + maintenance->quiet_ms, first->first_ms + maintenance->wait_max_ms);
+            DL_DELETE(maintenance->list, first);
+            if (due <= now) {
+                HASH_DEL(maintenance->table, first);
+                return first;
+            }
+            first->due_ms = due;
+            enlist(maintenance, first);
+        }
+    }
+    return NULL;
+}
+
+/* The account was removed, or is damaged and mended by its next opening: nothing to come back for. */
+static bool is_worth_another_try(enum err err)
+{
+    return err && err != ERR_NOT_FOUND && err != ERR_CANCELED;
+}
+
+static enum err work_on(struct maintenance *maintenance, const char *login)
+{
+    struct account *account;
+    enum err err = account_open(maintenance->store, slice_from(login), &account);
+    if (!err) {
+        err = run_jobs(&(struct pass){account, not_stopped, maintenance});
+        account_close(account);
+    }
+    return err;
+}
+
+/* The nice value belongs to the thread on Linux, whatever POSIX says. */
+static void lower_priority(void)
+{
+    if (setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), NICENESS) != 0) {
+        log_warning("maintenance.priority", log_errno(errno));
+    }
+}
+
+static void *run(void *data)
+{
+    struct maintenance *maintenance = data;
+    struct waiting *waiting;
+    lower_priority();
+    pthread_mutex_lock(&maintenance->mutex);
+    while ((waiting = next_due(maintenance))) {
+        pthread_mutex_unlock(&maintenance->mutex);
+        enum err err = work_on(maintenance, waiting->login);
+        pthread_mutex_lock(&maintenance->mutex);
+        if (is_worth_another_try(err)) {
+            add(maintenance, waiting->login, clock_monotonic_ms() + RETRY_MS);
+        }
+        free_waiting(waiting);
+    }
+    pthread_mutex_unlock(&maintenance->mutex);
+    return NULL;
+}
+
+static void free_maintenance(struct maintenance *maintenance)
+{
+    struct waiting *waiting, *next;
+    DL_FOREACH_SAFE(maintenance->list, waiting, next)
+    {
+        // Every entry is in the table. NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
+        HASH_DEL(maintenance->table, waiting);
+        DL_DELETE(maintenance->list, waiting);
+        free_waiting(waiting);
+    }
+    pthread_cond_destroy(&maintenance->changed);
+    pthread_mutex_destroy(&maintenance->mutex);
+    mem_free(maintenance);
+}
+
+enum err store_maintenance_start(struct store *store)
+{
+    struct maintenance *maintenance = mem_new(struct maintenance);
+    pthread_condattr_t attributes;
+    maintenance->store = store;
+    maintenance->quiet_ms = QUIET_MS;
+    maintenance->wait_max_ms = WAIT_MAX_MS;
+    pthread_mutex_init(&maintenance->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&maintenance->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    int failed = pthread_create(&maintenance->thread, NULL, run, maintenance);
+    if (failed) {
+        free_maintenance(maintenance);
+        return err_from_errno(failed);
+    }
+    store->maintenance = maintenance;
+    return ERR_OK;
+}
+
+void maintenance_stop(struct maintenance *maintenance)
+{
+    if (!maintenance) {
+        return;
+    }
+    pthread_mutex_lock(&maintenance->mutex);
+    atomic_store(&maintenance->stop, true);
+    pthread_cond_signal(&maintenance->changed);
+    pthread_mutex_unlock(&maintenance->mutex);
+    pthread_join(maintenance->thread, NULL);
+    free_maintenance(maintenance);
+}
+
+void maintenance_set_times(struct store *store, int64_t quiet_ms, int64_t wait_max_ms)
+{
+    struct maintenance *maintenance = store->maintenance;
+    pthread_mutex_lock(&maintenance->mutex);
+    maintenance->quiet_ms = quiet_ms;
+    maintenance->wait_max_ms = wait_max_ms;
+    pthread_mutex_unlock(&maintenance->mutex);
+}
+
+void maintenance_note(struct account *account)
+{
+    struct maintenance *maintenance = account->store->maintenance;
+    if (maintenance) {
+        pthread_mutex_lock(&maintenance->mutex);
+        add(maintenance, account->login, clock_monotonic_ms() + maintenance->quiet_ms);
+        pthread_mutex_unlock(&maintenance->mutex);
+    }
+}
+
+void maintenance_note_opened(struct account *account)
+{
+    int step = 0;
+    if (account->store->maintenance && !db_begin_read(account->db)) {
+        step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM intent LIMIT 1"));
+        db_end_read(account->db);
+    }
+    if (step == 1) {
+        maintenance_note(account);
+    }
+}
