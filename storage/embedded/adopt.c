@@ -46,12 +46,14 @@ static enum err read_content(int fd, struct arena *arena, struct file_content *c
 
 static enum err uid_is_free(struct change *change, size_t mailbox, uint32_t uid, bool keep_uids, bool *free_r)
 {
-    sqlite3_stmt *statement = db_statement(
-        change->db, "SELECT CASE WHEN ?3 THEN NOT EXISTS(SELECT 1 FROM message WHERE mailbox=?1 AND uid=?2)"
-                    " ELSE ?2 >= uidnext END FROM mailbox WHERE id=?1");
+    if (!keep_uids) {
+        *free_r = uid >= change->mailboxes[mailbox].counters.uidnext;
+        return ERR_OK;
+    }
+    sqlite3_stmt *statement =
+        db_statement(change->db, "SELECT NOT EXISTS(SELECT 1 FROM message WHERE mailbox=?1 AND uid=?2)");
     db_bind_int(statement, 1, change->mailboxes[mailbox].id);
     db_bind_int(statement, 2, uid);
-    db_bind_int(statement, 3, keep_uids);
     enum err err = row_found(db_step(change->db, statement));
     if (!err) {
         *free_r = sqlite3_column_int(statement, 0) != 0;

@@ -100,7 +100,7 @@ static enum err run_operation(struct change *change, struct batch_request *reque
  * even going back fails. */
 static enum err run_request(struct change *change, struct batch_request *request)
 {
-    struct counters before = change->counters;
+    struct counters_copy *before = change_copy_counters(change);
     enum err err = db_run(change->db, db_statement(change->db, "SAVEPOINT batch"));
     if (err) {
         return err;
@@ -110,7 +110,7 @@ static enum err run_request(struct change *change, struct batch_request *request
     }
     if (request->err) {
         take_files_away(change, request);
-        change->counters = before;
+        change_restore_counters(change, before);
         if (sqlite3_get_autocommit(db_handle(change->db))) {
             return request->err; /* a full disk or an I/O error ended the whole transaction */
         }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,14 +36,26 @@ enum err blob_begin(struct store *store, struct blob **blob_r)
     return ERR_OK;
 }
 
+/* A thread keeps to one of the spool's folders: to sync a new file, some file systems sync its folder too,
+ * and threads that make files in one folder then wait for each other. */
+static unsigned folder_of_thread(void)
+{
+    static atomic_uint threads;
+    static _Thread_local unsigned folder = UINT_MAX;
+    if (folder == UINT_MAX) {
+        folder = atomic_fetch_add(&threads, 1) % SPOOL_FOLDERS;
+    }
+    return folder;
+}
+
 /* `<secs>.<pid>.<n>`: spool_remove_leftovers reads it. A name is taken only when a process has the store open
  * twice. */
 static enum err create_file(struct blob *blob)
 {
     do {
         unsigned number = atomic_fetch_add(&blob->store->sequence, 1);
-        snprintf(blob->name, sizeof(blob->name), "%lld.%d.%u", (long long)(clock_wall_us() / 1000000),
-                 (int)getpid(), number);
+        snprintf(blob->name, sizeof(blob->name), SPOOL_FOLDER "/%lld.%d.%u", folder_of_thread(),
+                 (long long)(clock_wall_us() / 1000000), (int)getpid(), number);
         blob->fd = openat(blob->store->spool_fd, blob->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     } while (blob->fd < 0 && errno == EEXIST);
     if (blob->fd < 0) {

@@ -108,23 +108,45 @@ static bool is_leftover(int spool_fd, const char *name, int64_t now)
     return age >= (ours ? LEFTOVER_SECONDS : LEFTOVER_SECONDS_MAX);
 }
 
-void spool_remove_leftovers(struct store *store)
+static unsigned remove_leftovers_in(struct store *store, const char *folder, int64_t now)
 {
-    int fd = openat(store->spool_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(store->spool_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    int64_t now = clock_wall_us() / 1000000;
     struct dirent *entry;
     unsigned removed = 0;
     if (!directory) {
-        return;
+        return 0;
     }
     while ((entry = readdir(directory))) {
-        if (is_leftover(store->spool_fd, entry->d_name, now) &&
-            unlinkat(store->spool_fd, entry->d_name, 0) == 0) {
+        if (is_leftover(fd, entry->d_name, now) && unlinkat(fd, entry->d_name, 0) == 0) {
             removed++;
         }
     }
     closedir(directory);
+    return removed;
+}
+
+enum err spool_prepare(struct store *store)
+{
+    char name[16];
+    for (unsigned i = 0; i < SPOOL_FOLDERS; i++) {
+        snprintf(name, sizeof(name), SPOOL_FOLDER, i);
+        if (mkdirat(store->spool_fd, name, 0700) != 0 && errno != EEXIST) {
+            return err_from_errno(errno);
+        }
+    }
+    return ERR_OK;
+}
+
+void spool_remove_leftovers(struct store *store)
+{
+    char name[16];
+    int64_t now = clock_wall_us() / 1000000;
+    unsigned removed = remove_leftovers_in(store, ".", now);
+    for (unsigned i = 0; i < SPOOL_FOLDERS; i++) {
+        snprintf(name, sizeof(name), SPOOL_FOLDER, i);
+        removed += remove_leftovers_in(store, name, now);
+    }
     if (removed) {
         log_info("spool.leftovers_removed", log_number("count", removed));
     }

@@ -27,6 +27,11 @@ struct blob {
  * entry is not synced yet. A hard link; where the file system refuses one, a synced copy. */
 enum err blob_link(const struct blob *blob, int cur_fd, const char *name) MUST_CHECK;
 
+/* The spool is divided into folders "00" … */
+#define SPOOL_FOLDERS 32
+#define SPOOL_FOLDER  "%02u"
+/* Makes them. */
+enum err spool_prepare(struct store *store) MUST_CHECK;
 /* Removes what processes that died left in the spool. */
 void spool_remove_leftovers(struct store *store);
 

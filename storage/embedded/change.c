@@ -144,7 +144,10 @@ static int open_cur(struct change *change, const struct change_mailbox *mailbox)
     return openat(change->account->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-#define MAILBOX_COLUMNS "id, name, dir, uidvalidity, uidreserved, cur_mtime, new_mtime"
+#define MAILBOX_COLUMNS                                                                               \
+    "id, name, dir, uidvalidity, highestmodseq, uidnext, uidreserved, first_recent, vanished_floor, " \
+    "messages,"                                                                                       \
+    " unseen, deleted, bytes, cur_mtime, new_mtime"
 
 static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size_t *index_r)
 {
@@ -153,11 +156,24 @@ static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size
         .name = db_column_text(statement, 1, &change->arena),
         .dir = db_column_text(statement, 2, &change->arena),
         .uidvalidity = (uint32_t)sqlite3_column_int64(statement, 3),
-        .uidreserved = (uint32_t)sqlite3_column_int64(statement, 4),
-        .new_mtime = sqlite3_column_int64(statement, 6),
+        .counters =
+            {
+                .highestmodseq = (uint64_t)sqlite3_column_int64(statement, 4),
+                .uidnext = sqlite3_column_int64(statement, 5),
+                .uidreserved = sqlite3_column_int64(statement, 6),
+                .first_recent = sqlite3_column_int64(statement, 7),
+                .vanished_floor = sqlite3_column_int64(statement, 8),
+                .messages = sqlite3_column_int64(statement, 9),
+                .unseen = sqlite3_column_int64(statement, 10),
+                .deleted = sqlite3_column_int64(statement, 11),
+                .bytes = sqlite3_column_int64(statement, 12),
+                .cur_mtime = sqlite3_column_int64(statement, 13),
+                .new_mtime = sqlite3_column_int64(statement, 14),
+            },
     };
-    int64_t cur_mtime = sqlite3_column_int64(statement, 5);
     sqlite3_reset(statement);
+    mailbox.stored = mailbox.counters;
+    int64_t cur_mtime = mailbox.counters.cur_mtime;
     mailbox.own_fd = !slice_eq(mailbox.name, S("INBOX"));
     mailbox.cur_fd = mailbox.own_fd ? open_cur(change, &mailbox) : change->account->inbox_fd;
     if (mailbox.cur_fd < 0) {
@@ -217,23 +233,71 @@ static enum err sync_folders(struct change *change)
     return err;
 }
 
-/* Only if nobody else had changed the folder before: else its difference from the index is still to be found.
- */
-static enum err record_times(struct change *change)
+#define WRITE_MAILBOX                                                                                      \
+    "UPDATE mailbox SET highestmodseq=?2, uidnext=?3, uidreserved=?4, first_recent=?5, vanished_floor=?6," \
+    " messages=?7, unseen=?8, deleted=?9, bytes=?10, cur_mtime=?11, new_mtime=?12 WHERE id=?1"
+
+static enum err write_mailbox(struct change *change, const struct change_mailbox *mailbox)
+{
+    const struct mailbox_counters *counters = &mailbox->counters;
+    sqlite3_stmt *statement = db_statement(change->db, WRITE_MAILBOX);
+    db_bind_int(statement, 1, mailbox->id);
+    db_bind_int(statement, 2, (int64_t)counters->highestmodseq);
+    db_bind_int(statement, 3, counters->uidnext);
+    db_bind_int(statement, 4, counters->uidreserved);
+    db_bind_int(statement, 5, counters->first_recent);
+    db_bind_int(statement, 6, counters->vanished_floor);
+    db_bind_int(statement, 7, counters->messages);
+    db_bind_int(statement, 8, counters->unseen);
+    db_bind_int(statement, 9, counters->deleted);
+    db_bind_int(statement, 10, counters->bytes);
+    db_bind_int(statement, 11, counters->cur_mtime);
+    db_bind_int(statement, 12, counters->new_mtime);
+    return db_run(change->db, statement);
+}
+
+static enum err write_mailboxes(struct change *change)
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < change->mailbox_count && !err; i++) {
-        const struct change_mailbox *mailbox = &change->mailboxes[i];
+        struct change_mailbox *mailbox = &change->mailboxes[i];
         if (mailbox->record) {
-            sqlite3_stmt *statement =
-                db_statement(change->db, "UPDATE mailbox SET cur_mtime=?2, new_mtime=?3 WHERE id=?1");
-            db_bind_int(statement, 1, mailbox->id);
-            db_bind_int(statement, 2, mailbox->mtime_known ? folder_mtime(mailbox->cur_fd, ".") : 0);
-            db_bind_int(statement, 3, mailbox->new_mtime);
-            err = db_run(change->db, statement);
+            /* Only if nobody else had changed the folder before: else its difference from the index is still
+             * to be found. */
+            mailbox->counters.cur_mtime = mailbox->mtime_known ? folder_mtime(mailbox->cur_fd, ".") : 0;
+        }
+        if (!mailbox->gone && memcmp(&mailbox->counters, &mailbox->stored, sizeof(mailbox->stored)) != 0) {
+            err = write_mailbox(change, mailbox);
         }
     }
     return err;
+}
+
+struct counters_copy {
+    struct counters counters;
+    size_t mailbox_count;
+    struct mailbox_counters mailboxes[];
+};
+
+struct counters_copy *change_copy_counters(struct change *change)
+{
+    size_t size = change->mailbox_count * sizeof(struct mailbox_counters);
+    struct counters_copy *copy = arena_alloc(&change->arena, sizeof(*copy) + size);
+    copy->counters = change->counters;
+    copy->mailbox_count = change->mailbox_count;
+    for (size_t i = 0; i < copy->mailbox_count; i++) {
+        copy->mailboxes[i] = change->mailboxes[i].counters;
+    }
+    return copy;
+}
+
+void change_restore_counters(struct change *change, const struct counters_copy *copy)
+{
+    change->counters = copy->counters;
+    for (size_t i = 0; i < change->mailbox_count; i++) {
+        struct change_mailbox *mailbox = &change->mailboxes[i];
+        mailbox->counters = i < copy->mailbox_count ? copy->mailboxes[i] : mailbox->stored;
+    }
 }
 
 static void commit_arrived(void *data)
@@ -245,7 +309,10 @@ static void commit_arrived(void *data)
 enum err change_prepare(struct change *change)
 {
     enum err err = sync_folders(change);
-    return err ? err : record_times(change);
+    if (!err) {
+        err = write_mailboxes(change);
+    }
+    return err ? err : write_counters(change);
 }
 
 /* Others look for themselves: one line for several mailboxes is enough. */
@@ -260,12 +327,7 @@ static void tell_others(const struct change *change)
 
 enum err change_commit(struct change *change)
 {
-    enum err err = write_counters(change);
-    if (err) {
-        change_abort(change);
-    } else {
-        err = db_commit_then(change->db, commit_arrived, change);
-    }
+    enum err err = db_commit_then(change->db, commit_arrived, change);
     if (!err) {
         tell_others(change);
     }

@@ -12,18 +12,31 @@
 #include "account_private.h"
 #include "journal.h"
 
+/* What of a mailbox's row moves with its messages: read when the change first meets the mailbox, kept up to
+ * date by those who change messages, written once before the commit. Nothing else writes these columns. */
+struct mailbox_counters {
+    uint64_t highestmodseq;
+    int64_t uidnext;
+    int64_t uidreserved; /* UIDs below need no new descriptor */
+    int64_t first_recent;
+    int64_t vanished_floor;
+    int64_t messages, unseen, deleted, bytes;
+    int64_t cur_mtime, new_mtime; /* of the folders when rows and files agreed, ns; 0: unknown */
+};
+
 /* A mailbox inside a change. */
 struct change_mailbox {
     int64_t id;
     struct slice name, dir;
     uint32_t uidvalidity;
-    uint32_t uidreserved; /* UIDs below need no new descriptor */
+    struct mailbox_counters counters;
+    struct mailbox_counters stored; /* as they are in the row */
     int cur_fd;
-    bool own_fd;       /* else it is account->inbox_fd */
-    bool mtime_known;  /* files and rows agreed when the change began */
-    int64_t new_mtime; /* as recorded */
-    bool sync;         /* its folder was changed: to be synced before the commit */
-    bool record;       /* its folder was changed: its time is to be recorded */
+    bool own_fd;      /* else it is account->inbox_fd */
+    bool mtime_known; /* files and rows agreed when the change began */
+    bool sync;        /* its folder was changed: to be synced before the commit */
+    bool record;      /* its folder was changed: its time is to be recorded */
+    bool gone;        /* its row was deleted in this change */
 };
 
 /* The row `counter`: read when the change begins, written once before it commits. */
@@ -58,9 +71,12 @@ enum err change_mailbox(struct change *change, struct slice name, size_t *index_
 enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r) MUST_CHECK;
 /* The next number of the account's counter. */
 uint64_t change_next_modseq(struct change *change);
-/* Syncs the folders that were changed and records their times. On failure the caller takes away the files
- * that he made, and aborts. */
+/* Syncs the folders that were changed, records their times, writes the counters. On failure the caller takes
+ * away the files that he made, and aborts. */
 enum err change_prepare(struct change *change) MUST_CHECK;
+/* The counters as they are now, to go back to with a savepoint: in the change's arena. */
+struct counters_copy *change_copy_counters(struct change *change);
+void change_restore_counters(struct change *change, const struct counters_copy *copy);
 /* Ends the transaction, whatever comes of it. */
 enum err change_commit(struct change *change) MUST_CHECK;
 void change_abort(struct change *change);

@@ -12,21 +12,13 @@ struct delta {
     int64_t messages, unseen, deleted, bytes;
 };
 
-#define UPDATE_COUNTERS                                                                                \
-    "UPDATE mailbox SET highestmodseq=?2, messages=messages+?3, unseen=unseen+?4, deleted=deleted+?5," \
-    " bytes=bytes+?6 WHERE id=?1"
-
-static enum err update_counters(struct change *change, int64_t mailbox, uint64_t modseq,
-                                const struct delta *delta)
+static void update_counters(struct change_mailbox *mailbox, uint64_t modseq, const struct delta *delta)
 {
-    sqlite3_stmt *statement = db_statement(change->db, UPDATE_COUNTERS);
-    db_bind_int(statement, 1, mailbox);
-    db_bind_int(statement, 2, (int64_t)modseq);
-    db_bind_int(statement, 3, delta->messages);
-    db_bind_int(statement, 4, delta->unseen);
-    db_bind_int(statement, 5, delta->deleted);
-    db_bind_int(statement, 6, delta->bytes);
-    return db_run(change->db, statement);
+    mailbox->counters.highestmodseq = modseq;
+    mailbox->counters.messages += delta->messages;
+    mailbox->counters.unseen += delta->unseen;
+    mailbox->counters.deleted += delta->deleted;
+    mailbox->counters.bytes += delta->bytes;
 }
 
 static enum err release_body(struct change *change, int64_t body)
@@ -176,7 +168,7 @@ enum err messages_remove(struct change *change, size_t mailbox, uint64_t modseq,
     mem_free(uids);
     err = intent_finish(&unlinks, err);
     if (!err && delta.messages) {
-        err = update_counters(change, id, modseq, &delta);
+        update_counters(&change->mailboxes[mailbox], modseq, &delta);
     }
     change->counters.bytes += delta.bytes;
     change->counters.messages += delta.messages;
@@ -251,7 +243,7 @@ enum err messages_set_flags(struct change *change, size_t mailbox, uint64_t mods
     mem_free(uids);
     err = intent_finish(&letters, err);
     if (!err && changed) {
-        err = update_counters(change, id, modseq, &delta);
+        update_counters(&change->mailboxes[mailbox], modseq, &delta);
     }
     *changed_r = changed;
     return err;

@@ -40,40 +40,26 @@ static enum err reserve_uids(struct change *change, struct change_mailbox *mailb
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(change->db, "UPDATE mailbox SET uidreserved=?2 WHERE id=?1");
-    db_bind_int(statement, 1, mailbox->id);
-    db_bind_int(statement, 2, descriptor.uidnext);
-    mailbox->uidreserved = descriptor.uidnext;
-    return db_run(change->db, statement);
+    mailbox->counters.uidreserved = descriptor.uidnext;
+    return ERR_OK;
 }
-
-#define TAKE_UID                                                                                        \
-    "UPDATE mailbox SET uidnext=CASE ?2 WHEN 0 THEN uidnext+1 ELSE max(uidnext, ?2+1) END, "            \
-    "highestmodseq=?3,"                                                                                 \
-    " messages=messages+1, unseen=unseen+?4, deleted=deleted+?5, bytes=bytes+?6 WHERE id=?1 RETURNING " \
-    "uidnext-1"
 
 static enum err take_uid(struct change *change, struct change_mailbox *mailbox, uint64_t modseq,
                          struct new_message *message)
 {
-    sqlite3_stmt *statement = db_statement(change->db, TAKE_UID);
-    db_bind_int(statement, 1, mailbox->id);
-    db_bind_int(statement, 2, message->wanted_uid);
-    db_bind_int(statement, 3, (int64_t)modseq);
-    db_bind_int(statement, 4, (message->flags & MESSAGE_SEEN) == 0);
-    db_bind_int(statement, 5, (message->flags & MESSAGE_DELETED) != 0);
-    db_bind_int(statement, 6, (int64_t)message->summary->size);
-    enum err err = row_found(db_step(change->db, statement));
-    if (err) {
-        return err;
-    }
-    int64_t last = sqlite3_column_int64(statement, 0);
-    sqlite3_reset(statement);
-    if (last > UINT32_MAX) {
+    struct mailbox_counters *counters = &mailbox->counters;
+    int64_t uid = message->wanted_uid ? message->wanted_uid : counters->uidnext;
+    if (uid > UINT32_MAX) {
         return ERR_LIMIT;
     }
-    message->uid = message->wanted_uid ? message->wanted_uid : (uint32_t)last;
-    return message->uid >= mailbox->uidreserved ? reserve_uids(change, mailbox, message->uid) : ERR_OK;
+    counters->uidnext = MAX_OF(counters->uidnext, uid + 1);
+    counters->highestmodseq = modseq;
+    counters->messages++;
+    counters->unseen += (message->flags & MESSAGE_SEEN) == 0;
+    counters->deleted += (message->flags & MESSAGE_DELETED) != 0;
+    counters->bytes += (int64_t)message->summary->size;
+    message->uid = (uint32_t)uid;
+    return uid >= counters->uidreserved ? reserve_uids(change, mailbox, message->uid) : ERR_OK;
 }
 
 #define INSERT_BODY                                                                                          \

@@ -177,7 +177,7 @@ static enum err adopt_new(struct change *change, size_t mailbox)
     if (!err) {
         /* The adopted files left the folder and moved its time, which leads to one more look at an empty
          * folder later. */
-        change->mailboxes[mailbox].new_mtime = is_settled(mtime) ? mtime : 0;
+        change->mailboxes[mailbox].counters.new_mtime = is_settled(mtime) ? mtime : 0;
     }
     return err;
 }

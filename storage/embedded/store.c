@@ -90,6 +90,9 @@ static enum err open_store(struct store *store, const char *path, struct buf *wh
                       &store->directory, why);
     }
     if (!err) {
+        err = spool_prepare(store);
+    }
+    if (!err) {
         spool_remove_leftovers(store);
         store->registry = registry_new();
         store->notifier = notifier_new(store);

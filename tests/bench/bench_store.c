@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Deliveries per second into the store, beside a bare loop of what a Maildir alone would cost: create, write,
- * fdatasync, rename, fsync of the folder. Both in the same run on the same disk, so that their ratio means
- * something.
+ * Deliveries per second into the store, beside two bare loops that know nothing of mail:
+ *
+ *     maildir   create, write, fdatasync, rename, fsync of the folder: what a Maildir without an index costs
+ *     commit    the same, and then so many bytes into a log of the account, as the store's commit writes
+ * there, and fdatasync: the file operations and syncs of a delivery, and nothing else
+ *
+ * All in the same run on the same disk, in turns, so that the ratios mean something. Each thread has a folder
+ * or an account of its own; "one account" is all threads on the same.
  *
  *     meson setup build-release --buildtype=release && ninja -C build-release tests/bench/bench_store
- *     build-release/tests/bench/bench_store [folder] [seconds per figure] [message bytes]
+ *     build-release/tests/bench/bench_store [folder] [seconds per figure] [message bytes] [rounds] [threads…]
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +39,7 @@ static struct {
     struct slice message;
     struct store *store;
     struct slice logins[ACCOUNTS];
+    size_t commit_bytes; /* what a commit of one delivery writes to the log of the index */
 } bench;
 
 struct worker {
@@ -44,6 +50,8 @@ struct worker {
     int64_t until_us;
     int64_t *samples; /* µs each */
     unsigned count;
+    int log;
+    off_t log_end;
 };
 
 static void check(enum err err, const char *what)
@@ -76,6 +84,27 @@ static void write_bare(struct worker *worker, unsigned n)
     close(fd);
     check_call(rename(from, to), "rename");
     check(fs_sync_directory(folder), "fsync");
+}
+
+/* The log is begun anew when it is as long as the store lets its own become. */
+#define LOG_MAX (4 * 1024 * 1024)
+
+static void write_bare_with_commit(struct worker *worker, unsigned n)
+{
+    static char pages[256 * 1024];
+    char path[256];
+    write_bare(worker, n);
+    if (n == 0) {
+        snprintf(path, sizeof(path), "%s/bare/%d/log", bench.root, worker->number);
+        worker->log = open(path, O_WRONLY | O_CREAT, 0600);
+        check_call(worker->log, path);
+    }
+    if (worker->log_end + (off_t)bench.commit_bytes > LOG_MAX) {
+        worker->log_end = 0;
+    }
+    check_call((int)pwrite(worker->log, pages, bench.commit_bytes, worker->log_end), "pwrite");
+    check_call(fdatasync(worker->log), "fdatasync of the log");
+    worker->log_end += (off_t)bench.commit_bytes;
 }
 
 static void deliver_one(struct worker *worker, unsigned n)
@@ -137,12 +166,21 @@ static int compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* Of all threads, µs. */
+static int64_t cpu_time(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
+           usage.ru_stime.tv_usec;
+}
+
 /* Returns operations per second. */
 static double run(const char *name, int threads, size_t accounts, void (*once)(struct worker *, unsigned),
                   int weight)
 {
     static struct worker workers[THREADS_MAX];
-    int64_t start = clock_wall_us();
+    int64_t start = clock_wall_us(), cpu = cpu_time();
     size_t total = 0;
     for (int i = 0; i < threads; i++) {
         workers[i] = (struct worker){.number = i,
@@ -164,11 +202,16 @@ static double run(const char *name, int threads, size_t accounts, void (*once)(s
         memcpy(all + filled, workers[i].samples, workers[i].count * sizeof(int64_t));
         filled += workers[i].count;
         mem_free(workers[i].samples);
+        if (workers[i].log > 0) {
+            close(workers[i].log);
+        }
     }
     qsort(all, total, sizeof(int64_t), compare);
     double rate = (double)total * weight / seconds;
-    printf("%-34s %3d threads %9.0f /s   p50 %7.2f ms   p99 %7.2f ms\n", name, threads, rate,
-           (double)all[total / 2] / 1000, (double)all[total * 99 / 100] / 1000);
+    cpu = cpu_time() - cpu;
+    printf("%-26s %3d threads %9.0f /s   p50 %7.2f ms   p99 %7.2f ms   CPU %5.0f us\n", name, threads, rate,
+           (double)all[total / 2] / 1000, (double)all[total * 99 / 100] / 1000,
+           (double)cpu / (double)total / weight);
     fflush(stdout);
     mem_free(all);
     return rate;
@@ -207,9 +250,34 @@ static struct slice make_message(struct arena *arena, size_t size)
     return message;
 }
 
+/* By the length that the log of a new account has after some deliveries. */
+static void measure_commit(struct arena *arena)
+{
+    struct worker worker = {.accounts = 1};
+    struct stat before, after;
+    const char *log = arena_printf(arena, "%s/data/mail/example.org/user0/index.db-wal", bench.root);
+    deliver_one(&worker, 0);
+    check_call(stat(log, &before), log);
+    for (unsigned n = 1; n <= 50; n++) {
+        deliver_one(&worker, n);
+    }
+    check_call(stat(log, &after), log);
+    bench.commit_bytes = (size_t)(after.st_size - before.st_size) / 50;
+}
+
+static void compare_at(int threads)
+{
+    double maildir = run("bare maildir", threads, ACCOUNTS, write_bare, 1);
+    double commit = run("bare commit", threads, ACCOUNTS, write_bare_with_commit, 1);
+    double store = run("store, an account each", threads, ACCOUNTS, deliver_one, 1);
+    double one = run("store, one account", threads, 1, deliver_one, 1);
+    printf("%-26s %3d threads   an account each %.2f of commit, %.2f of maildir; one account %.2f, %.2f\n",
+           "  ratio", threads, store / commit, store / maildir, one / commit, one / maildir);
+}
+
 int main(int argc, char **argv)
 {
-    static const int threads[] = {1, 8, 50};
+    static const int usual[] = {1, 8, 50};
     struct arena arena = {0};
     struct rlimit files;
     char *root = arena_printf(&arena, "%s/postern-bench.XXXXXX", argc > 1 ? argv[1] : "/tmp");
@@ -221,14 +289,16 @@ int main(int argc, char **argv)
     bench.seconds = argc > 2 ? atoi(argv[2]) : 3;
     bench.message = make_message(&arena, argc > 3 ? (size_t)atoi(argv[3]) : 4096);
     prepare(&arena);
-    printf("%zu bytes a message, %d accounts, %lld s a figure, in %s\n", bench.message.len, ACCOUNTS,
-           (long long)bench.seconds, root);
-    for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
-        double bare = run("bare write+sync+rename+sync", threads[i], ACCOUNTS, write_bare, 1);
-        double store = run("store, 50 accounts", threads[i], ACCOUNTS, deliver_one, 1);
-        double one = run("store, one account", threads[i], 1, deliver_one, 1);
-        printf("%-34s %3d threads   %.2f of bare over accounts, %.2f on one\n", "  ratio", threads[i],
-               store / bare, one / bare);
+    measure_commit(&arena);
+    printf("%zu bytes a message, %zu a commit, %d accounts, %lld s a figure, in %s\n", bench.message.len,
+           bench.commit_bytes, ACCOUNTS, (long long)bench.seconds, root);
+    for (int round = argc > 4 ? atoi(argv[4]) : 1; round > 0; round--) {
+        for (int i = 5; i < argc; i++) {
+            compare_at(MIN_OF(atoi(argv[i]), THREADS_MAX));
+        }
+        for (size_t i = 0; i < ARRAY_LEN(usual) && argc <= 5; i++) {
+            compare_at(usual[i]);
+        }
     }
     run("store, each to 50 (mailboxes)", 1, ACCOUNTS, deliver_to_all, ACCOUNTS);
     run("store, each to 50 (mailboxes)", 8, ACCOUNTS, deliver_to_all, ACCOUNTS);

@@ -164,6 +164,17 @@ static inline size_t count_files(struct fixture *fixture, const char *relative)
     return count;
 }
 
+/* Messages on their way in, in all folders of the spool, and what was set aside. */
+UNUSED static inline size_t count_spool(struct fixture *fixture)
+{
+    size_t count = count_files(fixture, "spool");
+    for (unsigned i = 0; access(path_of(fixture, arena_printf(&fixture->arena, "spool/%02u", i)), F_OK) == 0;
+         i++) {
+        count += count_files(fixture, arena_printf(&fixture->arena, "spool/%02u", i)) - 1;
+    }
+    return count;
+}
+
 /* The name of the only file in a folder. */
 UNUSED static inline const char *only_file(struct fixture *fixture, const char *relative)
 {

@@ -39,7 +39,7 @@ static void appended_message_has_row_file_and_bytes(void **state)
     assert_non_null(strstr(name, rows[0].guid));
     assert_non_null(strstr(name, ":2,FS"));
     mem_free(rows);
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
     account_close(account);
 }

@@ -16,13 +16,13 @@ static void small_blob_touches_no_disk_before_it_is_sealed(void **state)
     assert_ok(blob_write(blob, S("Hello")));
     assert_true(blob_write_blocks(blob, 64 * 1024));
     assert_int_equal(blob_size(blob), 5);
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     assert_ok(blob_seal(blob));
-    assert_int_equal(count_files(fixture, "spool"), 1);
+    assert_int_equal(count_spool(fixture), 1);
     assert_err(blob_write(blob, S("more")), ERR_CONFLICT);
     assert_ok(blob_seal(blob)); /* once is enough, twice does no harm */
     blob_free(blob);
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     blob_free(NULL);
 }
 
@@ -39,9 +39,9 @@ static void check_content(struct fixture *fixture, struct account *account, size
     for (size_t at = 0; at < size; at += piece) {
         struct slice part = slice_of(text + at, MIN_OF(piece, size - at));
         bool blocks = blob_write_blocks(sealed.blob, part.len);
-        size_t before = count_files(fixture, "spool");
+        size_t before = count_spool(fixture);
         assert_ok(blob_write(sealed.blob, part));
-        assert_true(blocks || count_files(fixture, "spool") == before);
+        assert_true(blocks || count_spool(fixture) == before);
     }
     mime_parser_feed(parser, slice_of(text, size));
     mime_parser_finish(parser);
@@ -77,9 +77,9 @@ static void abandoned_blob_leaves_nothing(void **state)
     char *big = calloc(1, 200000);
     assert_ok(blob_begin(fixture->store, &blob));
     assert_ok(blob_write(blob, slice_of(big, 200000)));
-    assert_int_equal(count_files(fixture, "spool"), 1);
+    assert_int_equal(count_spool(fixture), 1);
     blob_free(blob);
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     free(big);
 }
 

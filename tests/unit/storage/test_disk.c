@@ -103,7 +103,7 @@ static void full_disk_refuses_and_goes_on_when_there_is_room(void **state)
     assert_ok(try_append(fixture, account, HELLO));
     assert_int_equal(status_of(account, "INBOX").messages, accepted + 1);
     check_consistent(fixture, account, "INBOX", ALICE_INBOX "/cur");
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     account_close(account);
     free(big);
 }

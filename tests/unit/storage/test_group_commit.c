@@ -82,7 +82,7 @@ static void threads_share_commits(void **state)
     struct account *account = open_account(fixture, ALICE);
     assert_int_equal(status_of(account, "INBOX").messages, THREADS * EACH);
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
-    assert_int_equal(count_files(fixture, "spool"), 0);
+    assert_int_equal(count_spool(fixture), 0);
     account_close(account);
 }
 

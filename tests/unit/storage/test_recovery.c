@@ -349,7 +349,7 @@ static void delivery_that_died_before_its_commit_is_taken_back(void **state)
     account = open_account(fixture, ALICE);
     assert_int_equal(status_of(account, "INBOX").messages, 2);
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
-    assert_int_equal(count_files(fixture, "spool"), 2); /* nothing is thrown away at once */
+    assert_int_equal(count_spool(fixture), 2); /* nothing is thrown away at once */
     account_close(account);
 }
 
