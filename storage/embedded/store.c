@@ -81,10 +81,24 @@ static enum err open_directories(struct store *store, const char *path, struct b
     return refuse_network_file_system(store->data_fd, path, why);
 }
 
+/* Nobody is to write into a store that is not whole yet: the rest of the restore would overwrite it. */
+static enum err refuse_unfinished_restore(struct store *store, struct buf *why)
+{
+    if (faccessat(store->data_fd, RESTORE_MARKER, F_OK, 0) != 0) {
+        return ERR_OK;
+    }
+    buf_printf(why, "%s: a restore from a backup was cut off; run it again, or empty the folder",
+               store->data);
+    return ERR_CONFIG;
+}
+
 static enum err open_store(struct store *store, const char *path, struct buf *why)
 {
     struct arena arena = {0};
     enum err err = open_directories(store, path, why);
+    if (!err) {
+        err = refuse_unfinished_restore(store, why);
+    }
     if (!err) {
         err = db_open(arena_printf(&arena, "%s/directory.db", store->data), &directory_schema,
                       &store->directory, why);

@@ -28,6 +28,8 @@ struct store {
 };
 
 #define SPOOL_DIRECTORY "spool"
+/* Lies in the data directory while a backup is put there (restore.c). */
+#define RESTORE_MARKER "restore-unfinished"
 
 /* ERR_OK while writing is allowed, else ERR_UNAVAILABLE. */
 enum err store_check_writable(struct store *store) MUST_CHECK;
