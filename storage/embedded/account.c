@@ -29,6 +29,11 @@ struct slice account_login(const struct account *account)
     return slice_from(account->login);
 }
 
+struct store *account_store(const struct account *account)
+{
+    return account->store;
+}
+
 struct slice mailbox_canonical_name(struct slice name)
 {
     return slice_eq_nocase(name, S("INBOX")) ? S("INBOX") : name;

@@ -17,6 +17,7 @@ struct account;
 enum err account_open(struct store *store, struct slice login, struct account **account_r) MUST_CHECK;
 void account_close(struct account *account);
 struct slice account_login(const struct account *account); /* lives as long as the handle */
+struct store *account_store(const struct account *account);
 
 /* Takes in what other programs did to the folder of this mailbox (0: of all): mail dropped into it, letters
  * changed, files removed. A look at the folder's time when there is nothing. To be called at SELECT, at
