@@ -3,6 +3,7 @@
 #include "mail/layout.h"
 
 #include "base/buf.h"
+#include "mail/transfer_encoding.h"
 
 #define LAYOUT_VERSION 1
 /* One part takes at most this: two bytes and seven numbers of ten bytes. */
@@ -17,24 +18,6 @@ static void append_number(struct buf *out, uint64_t number)
     buf_append_char(out, (char)number);
 }
 
-static enum part_encoding encoding_of(const struct mime_part *part)
-{
-    static const struct {
-        const char *name;
-        enum part_encoding encoding;
-    } encodings[] = {{"7bit", ENCODING_IDENTITY},
-                     {"8bit", ENCODING_IDENTITY},
-                     {"binary", ENCODING_IDENTITY},
-                     {"base64", ENCODING_BASE64},
-                     {"quoted-printable", ENCODING_QUOTED_PRINTABLE}};
-    for (size_t i = 0; i < ARRAY_LEN(encodings); i++) {
-        if (slice_eq(part->encoding, slice_from(encodings[i].name))) {
-            return encodings[i].encoding;
-        }
-    }
-    return ENCODING_UNKNOWN;
-}
-
 struct slice layout_encode(struct arena *arena, const struct mime_part *root)
 {
     size_t count = 0;
@@ -47,7 +30,7 @@ struct slice layout_encode(struct arena *arena, const struct mime_part *root)
     uint64_t before = 0;
     for (const struct mime_part *part = root; part; part = mime_part_next(part)) {
         buf_append_char(&out, (char)part->kind);
-        buf_append_char(&out, (char)encoding_of(part));
+        buf_append_char(&out, (char)transfer_encoding_of(part->encoding));
         append_number(&out, part->depth);
         append_number(&out, part->header_start - before);
         append_number(&out, part->body_start - part->header_start);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: ISC */
+/* base64 and quoted-printable, good and bad, whole and byte by byte. */
+#include "check.h"
+
+#include <string.h>
+
+#include "mail/transfer_encoding.h"
+
+static void check(enum part_encoding encoding, const char *source, const char *expected)
+{
+    struct slice text = slice_from(source);
+    for (size_t piece = 1; piece <= text.len + 1; piece += piece < 5 ? 1 : text.len) {
+        struct transfer_decoder decoder = {.encoding = encoding};
+        struct buf out;
+        buf_init(&out, text.len + 64);
+        for (struct slice rest = text; rest.len > 0; rest = slice_skip(rest, piece)) {
+            transfer_decode(&decoder, &out, slice_take(rest, piece));
+        }
+        transfer_decode_finish(&decoder, &out);
+        assert_true(buf_ok(&out));
+        assert_slice(buf_slice(&out), slice_from(expected));
+        buf_free(&out);
+    }
+}
+
+static void base64_is_decoded(void **state)
+{
+    (void)state;
+    check(ENCODING_BASE64, "SGVsbG8sIFdvcmxkIQ==", "Hello, World!");
+    check(ENCODING_BASE64, "SGVs\r\nbG8s\r\n", "Hello,");
+    check(ENCODING_BASE64, "SG VsbG8", "Hello");
+    check(ENCODING_BASE64, "SGk=SGk=", "HiHi"); /* padding in the middle */
+    check(ENCODING_BASE64, "S*G!k", "Hi");
+    check(ENCODING_BASE64, "====", "");
+    check(ENCODING_BASE64, "S", "");
+    check(ENCODING_BASE64, "", "");
+}
+
+static void quoted_printable_is_decoded(void **state)
+{
+    (void)state;
+    check(ENCODING_QUOTED_PRINTABLE, "Gr=C3=BC=c3=9fe", "Grüße");
+    check(ENCODING_QUOTED_PRINTABLE, "a=\r\nb=\nc= \t\r\nd", "abcd");
+    check(ENCODING_QUOTED_PRINTABLE, "\xc3=\r\n\xbc", "ü"); /* a soft break inside a character */
+    check(ENCODING_QUOTED_PRINTABLE, "=C3=\r\n=BC", "ü");
+    check(ENCODING_QUOTED_PRINTABLE, "1=2 x=y =3Z = z == =41 =\r=41", "1=2 x=y =3Z = z == A =\rA");
+    check(ENCODING_QUOTED_PRINTABLE, "end=", "end");
+    check(ENCODING_QUOTED_PRINTABLE, "end=4", "end=4");
+    check(ENCODING_QUOTED_PRINTABLE, "=         \r\nx", "=         \r\nx");
+}
+
+static void other_encodings_stay(void **state)
+{
+    (void)state;
+    check(ENCODING_IDENTITY, "a=41\r\n", "a=41\r\n");
+    check(ENCODING_UNKNOWN, "a=41\r\n", "a=41\r\n");
+    assert_int_equal(transfer_encoding_of(S("base64")), ENCODING_BASE64);
+    assert_int_equal(transfer_encoding_of(S("8bit")), ENCODING_IDENTITY);
+    assert_int_equal(transfer_encoding_of(S("x-uuencode")), ENCODING_UNKNOWN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(base64_is_decoded),
+        cmocka_unit_test(quoted_printable_is_decoded),
+        cmocka_unit_test(other_encodings_stay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
