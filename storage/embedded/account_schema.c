@@ -110,7 +110,8 @@ static const char *const steps[] = {
     "  msgid TEXT,"
     "  envelope BLOB, bodystruct BLOB, hdrs BLOB, parts BLOB) STRICT;"
     "INSERT INTO body2 SELECT id, guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, "
-    "bodystruct, hdrs, parts FROM body;"
+    /* NULL says that not all fields are there; a longer header may have been cut when it was kept. */
+    "bodystruct, CASE WHEN hdrsize<=65536 THEN hdrs END, parts FROM body;"
     "DROP TABLE body;"
     "ALTER TABLE body2 RENAME TO body;"
     "CREATE UNIQUE INDEX body_guid ON body(guid);"

@@ -199,10 +199,11 @@ enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t ui
     db_bind_int(statement, 2, uid);
     err = row_found(db_step(account->db, statement));
     if (!err) {
+        bool has_headers = sqlite3_column_type(statement, 2) != SQLITE_NULL;
         *detail_r = (struct message_detail){
             .envelope = db_column_text(statement, 0, arena),
             .bodystructure = db_column_text(statement, 1, arena),
-            .headers = db_column_text(statement, 2, arena),
+            .headers = has_headers ? db_column_text(statement, 2, arena) : (struct slice){0},
             .parts = db_column_text(statement, 3, arena),
             .header_size = (uint64_t)sqlite3_column_int64(statement, 4),
             .lines = (uint64_t)sqlite3_column_int64(statement, 5),

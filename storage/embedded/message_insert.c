@@ -82,7 +82,9 @@ static enum err try_insert_body(struct change *change, const struct new_message 
     db_bind_text(statement, 7, summary->message_id);
     db_bind_blob(statement, 8, summary->envelope);
     db_bind_blob(statement, 9, summary->bodystructure);
-    db_bind_blob(statement, 10, summary->headers);
+    if (summary->headers_complete) { /* else the message itself has to be asked */
+        db_bind_blob(statement, 10, summary->headers);
+    }
     db_bind_blob(statement, 11, summary->parts);
     db_bind_int(statement, 12, change->counters.body + 1);
     return db_run(change->db, statement);

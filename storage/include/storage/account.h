@@ -69,7 +69,8 @@ void message_places_free(struct message_places *places);
 
 /* What was computed once at delivery (mail/summary.h), for IMAP: slices in the arena. */
 struct message_detail {
-    struct slice envelope, bodystructure, headers, parts;
+    struct slice envelope, bodystructure, parts;
+    struct slice headers; /* data NULL: not complete, see message_page */
     uint64_t header_size, lines;
 };
 enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,

@@ -70,7 +70,9 @@ struct message_page {
     unsigned char (*threads)[16]; /* the guid that the thread's first message had; never changes (RFC 8474
                                      section 5.2). To be told apart from that by a prefix: "M…", "T…" */
     int64_t *sent;                /* the Date field, seconds since 1970; INT64_MIN when missing */
-    struct slice *envelopes, *structures, *parts, *headers; /* see mail/summary.h; live until the next page */
+    /* See mail/summary.h; live until the next page. headers[i].data is NULL when they are not complete
+     * (headers_complete): whoever needs them reads the message. */
+    struct slice *envelopes, *structures, *parts, *headers;
     uint64_t *header_sizes, *line_counts;
     unsigned fields;
     struct arena texts;
