@@ -9,24 +9,40 @@
 #include "base/scan.h"
 #include "storage/account.h"
 
-/* In ASCII order. P (passed) and the private letters a to z have no flag here and are left alone. */
+/* P (passed on) has no flag here. */
+#define PASSED 'P'
+
+/* In ASCII order. */
 static const struct {
     char letter;
     uint32_t flag;
-} letters[] = {
-    {'D', MESSAGE_DRAFT}, {'F', MESSAGE_FLAGGED}, {'R', MESSAGE_ANSWERED},
-    {'S', MESSAGE_SEEN},  {'T', MESSAGE_DELETED},
+} flag_letters[] = {
+    {'D', MESSAGE_DRAFT},    {'F', MESSAGE_FLAGGED}, {PASSED, 0},
+    {'R', MESSAGE_ANSWERED}, {'S', MESSAGE_SEEN},    {'T', MESSAGE_DELETED},
 };
 
-static uint32_t parse_flags(struct slice suffix)
+static uint32_t flag_of(char letter)
 {
-    uint32_t flags = 0;
-    for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
-        if (slice_has(suffix, letters[i].letter)) {
-            flags |= letters[i].flag;
+    for (size_t i = 0; i < ARRAY_LEN(flag_letters); i++) {
+        if (flag_letters[i].letter == letter) {
+            return flag_letters[i].flag;
         }
     }
-    return flags;
+    return 0;
+}
+
+struct mail_letters mail_letters_parse(struct slice suffix)
+{
+    struct mail_letters letters = {0};
+    for (size_t i = 0; i < suffix.len; i++) {
+        char letter = suffix.data[i];
+        if (letter >= 'a' && letter <= 'z') {
+            letters.keywords |= UINT32_C(1) << (letter - 'a');
+        }
+        letters.flags |= flag_of(letter);
+        letters.passed = letters.passed || letter == PASSED;
+    }
+    return letters;
 }
 
 /* `<secs>.M<usec>P…`; a name without the microseconds still tells the second. */
@@ -73,8 +89,11 @@ static void parse_field(struct slice field, struct mail_file *file)
     case 'G':
         parse_guid(value, file);
         break;
+    case 'S':
+        file->has_size = slice_to_u64(value, INT64_MAX, &file->file_size);
+        break;
     default:
-        break; /* S and W are for other programs: we look at the file */
+        break;
     }
 }
 
@@ -84,7 +103,7 @@ void mail_file_parse(struct slice name, struct mail_file *file_r)
     size_t colon = slice_find_text(name, S(":2,"));
     file_r->base = slice_take(name, colon);
     file_r->suffix = slice_skip(name, colon + 3);
-    file_r->flags = parse_flags(file_r->suffix);
+    file_r->letters = mail_letters_parse(file_r->suffix);
     parse_time(file_r->base, file_r);
     struct slice rest = file_r->base;
     slice_split(&rest, ',');
@@ -105,12 +124,18 @@ void mail_file_format(struct buf *out, const struct mail_file_identity *identity
     hex_encode(out, slice_of(identity->guid, GUID_SIZE));
 }
 
-void mail_file_suffix(uint32_t flags, char suffix_r[MAIL_FILE_SUFFIX_MAX + 1])
+void mail_letters_format(struct mail_letters letters, char suffix_r[MAIL_FILE_SUFFIX_MAX + 1])
 {
     size_t length = 0;
-    for (size_t i = 0; i < ARRAY_LEN(letters); i++) {
-        if (flags & letters[i].flag) {
-            suffix_r[length++] = letters[i].letter;
+    for (size_t i = 0; i < ARRAY_LEN(flag_letters); i++) {
+        bool set = flag_letters[i].letter == PASSED ? letters.passed : letters.flags & flag_letters[i].flag;
+        if (set) {
+            suffix_r[length++] = flag_letters[i].letter;
+        }
+    }
+    for (unsigned i = 0; i < MAIL_FILE_KEYWORDS; i++) {
+        if (letters.keywords >> i & 1) {
+            suffix_r[length++] = (char)('a' + i);
         }
     }
     suffix_r[length] = '\0';

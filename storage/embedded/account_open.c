@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "letters.h"
 #include "maintain.h"
 #include "rebuild.h"
 #include "recovery.h"
@@ -165,11 +166,25 @@ enum err account_load(struct store *store, struct slice login, struct account **
     return ERR_OK;
 }
 
+/* What a program that ends soon leaves undone is done later by another one: but the names of files are to be
+ * right when it can be helped. */
+#define LETTERS_AT_CLOSE 10000
+
+static void finish_letters(struct account *account)
+{
+    enum err err =
+        account->db && account_is_current(account) ? letters_run(account, LETTERS_AT_CLOSE, NULL) : ERR_OK;
+    if (err) {
+        log_warning("letters.left", log_cstr("account", account->login), log_err(err));
+    }
+}
+
 void account_unload(struct account *account)
 {
     if (!account) {
         return;
     }
+    finish_letters(account);
     db_close(account->db);
     if (account->inbox_fd >= 0) {
         close(account->inbox_fd);

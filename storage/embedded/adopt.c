@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "guid.h"
 #include "message_rows.h"
 
 #define READ_CHUNK (64 * 1024)
@@ -129,17 +130,22 @@ static enum err adopt(struct change *change, size_t mailbox, const char *path, c
     struct new_message message = {
         .hash = content->hash,
         .summary = &content->summary,
-        .flags = file.flags,
+        .flags = file.letters.flags,
+        .passed = file.letters.passed,
         .internal_date_us = file.has_time && file.has_guid ? file.time_us : mtime_us,
-        .unlimited = true,
+        .adopted = true,
         .file = from_new ? NULL : &file,
+        .guid_is_known = file.has_guid,
     };
     if (file.has_guid) {
         memcpy(message.guid, file.guid, GUID_SIZE);
     } else {
-        randombytes_buf(message.guid, GUID_SIZE);
+        guid_make(message.guid);
     }
     enum err err = choose_uid(change, mailbox, &file, keep_uids, &message);
+    if (!err) {
+        err = keywords_of_letters(change, mailbox, file.letters.keywords, &message.keywords);
+    }
     return err ? err : enter(change, mailbox, path, name, modseq, &message);
 }
 

@@ -16,12 +16,13 @@
  */
 #include "storage/batch.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
+#include "keywords.h"
 #include "operations.h"
 
 struct batch_request {
@@ -30,13 +31,13 @@ struct batch_request {
     size_t count;
     enum err err;
     bool done;
+    bool has_intents; /* work on files that this batch put down */
     struct batch_work work;
 };
 
 static operation_handler *const handlers[BATCH_KIND_COUNT] = {
-    [BATCH_APPEND] = run_append,
-    [BATCH_FLAGS] = run_flags,
-    [BATCH_EXPUNGE] = run_expunge,
+    [BATCH_APPEND] = run_append, [BATCH_COPY] = run_copy,       [BATCH_MOVE] = run_move,
+    [BATCH_FLAGS] = run_flags,   [BATCH_EXPUNGE] = run_expunge, [BATCH_CLAIM_RECENT] = run_claim_recent,
 };
 
 uint64_t work_modseq(struct batch_work *work)
@@ -59,21 +60,24 @@ enum err work_mailbox(struct batch_work *work, struct mailbox_ref mailbox, struc
     return err;
 }
 
-enum err work_plan_file(struct batch_work *work, size_t mailbox, const struct new_message *message,
+enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *base, const char *suffix,
                         const char **name_r)
 {
+    char path[PATH_MAX];
     struct change *change = work->change;
-    const char *name = arena_printf(&change->arena, "%s:2,%s", message->base, message->suffix);
-    const char *path =
-        arena_printf(&change->arena, "%.*s/cur/%s", SLICE_ARG(change->mailboxes[mailbox].dir), name);
+    const char *name = arena_printf(&change->arena, "%s:2,%s", base, suffix);
+    int length = snprintf(path, sizeof(path), "%.*s/cur/%s", SLICE_ARG(change->mailboxes[mailbox].dir), name);
     *name_r = name;
-    return journal_add(&change->journal, work->modseq, path);
+    return length < (int)sizeof(path) ? journal_add(&change->journal, work_modseq(work), path) : ERR_TOO_LONG;
 }
 
 void work_made_file(struct batch_work *work, size_t mailbox, const char *name)
 {
     work->change->mailboxes[mailbox].sync = true;
-    work->files = mem_realloc_array(work->files, work->file_count + 1, sizeof(*work->files));
+    if (work->file_count == work->file_room) {
+        work->file_room = work->file_room ? 2 * work->file_room : 4;
+        work->files = mem_realloc_array(work->files, work->file_room, sizeof(*work->files));
+    }
     work->files[work->file_count++] = (struct made_file){.mailbox = mailbox, .name = name};
 }
 
@@ -105,12 +109,15 @@ static enum err run_request(struct change *change, struct batch_request *request
     if (err) {
         return err;
     }
+    change->has_intents = false;
     for (size_t i = 0; i < request->count && !request->err; i++) {
         request->err = run_operation(change, request, &request->operations[i]);
     }
+    request->has_intents = change->has_intents && !request->err;
     if (request->err) {
         take_files_away(change, request);
         change_restore_counters(change, before);
+        keywords_rolled_back(change);
         if (sqlite3_get_autocommit(db_handle(change->db))) {
             return request->err; /* a full disk or an I/O error ended the whole transaction */
         }
@@ -150,8 +157,11 @@ static enum err run_all(struct change *change, struct batch_request *requests)
 
 static void commit_all(struct change *change, struct batch_request *requests)
 {
+    sqlite3 *handle = db_handle(change->db);
+    int64_t rows = sqlite3_total_changes64(handle);
     enum err err = run_all(change, requests);
-    if (err || !any_good(requests)) {
+    bool nothing_changed = sqlite3_total_changes64(handle) == rows;
+    if (err || !any_good(requests) || nothing_changed) {
         for (struct batch_request *request = requests; request; request = request->next) {
             take_files_away(change, request);
         }
@@ -195,12 +205,8 @@ static void serve(struct account *account, struct batch_request *requests)
     for (const struct batch_request *request = requests; request; request = request->next) {
         account_note_error(account, request->err);
     }
-    bool has_intents = change.has_intents;
     change_free(&change);
     wake_all(account, requests);
-    if (has_intents) {
-        intents_run_now(account);
-    }
 }
 
 static void enqueue(struct account *account, struct batch_request *request)
@@ -213,20 +219,15 @@ static void enqueue(struct account *account, struct batch_request *request)
     account->queue_tail = request;
 }
 
-enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count,
-                      struct arena *arena)
+/* Waits until the request is done, or does it with all that wait. */
+static void commit_or_wait(struct account *account, struct batch_request *request)
 {
-    struct batch_request request = {.operations = operations, .count = count, .work = {.results = arena}};
-    enum err err = store_check_writable(account->store);
-    if (err || count == 0) {
-        return err;
-    }
     pthread_mutex_lock(&account->queue_mutex);
-    enqueue(account, &request);
-    while (!request.done && account->committing) {
+    enqueue(account, request);
+    while (!request->done && account->committing) {
         pthread_cond_wait(&account->queue_changed, &account->queue_mutex);
     }
-    if (!request.done) {
+    if (!request->done) {
         struct batch_request *requests = account->queue_head;
         account->queue_head = account->queue_tail = NULL;
         account->committing = true;
@@ -237,5 +238,19 @@ enum err batch_commit(struct account *account, struct batch_operation *operation
         pthread_cond_broadcast(&account->queue_changed);
     }
     pthread_mutex_unlock(&account->queue_mutex);
+}
+
+enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count,
+                      struct arena *arena)
+{
+    struct batch_request request = {.operations = operations, .count = count, .work = {.results = arena}};
+    enum err err = store_check_writable(account->store);
+    if (err || count == 0) {
+        return err;
+    }
+    commit_or_wait(account, &request);
+    if (!request.err && request.has_intents) {
+        intents_run_now(account); /* by the thread whose batch it was: nobody else waits for it */
+    }
     return request.err;
 }

@@ -39,49 +39,64 @@ static enum err copy_bytes(int from, int to)
     return ERR_OK;
 }
 
-/* Into tmp beside cur, synced, then renamed: cur never holds half a message. */
-static enum err copy_into(const struct blob *blob, int cur_fd, const char *name)
+static enum err copy_to_temporary(struct store *store, int from, int cur_fd, const char *temporary)
 {
-    char temporary[NAME_MAX + 16];
-    struct store *store = blob->store;
-    snprintf(temporary, sizeof(temporary), "../tmp/%s", name);
-    int from = openat(store->spool_fd, blob->name, O_RDONLY | O_CLOEXEC);
-    if (from < 0) {
+    int to = openat(cur_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (to < 0) {
         return err_from_errno(errno);
     }
-    int to = openat(cur_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    enum err err = to < 0 ? err_from_errno(errno) : copy_bytes(from, to);
+    enum err err = copy_bytes(from, to);
     if (!err) {
         err = store_sync_data(store, to, "message copy");
     }
-    close(from);
-    if (to >= 0) {
-        close(to);
+    close(to);
+    return err;
+}
+
+/* Into tmp beside cur, synced, then renamed: cur never holds half a message. */
+static enum err copy_into(struct store *store, int from_fd, const char *from_name, int cur_fd,
+                          const char *name)
+{
+    char temporary[NAME_MAX + 16];
+    snprintf(temporary, sizeof(temporary), "../tmp/%s", name);
+    int from = openat(from_fd, from_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (from < 0) {
+        return err_from_errno(errno);
     }
+    enum err err = copy_to_temporary(store, from, cur_fd, temporary);
+    close(from);
     if (!err && renameat(cur_fd, temporary, cur_fd, name) != 0) {
         err = err_from_errno(errno);
     }
-    if (err && to >= 0) {
+    if (err) {
         unlinkat(cur_fd, temporary, 0);
     }
     return err;
 }
 
-enum err blob_link(const struct blob *blob, int cur_fd, const char *name)
+enum err file_link(struct store *store, int from_fd, const char *from_name, int cur_fd, const char *name)
 {
-    if (linkat(blob->store->spool_fd, blob->name, cur_fd, name, 0) == 0) {
+    if (linkat(from_fd, from_name, cur_fd, name, 0) == 0) {
         return ERR_OK;
     }
     switch (errno) {
     case EMLINK:     /* 65,000 on ext4 */
-    case EXDEV:      /* the account lies on another disk */
+    case EXDEV:      /* the mailbox lies on another disk */
     case EPERM:      /* a file system without hard links */
     case EOPNOTSUPP: /* likewise */
-        return copy_into(blob, cur_fd, name);
+        return copy_into(store, from_fd, from_name, cur_fd, name);
     default:
-        log_error("blob.link_failed", log_cstr("name", name), log_errno(errno));
         return err_from_errno(errno);
     }
+}
+
+enum err blob_link(const struct blob *blob, int cur_fd, const char *name)
+{
+    enum err err = file_link(blob->store, blob->store->spool_fd, blob->name, cur_fd, name);
+    if (err) {
+        log_error("blob.link_failed", log_cstr("name", name), log_err(err));
+    }
+    return err;
 }
 
 static bool process_lives(uint64_t pid)

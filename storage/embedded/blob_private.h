@@ -23,8 +23,12 @@ struct blob {
     enum err error;
 };
 
-/* Makes the sealed blob appear as `name` in the folder `cur_fd`, beside which there is a folder tmp. The
- * entry is not synced yet. A hard link; where the file system refuses one, a synced copy. */
+/* Makes a message's file appear under a name in the folder `cur_fd`, beside which there is a folder tmp. The
+ * entry is not synced yet. A hard link; where the file system refuses one, a synced copy. ERR_NOT_FOUND when
+ * there is no such file. */
+enum err file_link(struct store *store, int from_fd, const char *from_name, int cur_fd,
+                   const char *name) MUST_CHECK;
+/* Makes the sealed blob appear as `name` in the folder, in the same way. */
 enum err blob_link(const struct blob *blob, int cur_fd, const char *name) MUST_CHECK;
 
 /* The spool is divided into folders "00" … */

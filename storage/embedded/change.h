@@ -24,6 +24,8 @@ struct mailbox_counters {
     int64_t cur_mtime, new_mtime; /* of the folders when rows and files agreed, ns; 0: unknown */
 };
 
+struct keyword_names;
+
 /* A mailbox inside a change. */
 struct change_mailbox {
     int64_t id;
@@ -37,6 +39,7 @@ struct change_mailbox {
     bool sync;        /* its folder was changed: to be synced before the commit */
     bool record;      /* its folder was changed: its time is to be recorded */
     bool gone;        /* its row was deleted in this change */
+    struct slice *letters; /* of keywords (keyword_letters.c); NULL: not read yet */
 };
 
 /* The row `counter`: read when the change begins, written once before it commits. */
@@ -58,7 +61,8 @@ struct change {
     struct journal journal;
     struct change_mailbox *mailboxes;
     size_t mailbox_count;
-    bool has_intents; /* work on files was put down for after the commit (intents.h) */
+    bool has_intents; /* work on files was put down for right after the commit (intents.h) */
+    struct keyword_names *keywords; /* keywords.c; NULL: not read yet */
 };
 
 /* Takes the lock and begins; undoes first what a process that died left half done. ERR_CONFLICT: the index

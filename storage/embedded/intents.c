@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,9 +12,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "file_find.h"
-#include "mail_file.h"
 
-#define LINES_MAX (64 * 1024) /* bytes of lines in one row */
+#define LINES_MAX    (64 * 1024) /* bytes of lines in one row */
+#define ROWS_AT_ONCE 4           /* of some 600 files each, while others wait for the lock */
 
 struct intent_writer intent_writer(struct change *change, const char *op, int64_t mailbox)
 {
@@ -34,7 +35,9 @@ static enum err write_row(struct intent_writer *writer)
     db_bind_blob(statement, 3, buf_slice(&writer->lines));
     enum err err = db_run(writer->change->db, statement);
     buf_clear(&writer->lines);
-    writer->change->has_intents = true;
+    if (strcmp(writer->op, INTENT_LETTERS) != 0) {
+        writer->change->has_intents = true;
+    }
     return err;
 }
 
@@ -55,158 +58,158 @@ enum err intent_finish(struct intent_writer *writer, enum err err)
     return err;
 }
 
-static void unlink_file(struct change *change, size_t mailbox, struct slice line)
+/* Rows of the table on their way. */
+struct intent_run {
+    struct change *change;
+    int64_t mailbox; /* that `names` is of */
+    struct folder_names names;
+};
+
+static struct folder_names *names_of(struct intent_run *run, const struct change_mailbox *folder)
 {
-    struct change_mailbox *folder = &change->mailboxes[mailbox];
+    if (run->mailbox != folder->id) {
+        folder_names_free(&run->names);
+        run->names.dir_fd = folder->cur_fd;
+        run->mailbox = folder->id;
+    }
+    return &run->names;
+}
+
+static void unlink_file(struct intent_run *run, struct change_mailbox *folder, struct slice line)
+{
+    char name[NAME_MAX + 1];
     struct slice suffix = line;
     struct slice base = slice_split(&suffix, '\t');
-    const char *name = arena_printf(&change->arena, "%.*s:2,%.*s", SLICE_ARG(base), SLICE_ARG(suffix));
-    folder->sync = true;
+    snprintf(name, sizeof(name), "%.*s:2,%.*s", SLICE_ARG(base), SLICE_ARG(suffix));
     if (unlinkat(folder->cur_fd, name, 0) == 0) {
         return;
     }
     if (errno == ENOENT) { /* done before a crash, or another program gave it other letters */
-        name = file_find(folder->cur_fd, base, &change->arena);
-        if (!name || unlinkat(folder->cur_fd, name, 0) == 0) {
+        const char *found = folder_names_find(names_of(run, folder), base);
+        if (!found || unlinkat(folder->cur_fd, found, 0) == 0 || errno == ENOENT) {
             return;
         }
     }
-    log_error("message.unlink_failed", log_cstr("account", change->account->login), log_cstr("file", name),
-              log_errno(errno));
+    log_error("message.unlink_failed", log_cstr("account", run->change->account->login),
+              log_cstr("file", name), log_errno(errno));
 }
 
-struct letters_row {
-    const char *base, *suffix;
-    char wanted[MAIL_FILE_SUFFIX_MAX + 1];
-};
-
-static enum err read_letters(struct change *change, int64_t mailbox, uint64_t uid, struct letters_row *row_r)
-{
-    sqlite3_stmt *statement =
-        db_statement(change->db, "SELECT file, suffix, flags FROM message WHERE mailbox=?1 AND uid=?2");
-    db_bind_int(statement, 1, mailbox);
-    db_bind_int(statement, 2, (int64_t)uid);
-    enum err err = row_found(db_step(change->db, statement));
-    if (!err) {
-        row_r->base = arena_cstr(&change->arena, db_column_text(statement, 0, &change->arena));
-        row_r->suffix = arena_cstr(&change->arena, db_column_text(statement, 1, &change->arena));
-        mail_file_suffix((uint32_t)sqlite3_column_int64(statement, 2), row_r->wanted);
-        sqlite3_reset(statement);
-    }
-    return err;
-}
-
-static enum err record_letters(struct change *change, int64_t mailbox, uint64_t uid, const char *suffix)
-{
-    sqlite3_stmt *statement =
-        db_statement(change->db, "UPDATE message SET suffix=?3 WHERE mailbox=?1 AND uid=?2");
-    db_bind_int(statement, 1, mailbox);
-    db_bind_int(statement, 2, (int64_t)uid);
-    db_bind_text(statement, 3, slice_from(suffix));
-    return db_run(change->db, statement);
-}
-
-static enum err rename_file(struct change *change, size_t mailbox, struct slice line)
-{
-    struct change_mailbox *folder = &change->mailboxes[mailbox];
-    struct letters_row row;
-    uint64_t uid = 0;
-    if (!slice_to_u64(line, UINT32_MAX, &uid)) {
-        return ERR_OK;
-    }
-    enum err err = read_letters(change, folder->id, uid, &row);
-    if (err) {
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    }
-    const char *from = arena_printf(&change->arena, "%s:2,%s", row.base, row.suffix);
-    const char *to = arena_printf(&change->arena, "%s:2,%s", row.base, row.wanted);
-    folder->record = true;
-    if (renameat(folder->cur_fd, from, folder->cur_fd, to) != 0) {
-        const char *found = file_find(folder->cur_fd, slice_from(row.base), &change->arena);
-        if (!found || renameat(folder->cur_fd, found, folder->cur_fd, to) != 0) {
-            return ERR_OK; /* the letters are a copy of the flags for other programs; the index has them */
-        }
-    }
-    return record_letters(change, folder->id, uid, row.wanted);
-}
-
-struct intent {
-    int64_t id, mailbox;
-    bool unlink;
-    struct slice lines;
-};
-
-static enum err run_lines(struct change *change, const struct intent *intent)
+static enum err run_unlink(struct intent_run *run, int64_t mailbox_id, struct slice lines)
 {
     size_t mailbox = 0;
-    struct slice rest = intent->lines;
-    enum err err = change_mailbox_by_id(change, intent->mailbox, &mailbox);
+    enum err err = change_mailbox_by_id(run->change, mailbox_id, &mailbox);
     if (err) { /* no mailbox, no files */
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     }
-    while (rest.len && !err) {
-        struct slice line = slice_split(&rest, '\n');
-        if (intent->unlink) {
-            unlink_file(change, mailbox, line);
-        } else {
-            err = rename_file(change, mailbox, line);
-        }
+    struct change_mailbox *folder = &run->change->mailboxes[mailbox];
+    folder->sync = true;
+    while (lines.len) {
+        unlink_file(run, folder, slice_split(&lines, '\n'));
     }
-    return err;
+    return ERR_OK;
 }
 
-static enum err read_intents(struct change *change, struct intent **list_r, size_t *count_r)
+static const struct {
+    const char *op;
+    enum err (*run)(struct intent_run *run, int64_t mailbox_id, struct slice lines);
+} kinds[] = {
+    {INTENT_UNLINK, run_unlink},
+};
+
+struct intent {
+    int64_t id, mailbox;
+    struct slice op, lines;
+};
+
+static enum err run_intent(struct intent_run *run, const struct intent *intent)
 {
-    struct intent *list = NULL;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < ARRAY_LEN(kinds) && !err; i++) {
+        if (slice_eq(intent->op, slice_from(kinds[i].op))) {
+            err = kinds[i].run(run, intent->mailbox, intent->lines);
+        }
+    }
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(run->change->db, "DELETE FROM intent WHERE id=?1");
+    db_bind_int(statement, 1, intent->id);
+    return db_run(run->change->db, statement);
+}
+
+#define READ_INTENTS \
+    "SELECT id, mailbox, op, args FROM intent WHERE op<>'" INTENT_LETTERS "' ORDER BY id LIMIT ?1"
+
+static enum err read_intents(struct change *change, struct intent list[ROWS_AT_ONCE], size_t *count_r)
+{
     size_t count = 0;
     int more;
-    sqlite3_stmt *statement =
-        db_statement(change->db, "SELECT id, mailbox, op='unlink', args FROM intent ORDER BY id");
+    sqlite3_stmt *statement = db_statement(change->db, READ_INTENTS);
+    db_bind_int(statement, 1, ROWS_AT_ONCE);
     while ((more = db_step(change->db, statement)) == 1) {
-        list = mem_realloc_array(list, count + 1, sizeof(*list));
         list[count++] = (struct intent){
             .id = sqlite3_column_int64(statement, 0),
             .mailbox = sqlite3_column_int64(statement, 1),
-            .unlink = sqlite3_column_int(statement, 2) != 0,
+            .op = db_column_text(statement, 2, &change->arena),
             .lines = db_column_text(statement, 3, &change->arena),
         };
     }
-    *list_r = list;
     *count_r = count;
     return db_step_err(more);
 }
 
+/* The first rows; *count_r: how many. */
+static enum err run_some(struct intent_run *run, size_t *count_r)
+{
+    struct intent list[ROWS_AT_ONCE];
+    enum err err = read_intents(run->change, list, count_r);
+    for (size_t i = 0; i < *count_r && !err; i++) {
+        err = run_intent(run, &list[i]);
+    }
+    return err;
+}
+
 enum err intents_run(struct change *change)
 {
-    struct intent *list = NULL;
+    struct intent_run run = {.change = change, .names.dir_fd = -1};
     size_t count = 0;
-    enum err err = read_intents(change, &list, &count);
-    for (size_t i = 0; i < count && !err; i++) {
-        err = run_lines(change, &list[i]);
-    }
-    mem_free(list);
-    if (err || count == 0) {
+    enum err err;
+    do {
+        err = run_some(&run, &count);
+    } while (!err && count);
+    folder_names_free(&run.names);
+    return err;
+}
+
+static enum err run_some_now(struct account *account, size_t *count_r)
+{
+    struct change change;
+    enum err err = change_begin_relaxed(account, &change);
+    if (err) {
         return err;
     }
-    return db_run(change->db, db_statement(change->db, "DELETE FROM intent"));
+    struct intent_run run = {.change = &change, .names.dir_fd = -1};
+    err = run_some(&run, count_r);
+    folder_names_free(&run.names);
+    if (!err) {
+        err = change_prepare(&change); /* the unlinking is durable before it is forgotten */
+    }
+    if (err || *count_r == 0) {
+        change_abort(&change);
+    } else {
+        err = change_commit(&change);
+    }
+    change_free(&change);
+    return err;
 }
 
 void intents_run_now(struct account *account)
 {
-    struct change change;
-    enum err err = change_begin_relaxed(account, &change);
-    if (!err) {
-        err = intents_run(&change);
-        if (!err) {
-            err = change_prepare(&change); /* the unlinking is durable before it is forgotten */
-        }
-        if (err) {
-            change_abort(&change);
-        } else {
-            err = change_commit(&change);
-        }
-        change_free(&change);
-    }
+    size_t count = 0;
+    enum err err;
+    do {
+        err = run_some_now(account, &count);
+    } while (!err && count == ROWS_AT_ONCE);
     if (err) {
         log_warning("intents.left", log_cstr("account", account->login), log_err(err));
     }

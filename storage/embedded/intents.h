@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Work on files that a commit promises and that is done after it: unlinking the files of expunged messages,
- * giving files the letters of new flags. It stands in the table `intent` until it is done, so that a restart
- * does what a crash left.
+ * Work on files that a commit promises and that is done after it. It stands in the table `intent` until it is
+ * done, so that a restart does what a crash left.
  *
- *     unlink    one "<base>\t<suffix>" per line
- *     letters   one UID per line: rename the file to the letters of the message's flags
+ *     unlink    one "<base>\t<suffix>" per line: files of expunged messages
+ *     letters   see letters.h: the only one that may wait
  */
 #ifndef STORAGE_INTENTS_H
 #define STORAGE_INTENTS_H
 
 #include "change.h"
+
+#define INTENT_UNLINK  "unlink"
+#define INTENT_LETTERS "letters"
 
 struct intent_writer {
     struct change *change;
@@ -25,9 +27,13 @@ enum err intent_add(struct intent_writer *writer, struct slice line) MUST_CHECK;
 /* Writes the rest, and frees; in any case, with the error so far. */
 enum err intent_finish(struct intent_writer *writer, enum err err) MUST_CHECK;
 
-/* Does all that stands in the table, inside a change. */
+/* Whether something stands in the table that should have been done. */
+#define INTENTS_UNDONE "EXISTS(SELECT 1 FROM intent WHERE op<>'" INTENT_LETTERS "')"
+
+/* Does all that stands in the table, but for letters, inside a change. */
 enum err intents_run(struct change *change) MUST_CHECK;
-/* The same in a change of its own, right after a commit. What goes wrong is left for later. */
+/* The same in changes of its own, right after a commit; others get their turn in between. What goes wrong is
+ * left for later. */
 void intents_run_now(struct account *account);
 
 #endif

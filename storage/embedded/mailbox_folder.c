@@ -12,8 +12,9 @@
 
 #include "base/encode.h"
 #include "base/fsio.h"
+#include "storage/mailbox.h"
 
-#define DESCRIPTOR_MAX 8192
+#define DESCRIPTOR_MAX 16384
 
 static void format_descriptor(struct buf *out, const struct mailbox_descriptor *descriptor)
 {
@@ -25,6 +26,13 @@ static void format_descriptor(struct buf *out, const struct mailbox_descriptor *
     buf_append(out, S("\nname "));
     buf_append(out, descriptor->name);
     buf_append_char(out, '\n');
+    for (size_t i = 0; i < MAIL_FILE_KEYWORDS; i++) {
+        if (descriptor->keywords[i].len) {
+            buf_printf(out, "keyword %c ", (char)('a' + i));
+            buf_append(out, descriptor->keywords[i]);
+            buf_append_char(out, '\n');
+        }
+    }
 }
 
 enum err mailbox_descriptor_write(const char *path, const struct mailbox_descriptor *descriptor)
@@ -53,6 +61,15 @@ static bool parse_guid(struct slice text, unsigned char guid_r[GUID_SIZE])
     return good;
 }
 
+/* "a $Forwarded" */
+static void parse_keyword(struct slice value, struct mailbox_descriptor *descriptor, struct arena *arena)
+{
+    if (value.len > 2 && value.data[0] >= 'a' && value.data[0] <= 'z' && value.data[1] == ' ' &&
+        keyword_is_valid(slice_skip(value, 2))) {
+        descriptor->keywords[value.data[0] - 'a'] = arena_copy(arena, slice_skip(value, 2));
+    }
+}
+
 static bool parse_line(struct slice line, struct mailbox_descriptor *descriptor, struct arena *arena)
 {
     struct slice value = line;
@@ -63,6 +80,8 @@ static bool parse_line(struct slice line, struct mailbox_descriptor *descriptor,
         descriptor->name = arena_copy(arena, value);
     } else if (slice_eq(key, S("special-use"))) {
         descriptor->special_use = arena_copy(arena, value);
+    } else if (slice_eq(key, S("keyword"))) {
+        parse_keyword(value, descriptor, arena);
     } else if (slice_eq(key, S("guid"))) {
         return parse_guid(value, descriptor->guid);
     } else if (!slice_to_u64(value, INT64_MAX, &number)) {

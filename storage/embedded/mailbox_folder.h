@@ -21,6 +21,9 @@ struct mailbox_descriptor {
     bool subscribed;
     struct slice special_use; /* "\\Drafts" or empty */
     struct slice name;        /* UTF-8 */
+    /* What the letters a to z in the names of its files mean; empty: not given yet. A letter is never taken
+     * back. */
+    struct slice keywords[MAIL_FILE_KEYWORDS];
 };
 
 /* Makes the folder (its parent exists) with its descriptor, durable but for the parent's entry. */

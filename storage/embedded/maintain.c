@@ -23,7 +23,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "index_backup.h"
+#include "letters.h"
 #include "storage/care.h"
+#include "vanished.h"
 
 #define QUIET_MS       5000  /* the account was not changed for so long */
 #define WAIT_MAX_MS    30000 /* but its work waits no longer than this */
@@ -63,6 +65,21 @@ static bool may_go_on(const struct pass *pass)
     return !pass->go_on || pass->go_on(pass->data);
 }
 
+static enum err rename_files(const struct pass *pass)
+{
+    bool more = true;
+    enum err err = ERR_OK;
+    while (more && !err) {
+        err = may_go_on(pass) ? letters_run(pass->account, LETTERS_AT_ONCE, &more) : ERR_CANCELED;
+    }
+    return err;
+}
+
+static enum err trim_vanished(const struct pass *pass)
+{
+    return vanished_trim(pass->account, clock_wall_us());
+}
+
 static enum err copy_index(const struct pass *pass)
 {
     return index_backup_if_due(pass->account, pass->go_on, pass->data);
@@ -98,6 +115,8 @@ static const struct {
     const char *name;
     enum err (*run)(const struct pass *pass);
 } jobs[] = {
+    {"letters of files", rename_files},
+    {"vanished messages", trim_vanished},
     {"copy of the index", copy_index},
     {"damaged indexes", remove_damaged},
     {"checkpoint", cut_wal},

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "guid.h"
 #include "mailbox_folder.h"
 
 /* How far the UIDNEXT of the descriptor runs ahead: it is rewritten, and synced, once in so many messages. */
@@ -18,7 +19,7 @@ static enum err charge_quota(struct change *change, const struct new_message *me
     int64_t messages = counters->messages + 1;
     bool over = (counters->limit_bytes && bytes > counters->limit_bytes) ||
                 (counters->limit_messages && messages > counters->limit_messages);
-    if (over && !message->unlimited) {
+    if (over && !message->adopted) {
         return ERR_OVER_QUOTA;
     }
     counters->bytes = bytes;
@@ -26,11 +27,14 @@ static enum err charge_quota(struct change *change, const struct new_message *me
     return ERR_OK;
 }
 
-static enum err reserve_uids(struct change *change, struct change_mailbox *mailbox, uint32_t uid)
+enum err mailbox_reserve_uids(struct change *change, size_t mailbox, uint32_t uid)
 {
     struct mailbox_descriptor descriptor;
-    const char *path =
-        arena_printf(&change->arena, "%s/%.*s", change->account->path, SLICE_ARG(mailbox->dir));
+    struct change_mailbox *folder = &change->mailboxes[mailbox];
+    if (uid < folder->counters.uidreserved) {
+        return ERR_OK;
+    }
+    const char *path = arena_printf(&change->arena, "%s/%.*s", change->account->path, SLICE_ARG(folder->dir));
     enum err err = mailbox_descriptor_read(path, &change->arena, &descriptor);
     if (err) {
         return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err;
@@ -40,26 +44,60 @@ static enum err reserve_uids(struct change *change, struct change_mailbox *mailb
     if (err) {
         return err;
     }
-    mailbox->counters.uidreserved = descriptor.uidnext;
+    folder->counters.uidreserved = descriptor.uidnext;
     return ERR_OK;
 }
 
-static enum err take_uid(struct change *change, struct change_mailbox *mailbox, uint64_t modseq,
-                         struct new_message *message)
+enum err message_exists(struct change *change, size_t mailbox, uint32_t uid, bool *exists_r)
 {
-    struct mailbox_counters *counters = &mailbox->counters;
+    sqlite3_stmt *statement = db_statement(change->db, "SELECT 1 FROM message WHERE mailbox=?1 AND uid=?2");
+    db_bind_int(statement, 1, change->mailboxes[mailbox].id);
+    db_bind_int(statement, 2, uid);
+    int step = db_step(change->db, statement);
+    *exists_r = step == 1;
+    sqlite3_reset(statement);
+    return db_step_err(step);
+}
+
+void mailbox_delta_add(struct mailbox_delta *delta, uint32_t flags, int64_t size)
+{
+    delta->messages++;
+    delta->unseen += (flags & MESSAGE_SEEN) == 0;
+    delta->deleted += (flags & MESSAGE_DELETED) != 0;
+    delta->bytes += size;
+}
+
+void mailbox_delta_remove(struct mailbox_delta *delta, uint32_t flags, int64_t size)
+{
+    delta->messages--;
+    delta->unseen -= (flags & MESSAGE_SEEN) == 0;
+    delta->deleted -= (flags & MESSAGE_DELETED) != 0;
+    delta->bytes -= size;
+}
+
+void mailbox_count(struct change *change, size_t mailbox, uint64_t modseq, const struct mailbox_delta *delta)
+{
+    struct mailbox_counters *counters = &change->mailboxes[mailbox].counters;
+    counters->highestmodseq = modseq;
+    counters->messages += delta->messages;
+    counters->unseen += delta->unseen;
+    counters->deleted += delta->deleted;
+    counters->bytes += delta->bytes;
+}
+
+static enum err take_uid(struct change *change, size_t mailbox, uint64_t modseq, struct new_message *message)
+{
+    struct mailbox_counters *counters = &change->mailboxes[mailbox].counters;
+    struct mailbox_delta delta = {0};
     int64_t uid = message->wanted_uid ? message->wanted_uid : counters->uidnext;
-    if (uid > UINT32_MAX) {
+    if (uid > UID_MAX) {
         return ERR_LIMIT;
     }
     counters->uidnext = MAX_OF(counters->uidnext, uid + 1);
-    counters->highestmodseq = modseq;
-    counters->messages++;
-    counters->unseen += (message->flags & MESSAGE_SEEN) == 0;
-    counters->deleted += (message->flags & MESSAGE_DELETED) != 0;
-    counters->bytes += (int64_t)message->summary->size;
+    mailbox_delta_add(&delta, message->flags, (int64_t)message->summary->size);
+    mailbox_count(change, mailbox, modseq, &delta);
     message->uid = (uint32_t)uid;
-    return uid >= counters->uidreserved ? reserve_uids(change, mailbox, message->uid) : ERR_OK;
+    return mailbox_reserve_uids(change, mailbox, message->uid);
 }
 
 #define INSERT_BODY                                                                                          \
@@ -90,18 +128,45 @@ static enum err try_insert_body(struct change *change, const struct new_message 
     return db_run(change->db, statement);
 }
 
-static enum err insert_body(struct change *change, struct new_message *message, int64_t *body_r)
+/* The body that has the message's guid already: *body_r is 0 when there is none. */
+static enum err find_body(struct change *change, const struct new_message *message, int64_t *body_r,
+                          bool *same_bytes_r)
+{
+    sqlite3_stmt *statement = db_statement(change->db, "SELECT id, hash=?2 FROM body WHERE guid=?1");
+    db_bind_blob(statement, 1, slice_of(message->guid, GUID_SIZE));
+    db_bind_blob(statement, 2, slice_of(message->hash, BLOB_HASH_SIZE));
+    int step = db_step(change->db, statement);
+    *body_r = step == 1 ? sqlite3_column_int64(statement, 0) : 0;
+    *same_bytes_r = step == 1 && sqlite3_column_int(statement, 1) != 0;
+    sqlite3_reset(statement);
+    return db_step_err(step);
+}
+
+static enum err insert_new_body(struct change *change, struct new_message *message, int64_t *body_r)
 {
     enum err err;
-    /* The same blob a second time in one account: a message of its own, which programs tell apart by the
-     * identifier. */
-    while ((err = try_insert_body(change, message)) == ERR_EXISTS) {
-        randombytes_buf(message->guid, GUID_SIZE);
+    while ((err = try_insert_body(change, message)) == ERR_EXISTS) { /* other bytes have the guid */
+        if (message->guid_is_known && !message->adopted) {
+            return ERR_EXISTS;
+        }
+        guid_make(message->guid);
     }
     if (!err) {
         *body_r = ++change->counters.body;
     }
     return err;
+}
+
+static enum err insert_body(struct change *change, struct new_message *message, int64_t *body_r)
+{
+    bool same_bytes = false;
+    enum err err = message->guid_is_known ? find_body(change, message, body_r, &same_bytes) : ERR_OK;
+    if (err || !same_bytes) {
+        return err ? err : insert_new_body(change, message, body_r);
+    }
+    sqlite3_stmt *statement = db_statement(change->db, "UPDATE body SET refs=refs+1 WHERE id=?1");
+    db_bind_int(statement, 1, *body_r);
+    return db_run(change->db, statement);
 }
 
 /* Nothing in it that our own tables of names could stumble over. */
@@ -115,49 +180,70 @@ static bool name_is_plain(struct slice name)
     return true;
 }
 
-static bool keeps_its_name(const struct new_message *message)
+static bool keeps_its_base(const struct new_message *message)
 {
     const struct mail_file *file = message->file;
     return file && file->has_uid && file->uid == message->uid && file->has_guid &&
-           memcmp(file->guid, message->guid, GUID_SIZE) == 0 && name_is_plain(file->base) &&
-           name_is_plain(file->suffix);
+           memcmp(file->guid, message->guid, GUID_SIZE) == 0 && name_is_plain(file->base);
 }
 
-static void name_file(struct change *change, struct new_message *message)
+void message_base(struct change *change, struct buf *out, const struct mail_file_identity *identity)
 {
     struct store *store = change->account->store;
-    char letters[MAIL_FILE_SUFFIX_MAX + 1];
-    struct buf base;
-    if (keeps_its_name(message)) {
-        message->base = arena_cstr(&change->arena, message->file->base);
-        message->suffix = arena_cstr(&change->arena, message->file->suffix);
-        return;
-    }
-    buf_init(&base, 512);
-    mail_file_format(&base, &(struct mail_file_identity){
-                                .time_us = message->internal_date_us,
-                                .pid = (unsigned)getpid(),
-                                .sequence = atomic_fetch_add(&store->sequence, 1),
-                                .host = store->host,
-                                .file_size = message->summary->file_size,
-                                .wire_size = message->summary->size,
-                                .uid = message->uid,
-                                .guid = message->guid,
-                            });
-    mail_file_suffix(message->flags, letters);
-    message->base = arena_cstr(&change->arena, buf_slice(&base));
-    message->suffix = arena_cstr(&change->arena, slice_from(letters));
-    buf_free(&base);
+    struct mail_file_identity complete = *identity;
+    complete.pid = (unsigned)getpid();
+    complete.sequence = atomic_fetch_add(&store->sequence, 1);
+    complete.host = store->host;
+    mail_file_format(out, &complete);
 }
 
-#define INSERT_MESSAGE                                                                                  \
-    "INSERT INTO message(mailbox, uid, body, modseq, created_modseq, flags, idate, saved, size, file, " \
-    "suffix)"                                                                                           \
-    " VALUES(?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+enum err message_suffix(struct change *change, size_t mailbox, uint32_t flags,
+                        const struct keyword_set *keywords, bool passed,
+                        char suffix_r[MAIL_FILE_SUFFIX_MAX + 1])
+{
+    struct mail_letters letters = {.flags = flags, .passed = passed};
+    enum err err = keyword_letters(change, mailbox, keywords, &letters.keywords);
+    if (!err) {
+        mail_letters_format(letters, suffix_r);
+    }
+    return err;
+}
+
+static enum err name_file(struct change *change, size_t mailbox, struct new_message *message)
+{
+    char suffix[MAIL_FILE_SUFFIX_MAX + 1];
+    struct buf base;
+    enum err err =
+        message_suffix(change, mailbox, message->flags, &message->keywords, message->passed, suffix);
+    if (err) {
+        return err;
+    }
+    buf_init(&base, 512);
+    if (keeps_its_base(message)) {
+        buf_append(&base, message->file->base);
+    } else {
+        message_base(change, &base,
+                     &(struct mail_file_identity){.time_us = message->internal_date_us,
+                                                  .file_size = message->summary->file_size,
+                                                  .wire_size = message->summary->size,
+                                                  .uid = message->uid,
+                                                  .guid = message->guid});
+    }
+    message->base = arena_cstr(&change->arena, buf_slice(&base));
+    message->suffix = arena_cstr(&change->arena, slice_from(suffix));
+    buf_free(&base);
+    return ERR_OK;
+}
+
+#define INSERT_MESSAGE                                                                                      \
+    "INSERT INTO message(mailbox, uid, body, modseq, created_modseq, flags, kw, idate, saved, size, file, " \
+    "suffix)"                                                                                               \
+    " VALUES(?1, ?2, ?3, ?4, ?4, ?5, ?11, ?6, ?7, ?8, ?9, ?10)"
 
 static enum err insert_message(struct change *change, int64_t mailbox, uint64_t modseq, int64_t body,
                                const struct new_message *message)
 {
+    static const struct keyword_set none;
     sqlite3_stmt *statement = db_statement(change->db, INSERT_MESSAGE);
     db_bind_int(statement, 1, mailbox);
     db_bind_int(statement, 2, message->uid);
@@ -169,23 +255,23 @@ static enum err insert_message(struct change *change, int64_t mailbox, uint64_t 
     db_bind_int(statement, 8, (int64_t)message->summary->size);
     db_bind_text(statement, 9, slice_from(message->base));
     db_bind_text(statement, 10, slice_from(message->suffix));
-    return db_run(change->db, statement);
+    db_bind_int(statement, 11, keyword_set_column(&message->keywords));
+    enum err err = db_run(change->db, statement);
+    return err ? err : keywords_write(change, mailbox, message->uid, &none, &message->keywords);
 }
 
 enum err message_insert(struct change *change, size_t mailbox, uint64_t modseq, struct new_message *message)
 {
-    struct change_mailbox *into = &change->mailboxes[mailbox];
     int64_t body = 0;
     enum err err = charge_quota(change, message);
     if (!err) {
-        err = take_uid(change, into, modseq, message);
+        err = take_uid(change, mailbox, modseq, message);
     }
     if (!err) {
         err = insert_body(change, message, &body);
     }
     if (!err) {
-        name_file(change, message);
-        err = insert_message(change, into->id, modseq, body, message);
+        err = name_file(change, mailbox, message);
     }
-    return err;
+    return err ? err : insert_message(change, change->mailboxes[mailbox].id, modseq, body, message);
 }

@@ -4,13 +4,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "guid.h"
 #include "operations.h"
 
 static enum err link_blob(struct batch_work *work, size_t mailbox, const struct blob *blob,
                           const struct new_message *message)
 {
     const char *name;
-    enum err err = work_plan_file(work, mailbox, message, &name);
+    enum err err = work_plan_file(work, mailbox, message->base, message->suffix, &name);
     if (!err) {
         err = blob_link(blob, work->change->mailboxes[mailbox].cur_fd, name);
     }
@@ -20,30 +21,71 @@ static enum err link_blob(struct batch_work *work, size_t mailbox, const struct 
     return err;
 }
 
+/* ERR_EXISTS when the UID is taken. */
+static enum err want_uid(struct change *change, size_t mailbox, uint32_t uid)
+{
+    bool exists = false;
+    if (uid == 0) {
+        return ERR_OK;
+    }
+    enum err err = uid > UID_MAX ? ERR_LIMIT : message_exists(change, mailbox, uid, &exists);
+    return !err && exists ? ERR_EXISTS : err;
+}
+
+static struct new_message describe(const struct batch_append *append)
+{
+    struct new_message message = {
+        .hash = append->blob->hash,
+        .summary = append->summary,
+        .flags = append->flags & MESSAGE_FLAGS_ALL,
+        .internal_date_us = append->internal_date_us ? append->internal_date_us : clock_wall_us(),
+        .wanted_uid = append->wanted_uid,
+        .guid_is_known = append->wanted_guid != NULL,
+    };
+    if (append->wanted_guid) {
+        memcpy(message.guid, append->wanted_guid, GUID_SIZE);
+    } else {
+        guid_make(message.guid);
+    }
+    return message;
+}
+
+static bool is_sealed(const struct batch_append *append)
+{
+    const struct blob *blob = append->blob;
+    if (!blob->sealed || append->summary->file_size != blob->size) {
+        log_error("batch.blob_mismatch", log_number("sealed", blob->sealed), log_number("blob", blob->size),
+                  log_number("summary", append->summary->file_size));
+        return false;
+    }
+    return true;
+}
+
+static enum err insert(struct batch_work *work, const struct batch_append *append, size_t mailbox,
+                       struct new_message *message)
+{
+    enum err err = want_uid(work->change, mailbox, append->wanted_uid);
+    if (!err) {
+        err = keywords_find(work->change, append->keywords, append->keyword_count, true, &message->keywords);
+    }
+    if (!err) {
+        err = message_insert(work->change, mailbox, work_modseq(work), message);
+    }
+    return err ? err : link_blob(work, mailbox, append->blob, message);
+}
+
 enum err run_append(struct batch_work *work, struct batch_operation *operation)
 {
     const struct batch_append *append = &operation->append;
     struct batch_result *result = &operation->result;
-    const struct blob *blob = append->blob;
     size_t mailbox = 0;
-    if (!blob->sealed || append->summary->file_size != blob->size) {
-        log_error("batch.blob_mismatch", log_number("sealed", blob->sealed), log_number("blob", blob->size),
-                  log_number("summary", append->summary->file_size));
+    if (!is_sealed(append)) {
         return ERR_CONFLICT;
     }
-    struct new_message message = {
-        .hash = blob->hash,
-        .summary = append->summary,
-        .flags = append->flags & MESSAGE_FLAGS_ALL,
-        .internal_date_us = append->internal_date_us ? append->internal_date_us : clock_wall_us(),
-    };
-    randombytes_buf(message.guid, GUID_SIZE);
+    struct new_message message = describe(append);
     enum err err = work_mailbox(work, operation->mailbox, result, &mailbox);
     if (!err) {
-        err = message_insert(work->change, mailbox, work_modseq(work), &message);
-    }
-    if (!err) {
-        err = link_blob(work, mailbox, blob, &message);
+        err = insert(work, append, mailbox, &message);
     }
     if (!err) {
         result->uid = message.uid;

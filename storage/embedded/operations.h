@@ -25,7 +25,7 @@ struct batch_work {
     struct arena *results; /* of the caller; NULL: sets are not wanted */
     uint64_t modseq;       /* 0: not taken yet */
     struct made_file *files;
-    size_t file_count;
+    size_t file_count, file_room;
 };
 
 typedef enum err operation_handler(struct batch_work *work, struct batch_operation *operation);
@@ -41,10 +41,15 @@ uint64_t work_modseq(struct batch_work *work);
  * uidvalidity of the result. */
 enum err work_mailbox(struct batch_work *work, struct mailbox_ref mailbox, struct batch_result *result,
                       size_t *index_r) MUST_CHECK;
-/* Notes in the journal that the file of this message comes into the mailbox's cur; *name_r is its name there.
- * The caller then makes it and calls work_made_file; the folder is synced before the commit. */
-enum err work_plan_file(struct batch_work *work, size_t mailbox, const struct new_message *message,
+/* Notes in the journal that a file comes into the mailbox's cur; *name_r is its name there, in the change's
+ * arena. The caller then makes it and calls work_made_file; the folder is synced before the commit. */
+enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *base, const char *suffix,
                         const char **name_r) MUST_CHECK;
 void work_made_file(struct batch_work *work, size_t mailbox, const char *name);
+
+/* op_copy.c: the messages of `uids` appear in the target; with `move` they leave the source. Sets all but
+ * mailbox_id and uidvalidity of the result. */
+enum err messages_copy(struct batch_work *work, size_t source, size_t target, const struct uid_set *uids,
+                       bool move, struct batch_result *result) MUST_CHECK;
 
 #endif

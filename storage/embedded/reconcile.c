@@ -82,7 +82,7 @@ static enum err read_files(struct reconciliation *work)
 }
 
 struct known_row {
-    uint32_t uid, flags;
+    uint32_t uid;
     struct slice base, suffix;
 };
 
@@ -93,7 +93,7 @@ static enum err read_rows(struct reconciliation *work, struct known_row **rows_r
     size_t count = 0, size = 0;
     int more;
     sqlite3_stmt *statement =
-        db_statement(db, "SELECT uid, flags, file, suffix FROM message WHERE mailbox=?1 ORDER BY uid");
+        db_statement(db, "SELECT uid, file, suffix FROM message WHERE mailbox=?1 ORDER BY uid");
     db_bind_int(statement, 1, work->change->mailboxes[work->mailbox].id);
     while ((more = db_step(db, statement)) == 1) {
         if (count == size) {
@@ -102,9 +102,8 @@ static enum err read_rows(struct reconciliation *work, struct known_row **rows_r
         }
         rows[count++] = (struct known_row){
             .uid = (uint32_t)sqlite3_column_int64(statement, 0),
-            .flags = (uint32_t)sqlite3_column_int64(statement, 1),
-            .base = db_column_text(statement, 2, &work->change->arena),
-            .suffix = db_column_text(statement, 3, &work->change->arena),
+            .base = db_column_text(statement, 1, &work->change->arena),
+            .suffix = db_column_text(statement, 2, &work->change->arena),
         };
     }
     *rows_r = rows;
@@ -122,18 +121,30 @@ static enum err record_suffix(struct reconciliation *work, const struct known_ro
     return db_run(work->change->db, statement);
 }
 
-/* The name has other letters than we wrote. */
+/* The name has other letters than we wrote. Only what differs counts: changes of ours may still be on their
+ * way into the names (letters.h). */
 static enum err take_letters(struct reconciliation *work, const struct known_row *row,
                              const struct mail_file *file)
 {
+    struct uid_range uid = {row->uid, row->uid};
+    struct mail_letters before = mail_letters_parse(row->suffix);
     size_t changed = 0;
+    struct marking marking = {
+        .uids = {&uid, 1},
+        .add = file->letters.flags & ~before.flags,
+        .remove = before.flags & ~file->letters.flags,
+    };
     enum err err = record_suffix(work, row, file->suffix);
-    if (!err && file->flags != row->flags) {
-        struct uid_range uid = {row->uid, row->uid};
-        err = messages_set_flags(work->change, work->mailbox, take_modseq(work), &(struct uid_set){&uid, 1},
-                                 0, file->flags, &changed);
+    if (!err) {
+        err = keywords_of_letters(work->change, work->mailbox, file->letters.keywords & ~before.keywords,
+                                  &marking.add_keywords);
     }
-    return err;
+    if (!err) {
+        err = keywords_of_letters(work->change, work->mailbox, before.keywords & ~file->letters.keywords,
+                                  &marking.remove_keywords);
+    }
+    return err ? err
+               : messages_mark(work->change, work->mailbox, &work->modseq, &marking, NULL, NULL, &changed);
 }
 
 static enum err match_row(struct reconciliation *work, const struct known_row *row)
@@ -178,8 +189,9 @@ static enum err remove_missing(struct reconciliation *work)
                   log_text("mailbox", mailbox->name));
         return ERR_UNAVAILABLE;
     }
-    struct uid_set missing = uid_set_from_uids(&work->change->arena, work->missing, work->missing_count);
-    return messages_remove(work->change, work->mailbox, take_modseq(work), &missing, false, &removed);
+    struct removal removal = {
+        .uids = uid_set_from_uids(&work->change->arena, work->missing, work->missing_count)};
+    return messages_remove(work->change, work->mailbox, &work->modseq, &removal, NULL, &removed);
 }
 
 /* By UID, where the names tell one, so that adopted messages keep their order. */

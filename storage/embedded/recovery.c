@@ -138,7 +138,7 @@ static enum err read_meta(struct account *account, const char *sql, int64_t *val
     return db_step_err(step);
 }
 
-#define HAS_WORK "SELECT EXISTS(SELECT 1 FROM intent) OR EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
+#define HAS_WORK "SELECT " INTENTS_UNDONE " OR EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
 
 /* A look without the lock: what is in the middle of another process's commit looks like a difference too, so
  * the answer is checked again under the lock. */

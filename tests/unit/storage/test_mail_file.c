@@ -31,7 +31,7 @@ static void written_name_is_read_back(void **state)
     assert_int_equal(file.time_us, 1700000000000042);
     assert_int_equal(file.uid, 4294967295);
     assert_memory_equal(file.guid, guid, GUID_SIZE);
-    assert_int_equal(file.flags, MESSAGE_FLAGGED | MESSAGE_SEEN);
+    assert_int_equal(file.letters.flags, MESSAGE_FLAGGED | MESSAGE_SEEN);
     assert_text(file.suffix, "FS");
     assert_int_equal(file.base.len, name.len - 5);
     buf_free(&name);
@@ -45,7 +45,7 @@ static void foreign_names_tell_what_they_can(void **state)
     assert_true(file.has_time);
     assert_int_equal(file.time_us, 1699999999000000);
     assert_false(file.has_uid || file.has_guid);
-    assert_int_equal(file.flags, MESSAGE_ANSWERED | MESSAGE_DELETED);
+    assert_int_equal(file.letters.flags, MESSAGE_ANSWERED | MESSAGE_DELETED);
     mail_file_parse(S("anything"), &file);
     assert_false(file.has_time || file.has_uid || file.has_guid);
     assert_text(file.base, "anything");
@@ -66,9 +66,9 @@ static void letters_are_sorted(void **state)
 {
     char suffix[MAIL_FILE_SUFFIX_MAX + 1];
     (void)state;
-    mail_file_suffix(UINT32_MAX, suffix);
-    assert_string_equal(suffix, "DFRST");
-    mail_file_suffix(0, suffix);
+    mail_letters_format((struct mail_letters){UINT32_MAX, 1u | 1u << 25, true}, suffix);
+    assert_string_equal(suffix, "DFPRSTaz");
+    mail_letters_format((struct mail_letters){0}, suffix);
     assert_string_equal(suffix, "");
 }
 
