@@ -5,7 +5,8 @@
  * A writer first takes the handle's mutex (threads), then the lock file (processes), and only then says BEGIN
  * IMMEDIATE. SQLite's own way of waiting polls and is unfair: one of 50 writers was seen to wait 3.3 s; in
  * the kernel's queue it was under 0.2 s. It also never fails with "database is locked". Readers take no lock
- * file: the WAL gives each its snapshot.
+ * file: the WAL gives each its snapshot. Those that must not wait for a writer of their own process have
+ * handles of their own (reader.c).
  *
  * A handle may be passed between threads; a thread has it for itself between begin and end of a transaction,
  * and everything that could run at the same time as another thread's use belongs inside one. After fork() the
@@ -108,11 +109,10 @@ static void create_private(const char *path)
     }
 }
 
-static enum err open_handle(struct db *db)
+enum err db_open_handle(struct db *db, int flags)
 {
-    create_private(db->path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    int result = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+    int result =
+        sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL);
     if (result != SQLITE_OK) {
         return db_error(db, result, "open");
     }
@@ -137,7 +137,8 @@ static enum err open_files(struct db *db, const struct db_schema *schema, struct
     }
     arena_free(&arena);
     if (!err) {
-        err = open_handle(db);
+        create_private(db->path);
+        err = db_open_handle(db, SQLITE_OPEN_CREATE);
     }
     return err ? err : db_upgrade(db, schema, why);
 }
@@ -229,8 +230,7 @@ static void reset_statements(struct db *db)
     }
 }
 
-/* Leaves no transaction behind, whatever happened before. */
-static void roll_back(struct db *db)
+void db_roll_back_all(struct db *db)
 {
     reset_statements(db);
     if (!sqlite3_get_autocommit(db->handle)) {
@@ -248,7 +248,7 @@ enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data
     reset_statements(db);
     enum err err = db_run(db, db_statement(db, "COMMIT"));
     if (err) {
-        roll_back(db);
+        db_roll_back_all(db);
     } else {
         if (committed) {
             committed(data);
@@ -262,7 +262,7 @@ enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data
 
 void db_rollback(struct db *db)
 {
-    roll_back(db);
+    db_roll_back_all(db);
     db_unlock(db);
     pthread_mutex_unlock(&db->mutex);
 }
@@ -279,7 +279,7 @@ enum err db_begin_read(struct db *db)
 
 void db_end_read(struct db *db)
 {
-    roll_back(db);
+    db_roll_back_all(db);
     pthread_mutex_unlock(&db->mutex);
 }
 

@@ -19,7 +19,8 @@ struct db_cached_statement {
 struct db {
     sqlite3 *handle;
     char *path;
-    int lock_fd; /* open for as long as the handle is, so that taking the lock costs one system call */
+    int lock_fd; /* -1 for a reader; else open for as long as the handle is, so that taking the lock costs one
+                    system call */
     /* Held from db_begin or db_begin_read to the end of the transaction: flock belongs to the open file, not
      * to the thread, and a transaction to the connection, so neither keeps two threads apart. */
     pthread_mutex_t mutex;
@@ -42,6 +43,11 @@ void db_unlock(struct db *db);
 /* The outcome that an SQLite result stands for; logs what is not part of ordinary life (`doing`: what was
  * tried). */
 enum err db_error(struct db *db, int result, const char *doing);
+/* Opens the handle for reading and writing, with the project's pragmas; `flags`: further ones of
+ * sqlite3_open_v2. */
+enum err db_open_handle(struct db *db, int flags);
+/* Leaves no transaction behind, whatever happened before. */
+void db_roll_back_all(struct db *db);
 /* Runs SQL that returns nothing we look at. */
 enum err db_execute(struct db *db, const char *sql);
 

@@ -149,6 +149,8 @@ enum err account_load(struct store *store, struct slice login, struct account **
     account->login = mem_strdup(arena_cstr(&arena, user.login));
     account->path = mem_strdup(path);
     account->dir_fd = account->inbox_fd = -1;
+    readers_init(&account->readers);
+    pthread_mutex_init(&account->empty_new.mutex, NULL);
     pthread_mutex_init(&account->queue_mutex, NULL);
     pthread_cond_init(&account->queue_changed, NULL);
     err = open_folders(account);
@@ -185,6 +187,7 @@ void account_unload(struct account *account)
         return;
     }
     finish_letters(account);
+    readers_free(&account->readers);
     db_close(account->db);
     if (account->inbox_fd >= 0) {
         close(account->inbox_fd);
@@ -194,15 +197,25 @@ void account_unload(struct account *account)
     }
     pthread_cond_destroy(&account->queue_changed);
     pthread_mutex_destroy(&account->queue_mutex);
+    pthread_mutex_destroy(&account->empty_new.mutex);
     mem_free(account->path);
     mem_free(account->login);
     mem_free(account);
 }
 
+bool account_has_its_index(const struct account *account)
+{
+    struct arena arena = {0};
+    struct stat index;
+    const char *path = arena_printf(&arena, "%s/index.db", account->path);
+    bool same = stat(path, &index) == 0 && index.st_ino == account->index_inode;
+    arena_free(&arena);
+    return same;
+}
+
 bool account_is_current(const struct account *account)
 {
-    struct stat folder, index;
+    struct stat folder;
     return !atomic_load(&account->damaged) && stat(account->path, &folder) == 0 &&
-           folder.st_ino == account->folder_inode && fstatat(account->dir_fd, "index.db", &index, 0) == 0 &&
-           index.st_ino == account->index_inode;
+           folder.st_ino == account->folder_inode && account_has_its_index(account);
 }

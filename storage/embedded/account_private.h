@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "readers.h"
 #include "storage/account.h"
 #include "store_private.h"
 
@@ -22,10 +23,11 @@ struct account {
     int inbox_fd; /* Maildir/cur, to be synced by every delivery */
     ino_t folder_inode, index_inode;
     atomic_bool damaged; /* not to be used by anyone new */
-    struct db *db;
-    /* Where new/ was found empty, and its time then: no need to look again. Belongs to who has begun a read.
-     */
+    struct db *db;       /* commits */
+    struct readers readers;
+    /* Where new/ was found empty, and its time then: no need to look again. */
     struct {
+        pthread_mutex_t mutex;
         int64_t mailbox, mtime;
     } empty_new;
 
@@ -46,6 +48,9 @@ void account_unload(struct account *account);
 enum err account_note_error(struct account *account, enum err err);
 /* Whether folder and index are still the ones that were opened. */
 bool account_is_current(const struct account *account);
+/* Whether the index that stands in the account's place is the one that was opened: another process may have
+ * moved it aside and built a new one, or removed the user and added him again. */
+bool account_has_its_index(const struct account *account);
 
 enum err account_set_quota(struct account *account, uint64_t bytes) MUST_CHECK;
 

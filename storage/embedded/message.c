@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The bodies of messages, and what was computed from them at delivery. */
-#include "account_private.h"
+/* The files of messages. */
+#include "snapshot_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,20 +23,20 @@ struct location {
 static enum err find_location(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
                               struct location *location_r)
 {
-    enum err err = db_begin_read(account->db);
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_open(account, &snapshot);
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(account->db, FIND_FILE);
-    db_bind_int(statement, 1, mailbox_id);
+    sqlite3_stmt *statement = snapshot_statement(snapshot, FIND_FILE, mailbox_id);
     db_bind_int(statement, 2, uid);
-    err = row_found(db_step(account->db, statement));
+    err = snapshot_found(snapshot, db_step(snapshot->db, statement));
     if (!err) {
         location_r->dir = db_column_text(statement, 0, arena);
         location_r->file = db_column_text(statement, 1, arena);
         location_r->suffix = db_column_text(statement, 2, arena);
     }
-    db_end_read(account->db);
+    snapshot_close(snapshot);
     return err;
 }
 
@@ -125,15 +125,15 @@ static enum err find_places(struct account *account, int64_t mailbox_id, uint32_
     arena_reset(&places->arena);
     places->list = arena_array(&places->arena, struct message_place, PLACES_AT_ONCE);
     places->count = 0;
-    enum err err = db_begin_read(account->db);
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_open(account, &snapshot);
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(account->db, FIND_FILES);
-    db_bind_int(statement, 1, mailbox_id);
+    sqlite3_stmt *statement = snapshot_statement(snapshot, FIND_FILES, mailbox_id);
     db_bind_int(statement, 2, uid);
     db_bind_int(statement, 3, PLACES_AT_ONCE);
-    while ((more = db_step(account->db, statement)) == 1) {
+    while ((more = db_step(snapshot->db, statement)) == 1) {
         places->list[places->count++] = (struct message_place){
             .mailbox = mailbox_id,
             .uid = (uint32_t)sqlite3_column_int64(statement, 0),
@@ -142,8 +142,9 @@ static enum err find_places(struct account *account, int64_t mailbox_id, uint32_
                          .suffix = db_column_text(statement, 3, &places->arena)},
         };
     }
-    db_end_read(account->db);
-    return account_note_error(account, db_step_err(more));
+    err = snapshot_outcome(snapshot, more);
+    snapshot_close(snapshot);
+    return err;
 }
 
 static const struct message_place *known_place(const struct message_places *places, int64_t mailbox_id,
@@ -180,35 +181,4 @@ void message_places_free(struct message_places *places)
 {
     arena_free(&places->arena);
     *places = (struct message_places){0};
-}
-
-#define FIND_DETAIL                                                                       \
-    "SELECT envelope, bodystruct, hdrs, parts, hdrsize, lines FROM message JOIN body ON " \
-    "body.id=message.body"                                                                \
-    " WHERE mailbox=?1 AND uid=?2"
-
-enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
-                        struct message_detail *detail_r)
-{
-    enum err err = db_begin_read(account->db);
-    if (err) {
-        return err;
-    }
-    sqlite3_stmt *statement = db_statement(account->db, FIND_DETAIL);
-    db_bind_int(statement, 1, mailbox_id);
-    db_bind_int(statement, 2, uid);
-    err = row_found(db_step(account->db, statement));
-    if (!err) {
-        bool has_headers = sqlite3_column_type(statement, 2) != SQLITE_NULL;
-        *detail_r = (struct message_detail){
-            .envelope = db_column_text(statement, 0, arena),
-            .bodystructure = db_column_text(statement, 1, arena),
-            .headers = has_headers ? db_column_text(statement, 2, arena) : (struct slice){0},
-            .parts = db_column_text(statement, 3, arena),
-            .header_size = (uint64_t)sqlite3_column_int64(statement, 4),
-            .lines = (uint64_t)sqlite3_column_int64(statement, 5),
-        };
-    }
-    db_end_read(account->db);
-    return err;
 }

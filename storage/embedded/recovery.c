@@ -71,13 +71,15 @@ static bool has_new_mail(struct account *account, struct arena *arena, int64_t m
                          int64_t mtime)
 {
     const char **names = NULL;
-    if (account->empty_new.mailbox == mailbox && account->empty_new.mtime == mtime) {
-        return false;
-    }
-    bool found = !list_names(account->dir_fd, path, arena, &names) && names[0];
-    if (!found && is_settled(mtime)) {
+    pthread_mutex_lock(&account->empty_new.mutex);
+    bool known = account->empty_new.mailbox == mailbox && account->empty_new.mtime == mtime;
+    pthread_mutex_unlock(&account->empty_new.mutex);
+    bool found = !known && !list_names(account->dir_fd, path, arena, &names) && names[0];
+    if (!known && !found && is_settled(mtime)) {
+        pthread_mutex_lock(&account->empty_new.mutex);
         account->empty_new.mailbox = mailbox;
         account->empty_new.mtime = mtime;
+        pthread_mutex_unlock(&account->empty_new.mutex);
     }
     return found;
 }
@@ -103,18 +105,18 @@ static struct folder_state look_at_folder(struct account *account, sqlite3_stmt 
 #define FOLDERS "SELECT id, dir, cur_mtime, new_mtime FROM mailbox"
 
 /* Those that changed, of all mailboxes or (mailbox_id not 0) of one. */
-static enum err look_at_folders(struct account *account, int64_t mailbox_id, struct arena *arena,
-                                struct folder_state **list_r, size_t *count_r)
+static enum err look_at_folders(struct account *account, struct db *db, int64_t mailbox_id,
+                                struct arena *arena, struct folder_state **list_r, size_t *count_r)
 {
     struct folder_state *list = NULL;
     size_t count = 0;
     int more;
     sqlite3_stmt *statement =
-        mailbox_id ? db_statement(account->db, FOLDERS " WHERE id=?1") : db_statement(account->db, FOLDERS);
+        mailbox_id ? db_statement(db, FOLDERS " WHERE id=?1") : db_statement(db, FOLDERS);
     if (mailbox_id) {
         db_bind_int(statement, 1, mailbox_id);
     }
-    while ((more = db_step(account->db, statement)) == 1) {
+    while ((more = db_step(db, statement)) == 1) {
         struct folder_state folder = look_at_folder(account, statement, arena);
         if (folder.cur_changed || folder.new_changed) {
             list = mem_realloc_array(list, count + 1, sizeof(*list));
@@ -127,10 +129,10 @@ static enum err look_at_folders(struct account *account, int64_t mailbox_id, str
 }
 
 /* One number out of meta, 0 when it is not there. */
-static enum err read_meta(struct account *account, const char *sql, int64_t *value_r)
+static enum err read_meta(struct db *db, const char *sql, int64_t *value_r)
 {
-    sqlite3_stmt *statement = db_statement(account->db, sql);
-    int step = db_step(account->db, statement);
+    sqlite3_stmt *statement = db_statement(db, sql);
+    int step = db_step(db, statement);
     *value_r = step == 1 ? sqlite3_column_int64(statement, 0) : 0;
     if (step == 1) {
         sqlite3_reset(statement);
@@ -142,18 +144,18 @@ static enum err read_meta(struct account *account, const char *sql, int64_t *val
 
 /* A look without the lock: what is in the middle of another process's commit looks like a difference too, so
  * the answer is checked again under the lock. */
-enum err account_differs(struct account *account, int64_t mailbox_id, bool *differs_r)
+enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id, bool *differs_r)
 {
     struct arena arena = {0};
     struct folder_state *folders;
     size_t count = 0;
     int64_t modseq = 0, work = 0;
-    enum err err = read_meta(account, HAS_WORK, &work);
+    enum err err = read_meta(db, HAS_WORK, &work);
     if (!err) {
-        err = read_meta(account, "SELECT modseq FROM counter", &modseq);
+        err = read_meta(db, "SELECT modseq FROM counter", &modseq);
     }
     if (!err) {
-        err = look_at_folders(account, mailbox_id, &arena, &folders, &count);
+        err = look_at_folders(account, db, mailbox_id, &arena, &folders, &count);
     }
     *differs_r = work != 0 || count > 0 || journal_is_unfinished(account, (uint64_t)modseq);
     arena_free(&arena);
@@ -202,10 +204,10 @@ static enum err mend_all(struct change *change)
     int64_t rebuild = 0;
     enum err err = intents_run(change);
     if (!err) {
-        err = read_meta(change->account, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
+        err = read_meta(change->db, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
     }
     if (!err) {
-        err = look_at_folders(change->account, 0, &change->arena, &folders, &count);
+        err = look_at_folders(change->account, change->db, 0, &change->arena, &folders, &count);
     }
     for (size_t i = 0; i < count && !err; i++) {
         err = mend_folder(change, &folders[i], rebuild != 0);
@@ -241,7 +243,7 @@ enum err account_recover(struct account *account)
     bool needed = false;
     enum err err = db_begin_read(account->db);
     if (!err) {
-        err = account_differs(account, 0, &needed);
+        err = account_differs(account, account->db, 0, &needed);
         db_end_read(account->db);
     }
     if (!err && needed && !store_check_writable(account->store)) {

@@ -11,9 +11,10 @@
 #include "change.h"
 
 enum err account_recover(struct account *account) MUST_CHECK;
-/* Whether there is something to mend that concerns this mailbox (0: any). In a read transaction of the
- * caller's, who can go on with it when there is not. */
-enum err account_differs(struct account *account, int64_t mailbox_id, bool *differs_r) MUST_CHECK;
+/* Whether there is something to mend that concerns this mailbox (0: any). `db`: account->db or a reader, in a
+ * transaction of the caller's. */
+enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id,
+                         bool *differs_r) MUST_CHECK;
 
 /* adopt.c: enters a file that has no row, from cur or new, into the mailbox. `keep_uids`: the UID in its name
  * counts unless another message has it; else only one that was not given out yet. A file that is gone

@@ -14,8 +14,10 @@
 
 #include "base/mem.h"
 
-#define IDLE_MAX      256
-#define FDS_EACH      7   /* folder, inbox, lock, database, WAL, shared memory, and one in passing */
+#define IDLE_MAX 256
+/* Of an idle account: folder, inbox, lock, shared memory, one in passing; database and WAL for the writer and
+ * for each reader. */
+#define FDS_EACH      (5 + 2 * (1 + READERS_KEPT_IDLE))
 #define FDS_ELSEWHERE 256 /* left for connections and the rest */
 
 struct entry {
@@ -42,7 +44,8 @@ static unsigned idle_bound(void)
         return IDLE_MAX;
     }
     rlim_t spare = limit.rlim_cur > FDS_ELSEWHERE ? limit.rlim_cur - FDS_ELSEWHERE : 0;
-    rlim_t bound = spare / 2 / FDS_EACH; /* the other half is for accounts in use */
+    rlim_t bound =
+        spare / 2 / FDS_EACH; /* the other half is for accounts in use, which may have more readers */
     return (unsigned)MAX_OF(MIN_OF(bound, (rlim_t)IDLE_MAX), (rlim_t)8);
 }
 
@@ -180,8 +183,11 @@ void registry_release(struct account *account)
     struct registry *registry = account->store->registry;
     struct entry *entry = account->entry;
     struct entry *surplus = NULL;
+    struct db *readers[READERS_KEPT];
+    unsigned reader_count = 0;
     pthread_mutex_lock(&registry->mutex);
     if (--entry->users == 0) {
+        reader_count = readers_take_surplus(&account->readers, readers);
         if (entry->listed) {
             DL_APPEND(registry->idle, entry);
             registry->idle_count++;
@@ -194,6 +200,9 @@ void registry_release(struct account *account)
         unlist(registry, surplus);
     }
     pthread_mutex_unlock(&registry->mutex);
+    for (unsigned i = 0; i < reader_count; i++) {
+        db_close(readers[i]);
+    }
     if (surplus) {
         free_entry(surplus);
     }

@@ -67,6 +67,7 @@ static void a_client_that_vanishes_in_mid_retr(void **state)
     (void)state;
     const char *const texts[] = {long_message(), three[0]};
     fill(texts, 2);
+    assert_int_equal(messages_left(), 2); /* the store keeps a handle for reading from now on */
     size_t before = open_files();
     for (size_t after = 200; after < 300000; after += 29001) {
         world.conf.pop3_expire = after % 2 ? 0 : -1;

@@ -65,6 +65,14 @@ enum err db_checkpoint(struct db *db, uint64_t bytes_min) MUST_CHECK;
 enum err db_begin_read(struct db *db) MUST_CHECK;
 void db_end_read(struct db *db);
 
+/* A further handle on a database that is open, for reading alone: it waits for no writer and no other reader.
+ * One user at a time, who may be another thread from call to call. ERR_NOT_FOUND: the file is gone. Closed by
+ * db_close. */
+enum err db_open_reader(const char *path, struct db **reader_r) MUST_CHECK;
+/* Fixes what the reader sees until db_end_view: the last commit, and no later one. Never ERR_BUSY. */
+enum err db_begin_view(struct db *reader) MUST_CHECK;
+void db_end_view(struct db *reader);
+
 sqlite3 *db_handle(struct db *db);
 /* The lock file. What is in it belongs to the caller, while he holds the lock (db_begin). */
 int db_lock_fd(const struct db *db);
