@@ -85,6 +85,9 @@ struct batch_expunge {
     bool deleted_only;
 };
 
+/* BATCH_CLAIM_RECENT has no arguments: all messages that no session claimed so far are this one's (\Recent of
+ * RFC 3501 section 2.3.2). Result: uid, from which on they are. Changes no MODSEQ. */
+
 /* Result: mailbox_id, uidvalidity. The operation's `mailbox` is a name. ERR_EXISTS; ERR_SYNTAX for a name
  * that cannot be one; ERR_LIMIT. Levels above that are missing are made too. UIDVALIDITY never repeats for a
  * name; a wanted one counts when it is not lower than any given for this name. */

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/* Annotations, rights, scripts, what was seen, quota, assertions. */
+#include "work.h"
+
+/* The mailbox's id, or 0 for the account when none is named. */
+static enum err annotated(struct work *work, struct batch_operation *operation, int64_t *id_r)
+{
+    size_t index;
+    if (operation->mailbox.id == 0 && operation->mailbox.name.len == 0) {
+        *id_r = 0;
+        return ERR_OK;
+    }
+    enum err err = work_find(work, operation->mailbox, &operation->result, &index);
+    if (!err) {
+        *id_r = operation->result.mailbox_id;
+    }
+    return err;
+}
+
+static void attributes_changed(struct work *work, int64_t mailbox_id, struct batch_result *result)
+{
+    size_t index;
+    result->modseq = work_modseq(work, mailbox_id);
+    if (!state_find(work->state, mailbox_numbered(mailbox_id), &index)) {
+        state_own(work->state, index)->attr_modseq = work->modseq;
+    }
+}
+
+enum err run_annotate(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_annotate *annotate = &operation->annotate;
+    struct table **table = &work->state->annotations;
+    int64_t id;
+    enum err err = annotated(work, operation, &id);
+    if (!err && annotate->value.len > ANNOTATION_VALUE_MAX) {
+        err = ERR_LIMIT;
+    }
+    if (err) {
+        return err;
+    }
+    bool known = table_find(*table, id, annotate->entry) != NULL;
+    if (annotate->remove) {
+        if (table_remove(table, id, annotate->entry)) {
+            attributes_changed(work, id, &operation->result);
+        }
+        return ERR_OK;
+    }
+    if (!known && (*table)->count == ANNOTATIONS_MAX) {
+        return ERR_LIMIT;
+    }
+    table_put(table, id, annotate->entry, annotate->value, 0);
+    attributes_changed(work, id, &operation->result);
+    return ERR_OK;
+}
+
+enum err run_set_rights(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_rights *rights = &operation->rights;
+    size_t index;
+    enum err err = work_find(work, operation->mailbox, &operation->result, &index);
+    if (err) {
+        return err;
+    }
+    int64_t id = operation->result.mailbox_id;
+    if (rights->rights.len) {
+        table_put(&work->state->rights, id, rights->identifier, rights->rights, 0);
+    } else {
+        table_remove(&work->state->rights, id, rights->identifier);
+    }
+    attributes_changed(work, id, &operation->result);
+    return ERR_OK;
+}
+
+/* --- scripts --- */
+
+enum err run_sieve_put(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_sieve *sieve = &operation->sieve;
+    struct table **table = &work->state->sieve;
+    const struct record *known = table_find(*table, 0, sieve->name);
+    if (sieve->name.len == 0) {
+        return ERR_SYNTAX;
+    }
+    if (sieve->script.len > SIEVE_SCRIPT_MAX || (!known && (*table)->count == SIEVE_SCRIPTS_MAX)) {
+        return ERR_LIMIT;
+    }
+    table_put(table, 0, sieve->name, sieve->script, known ? known->extra : 0);
+    return ERR_OK;
+}
+
+/* Writes the record anew with this mark, when it has another. */
+static void mark(struct table **table, const struct record *record, bool active)
+{
+    if ((record->extra != 0) != active) {
+        struct text *name = text_share(record->name), *value = text_share(record->value);
+        table_put(table, 0, text_slice(name), text_slice(value), active);
+        text_release(name);
+        text_release(value);
+    }
+}
+
+enum err run_sieve_activate(struct work *work, struct batch_operation *operation)
+{
+    struct table **table = &work->state->sieve;
+    struct slice name = operation->sieve.name;
+    if (name.len && !table_find(*table, 0, name)) {
+        return ERR_NOT_FOUND;
+    }
+    for (size_t i = 0; i < (*table)->count; i++) {
+        const struct record *record = &(*table)->records[i];
+        mark(table, record, name.len && slice_eq(text_slice(record->name), name));
+    }
+    return ERR_OK;
+}
+
+enum err run_sieve_delete(struct work *work, struct batch_operation *operation)
+{
+    const struct record *known = table_find(work->state->sieve, 0, operation->sieve.name);
+    if (!known) {
+        return ERR_NOT_FOUND;
+    }
+    if (known->extra) {
+        return ERR_DENIED;
+    }
+    table_remove(&work->state->sieve, 0, operation->sieve.name);
+    return ERR_OK;
+}
+
+enum err run_sieve_rename(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_sieve *sieve = &operation->sieve;
+    struct table **table = &work->state->sieve;
+    const struct record *known = table_find(*table, 0, sieve->name);
+    if (!known) {
+        return ERR_NOT_FOUND;
+    }
+    if (sieve->new_name.len == 0) {
+        return ERR_SYNTAX;
+    }
+    if (slice_eq(sieve->name, sieve->new_name)) {
+        return ERR_OK;
+    }
+    if (table_find(*table, 0, sieve->new_name)) {
+        return ERR_EXISTS;
+    }
+    struct text *script = text_share(known->value);
+    bool active = known->extra != 0;
+    table_remove(table, 0, sieve->name);
+    table_put(table, 0, sieve->new_name, text_slice(script), active);
+    text_release(script);
+    return ERR_OK;
+}
+
+/* --- what was seen --- */
+
+#define SEEN_KEY_MAX 64
+#define SWEEP_EVERY  1024
+
+static void sweep_seen(struct work *work)
+{
+    struct table **table = &work->state->seen;
+    for (size_t i = (*table)->count; i-- > 0;) {
+        const struct record *record = &(*table)->records[i];
+        if (record->extra <= work->now_us) {
+            struct text *name = text_share(record->name);
+            table_remove(table, record->number, text_slice(name));
+            text_release(name);
+        }
+    }
+}
+
+enum err run_seen(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_seen *seen = &operation->seen;
+    if (seen->key.len > SEEN_KEY_MAX) {
+        return ERR_LIMIT;
+    }
+    const struct record *known = table_find(work->state->seen, seen->kind, seen->key);
+    operation->result.was_new = !known || known->extra <= work->now_us;
+    if (operation->result.was_new) {
+        table_put(&work->state->seen, seen->kind, seen->key, SLICE_EMPTY, seen->expires_us);
+        if (work->state->seen->count % SWEEP_EVERY == 0) {
+            sweep_seen(work);
+        }
+    }
+    return ERR_OK;
+}
+
+/* --- quota and assertions --- */
+
+enum err run_quota_set(struct work *work, struct batch_operation *operation)
+{
+    work->state->quota.limit_bytes = operation->quota.limit_bytes;
+    work->state->quota.limit_messages = operation->quota.limit_messages;
+    return ERR_OK;
+}
+
+static bool has_room(const struct quota_state *quota, const struct batch_assert *expect)
+{
+    return (quota->limit_bytes == 0 || quota->bytes + expect->room_bytes <= quota->limit_bytes) &&
+           (quota->limit_messages == 0 || quota->messages + expect->room_messages <= quota->limit_messages);
+}
+
+enum err run_assert(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_assert *expect = &operation->expect;
+    bool about_mailbox = expect->absent || expect->uidvalidity || expect->highestmodseq_max;
+    size_t index;
+    if ((expect->room_bytes || expect->room_messages) && !has_room(&work->state->quota, expect)) {
+        return ERR_OVER_QUOTA;
+    }
+    if (!about_mailbox) {
+        return ERR_OK;
+    }
+    enum err err = work_find(work, operation->mailbox, &operation->result, &index);
+    if (expect->absent || err) {
+        return expect->absent == (err == ERR_NOT_FOUND) ? ERR_OK : ERR_CONFLICT;
+    }
+    const struct mailbox_status *status = &work->state->mailboxes[index]->status;
+    bool holds = (!expect->uidvalidity || status->uidvalidity == expect->uidvalidity) &&
+                 (!expect->highestmodseq_max || status->highestmodseq <= expect->highestmodseq_max);
+    return holds ? ERR_OK : ERR_CONFLICT;
+}
