@@ -6,6 +6,8 @@
 #include <sodium.h>
 
 #include "base/arena.h"
+#include "mail/encoded_word.h"
+#include "mail/fold.h"
 #include "mail/header.h"
 #include "mail/subject.h"
 
@@ -71,14 +73,40 @@ static void add_references(struct arena *arena, struct slice headers, struct thr
     }
 }
 
+#define SUBJECT_MAX 65536 /* decoded; what is longer finds no thread by it */
+
+/* A reply may be encoded otherwise than what it answers, so the words themselves are compared. */
+static struct slice decode(struct arena *arena, struct slice text)
+{
+    struct charset_cache *cache = charset_cache_new();
+    struct buf decoded;
+    buf_init(&decoded, SUBJECT_MAX);
+    encoded_word_decode(&decoded, text, cache);
+    struct slice result = buf_ok(&decoded) ? arena_copy(arena, buf_slice(&decoded)) : SLICE_EMPTY;
+    buf_free(&decoded);
+    charset_cache_free(cache);
+    return result;
+}
+
+/* i;unicode-casemap, as RFC 5256 section 2.1 wants it. */
+static struct slice fold(struct arena *arena, struct slice text)
+{
+    struct buf folded;
+    buf_init(&folded, SUBJECT_MAX);
+    fold_text(&folded, text);
+    struct slice result = buf_ok(&folded) ? arena_copy(arena, buf_slice(&folded)) : SLICE_EMPTY;
+    buf_free(&folded);
+    return result;
+}
+
 static void add_subject(struct arena *arena, struct slice headers, struct thread_keys *keys)
 {
     struct header_field field;
     if (!header_find(headers, S("Subject"), &field)) {
         return;
     }
-    struct slice text = header_unfold(arena, field.value);
-    struct slice base = arena_lower(arena, subject_base(arena, text, &keys->is_reply));
+    struct slice text = decode(arena, header_unfold(arena, field.value));
+    struct slice base = fold(arena, subject_base(arena, text, &keys->is_reply));
     keys->has_subject = base.len > 0;
     if (keys->has_subject) {
         keys->subject = hash_of('s', base);

@@ -9,9 +9,9 @@
  *   - for a reply without references, the thread that had its base subject last;
  *   - or else a new one, whose identifier is the guid of this message.
  *
- * Then its own Message-ID and its subject lead to the thread, and those references that led nowhere. A
- * message never changes its thread ("MUST NOT change the THREADID of a message once reported"), not even
- * when a later one tells that two threads belong together.
+ * Then its own Message-ID and its subject lead to this thread, wherever they led before, and so do those
+ * references that led nowhere. A message never changes its thread ("MUST NOT change the THREADID of a message
+ * once reported"), not even when a later one tells that two threads belong together.
  */
 #ifndef STORAGE_THREAD_KEYS_H
 #define STORAGE_THREAD_KEYS_H

@@ -25,6 +25,7 @@
 #include "index_backup.h"
 #include "letters.h"
 #include "storage/care.h"
+#include "threads.h"
 #include "vanished.h"
 
 #define QUIET_MS       5000  /* the account was not changed for so long */
@@ -85,6 +86,11 @@ static enum err copy_index(const struct pass *pass)
     return index_backup_if_due(pass->account, pass->go_on, pass->data);
 }
 
+static enum err find_threads(const struct pass *pass)
+{
+    return threads_catch_up(pass->account, pass->go_on, pass->data);
+}
+
 /* Indexes that were found damaged are kept for somebody to look at, but not for ever. */
 static enum err remove_damaged(const struct pass *pass)
 {
@@ -115,11 +121,8 @@ static const struct {
     const char *name;
     enum err (*run)(const struct pass *pass);
 } jobs[] = {
-    {"letters of files", rename_files},
-    {"vanished messages", trim_vanished},
-    {"copy of the index", copy_index},
-    {"damaged indexes", remove_damaged},
-    {"checkpoint", cut_wal},
+    {"letters of files", rename_files}, {"vanished messages", trim_vanished}, {"threads", find_threads},
+    {"copy of the index", copy_index},  {"damaged indexes", remove_damaged},  {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */

@@ -92,7 +92,7 @@ void threads_place(struct thread_index *threads, struct body *body)
     const struct thread_entry *known = find_thread(threads, &keys);
     memcpy(body->thread, known ? known->thread : body->guid, GUID_BYTES);
     if (keys.has_own) {
-        add(threads, &keys.own, body->thread);
+        memcpy(add(threads, &keys.own, body->thread)->thread, body->thread, GUID_BYTES);
     }
     if (keys.has_subject) { /* the thread that had it last */
         memcpy(add(threads, &keys.subject, body->thread)->thread, body->thread, GUID_BYTES);
