@@ -340,7 +340,10 @@ void maintenance_note_opened(struct account *account)
 {
     int step = 0;
     if (account->store->maintenance && !db_begin_read(account->db)) {
-        step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM intent LIMIT 1"));
+        step = db_step(
+            account->db,
+            db_statement(account->db,
+                         "SELECT 1 FROM counter WHERE body>threaded OR EXISTS(SELECT 1 FROM intent)"));
         db_end_read(account->db);
     }
     if (step == 1) {

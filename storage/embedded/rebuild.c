@@ -127,11 +127,36 @@ static enum err add_folder(struct account *account, struct arena *arena, struct 
     return err ? err : insert_mailbox(account, &descriptor, dir, modseq);
 }
 
-static bool is_mailbox_folder(int maildir_fd, const char *name, struct arena *arena)
+bool index_is_mailbox_folder(int maildir_fd, const char *name)
 {
+    struct arena arena = {0};
     struct stat info;
-    return name[0] == '.' && name[1] && strcmp(name, "..") != 0 &&
-           fstatat(maildir_fd, arena_printf(arena, "%s/cur", name), &info, 0) == 0 && S_ISDIR(info.st_mode);
+    bool is = name[0] == '.' && name[1] && strcmp(name, "..") != 0 &&
+              fstatat(maildir_fd, arena_printf(&arena, "%s/cur", name), &info, 0) == 0 &&
+              S_ISDIR(info.st_mode);
+    arena_free(&arena);
+    return is;
+}
+
+#define ADDED "SELECT id, uidvalidity FROM mailbox WHERE dir=?1"
+
+enum err index_add_folder(struct change *change, struct slice dir, int64_t *id_r)
+{
+    enum err err = add_folder(change->account, &change->arena, dir, (int64_t)change_next_modseq(change));
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement = db_statement(change->db, ADDED);
+    db_bind_text(statement, 1, dir);
+    err = row_found(db_step(change->db, statement));
+    if (!err) {
+        struct counters *counters = &change->counters;
+        *id_r = sqlite3_column_int64(statement, 0);
+        counters->mailbox = MAX_OF(counters->mailbox, *id_r);
+        counters->uidvalidity = MAX_OF(counters->uidvalidity, (uint32_t)sqlite3_column_int64(statement, 1));
+        sqlite3_reset(statement);
+    }
+    return err;
 }
 
 static enum err add_folders(struct account *account, struct arena *arena, int64_t modseq)
@@ -144,7 +169,7 @@ static enum err add_folders(struct account *account, struct arena *arena, int64_
         return err ? err : err_from_errno(errno);
     }
     while (!err && (entry = readdir(directory))) {
-        if (is_mailbox_folder(fd, entry->d_name, arena)) {
+        if (index_is_mailbox_folder(fd, entry->d_name)) {
             err = add_folder(account, arena,
                              slice_from(arena_printf(arena, INBOX_FOLDER "/%s", entry->d_name)), modseq);
         }

@@ -4,7 +4,7 @@
 #ifndef STORAGE_REBUILD_H
 #define STORAGE_REBUILD_H
 
-#include "account_private.h"
+#include "change.h"
 
 /* Moves the index that was found damaged (account->index_inode) out of the way, to index.db.damaged-<time>;
  * not one that another process has built meanwhile. The database is closed. */
@@ -12,5 +12,10 @@ enum err index_move_aside(struct account *account) MUST_CHECK;
 /* An index without content gets its mailboxes from the folders; account_recover then fills in the messages.
  */
 enum err index_build_if_empty(struct account *account, uint64_t quota) MUST_CHECK;
+
+/* Whether the entry of INBOX's folder is a mailbox of Maildir++. */
+bool index_is_mailbox_folder(int maildir_fd, const char *name);
+/* Makes a mailbox of a folder that has none, without its messages. `dir`: "Maildir/.Name". */
+enum err index_add_folder(struct change *change, struct slice dir, int64_t *id_r) MUST_CHECK;
 
 #endif
