@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,22 @@ enum err fs_make_directories(const char *path, unsigned mode)
     }
     arena_free(&arena);
     return err;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+    (void)info;
+    (void)kind;
+    (void)walk;
+    return remove(path) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+enum err fs_remove_tree(const char *path)
+{
+    if (nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0 && errno != ENOENT) {
+        return err_from_errno(errno);
+    }
+    return ERR_OK;
 }
 
 enum err fs_lock_file(const char *path, bool wait, int *fd_r)

@@ -3,7 +3,6 @@
 #include "account_folder.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,14 +127,6 @@ enum err account_folder_create(struct store *store, struct slice login, uint32_t
     return err;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info;
-    (void)kind;
-    (void)walk;
-    return remove(path);
-}
-
 enum err account_folder_remove(struct store *store, struct slice login, bool purge)
 {
     struct arena arena = {0};
@@ -148,8 +139,8 @@ enum err account_folder_remove(struct store *store, struct slice login, bool pur
             return ERR_OK;
         }
     }
-    if (!err && purge && nftw(aside, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0) {
-        err = err_from_errno(errno);
+    if (!err && purge) {
+        err = fs_remove_tree(aside);
     }
     arena_free(&arena);
     return err;

@@ -12,9 +12,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "letters.h"
+#include "mailbox_folder.h"
 #include "maintain.h"
 #include "rebuild.h"
 #include "recovery.h"
+#include "trash.h"
 
 /* The user is in the directory but has no folder (restored from a backup without mail, or a removal that was
  * cut short): it gets a new one. */
@@ -30,6 +32,17 @@ static enum err open_or_create_folder(struct account *account)
         account->dir_fd = open(account->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     return account->dir_fd < 0 ? err_from_errno(errno) : ERR_OK;
+}
+
+enum err account_sync_maildir(struct account *account)
+{
+    int fd = openat(account->dir_fd, INBOX_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_from_errno(errno);
+    }
+    enum err err = store_sync(account->store, fd, "Maildir");
+    close(fd);
+    return err;
 }
 
 static enum err open_folders(struct account *account)
@@ -156,6 +169,10 @@ enum err account_load(struct store *store, struct slice login, struct account **
     err = open_folders(account);
     if (!err) {
         err = open_or_rebuild_index(account, user.quota_bytes);
+    }
+    if (!err) {
+        atomic_store(&account->has_trash, true); /* a process that died may have left some */
+        trash_empty(account);
     }
     arena_free(&arena);
     if (err) {

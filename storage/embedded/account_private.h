@@ -22,8 +22,9 @@ struct account {
                      made anew   under the same name is never mixed up with this one */
     int inbox_fd; /* Maildir/cur, to be synced by every delivery */
     ino_t folder_inode, index_inode;
-    atomic_bool damaged; /* not to be used by anyone new */
-    struct db *db;       /* commits */
+    atomic_bool damaged;   /* not to be used by anyone new */
+    atomic_bool has_trash; /* there may be folders of deleted mailboxes to be unlinked (trash.h) */
+    struct db *db;         /* commits */
     struct readers readers;
     /* Where new/ was found empty, and its time then: no need to look again. */
     struct {
@@ -59,6 +60,8 @@ struct slice mailbox_canonical_name(struct slice name);
 /* ERR_OK for 1 (a row), ERR_NOT_FOUND for 0, the error for the rest: the results of db_step. */
 enum err row_found(int step);
 
+/* Syncs the folder that the folders of all mailboxes but INBOX are entries of. */
+enum err account_sync_maildir(struct account *account) MUST_CHECK;
 /* Modification time of a folder in ns; 0 when it cannot be read. */
 int64_t folder_mtime(int dir_fd, const char *path);
 

@@ -138,7 +138,11 @@ static const char *const steps[] = {
     "  PRIMARY KEY(mailbox, identifier)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE sieve(name TEXT PRIMARY KEY, active INTEGER NOT NULL, script TEXT NOT NULL) STRICT;"
     "CREATE TABLE seen(kind INTEGER NOT NULL, key BLOB NOT NULL, expires INTEGER NOT NULL,"
-    "  PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;",
+    "  PRIMARY KEY(kind, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX seen_expires ON seen(expires);"
+    /* The last mailbox of each name that was given up: clients may remember its UIDs. */
+    "CREATE TABLE name_used(name TEXT PRIMARY KEY, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL,"
+    "  modseq INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 const struct db_schema account_schema = {steps, ARRAY_LEN(steps)};

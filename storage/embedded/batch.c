@@ -9,10 +9,14 @@
  *   1. the blob is sealed: data synced, in the spool                 nothing visible
  *   2. lock, BEGIN; the journal names the files                      nothing visible
  *   3. files linked into cur, folders synced                         files without rows: the journal takes
- * them back
- *   4. COMMIT, synced                                                the messages are there; now the caller
- * is told
+ *                                                                    them back
+ *   4. COMMIT, synced                                                the messages are there
  *   5. files of expunged messages unlinked                           intents, done again by a restart
+ *   6. the caller is told
+ *
+ * The folder of a new mailbox is made like a file in step 3. Folders that are renamed or go, and the copy of
+ * the settings, are intents which are done before the caller is told, so that he may rely on them even when
+ * the index is lost.
  */
 #include "storage/batch.h"
 
@@ -20,10 +24,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
 #include "keywords.h"
+#include "mailbox_folder.h"
 #include "operations.h"
+#include "trash.h"
 
 struct batch_request {
     struct batch_request *next;
@@ -36,8 +43,17 @@ struct batch_request {
 };
 
 static operation_handler *const handlers[BATCH_KIND_COUNT] = {
-    [BATCH_APPEND] = run_append, [BATCH_COPY] = run_copy,       [BATCH_MOVE] = run_move,
-    [BATCH_FLAGS] = run_flags,   [BATCH_EXPUNGE] = run_expunge, [BATCH_CLAIM_RECENT] = run_claim_recent,
+    [BATCH_APPEND] = run_append,
+    [BATCH_COPY] = run_copy,
+    [BATCH_MOVE] = run_move,
+    [BATCH_FLAGS] = run_flags,
+    [BATCH_EXPUNGE] = run_expunge,
+    [BATCH_CLAIM_RECENT] = run_claim_recent,
+    [BATCH_MAILBOX_CREATE] = run_mailbox_create,
+    [BATCH_MAILBOX_RENAME] = run_mailbox_rename,
+    [BATCH_MAILBOX_DELETE] = run_mailbox_delete,
+    [BATCH_MAILBOX_SET] = run_mailbox_set,
+    [BATCH_SUBSCRIBE] = run_subscribe,
 };
 
 uint64_t work_modseq(struct batch_work *work)
@@ -81,6 +97,28 @@ void work_made_file(struct batch_work *work, size_t mailbox, const char *name)
     work->files[work->file_count++] = (struct made_file){.mailbox = mailbox, .name = name};
 }
 
+enum err work_plan_folder(struct batch_work *work, const char *dir)
+{
+    struct change *change = work->change;
+    work->folders = mem_realloc_array(work->folders, work->folder_count + 1, sizeof(*work->folders));
+    work->folders[work->folder_count++] = dir;
+    return journal_add_folder(&change->journal, work_modseq(work), dir, change->account);
+}
+
+static void take_folders_away(struct change *change, struct batch_request *request)
+{
+    for (size_t i = 0; i < request->work.folder_count; i++) {
+        const char *path =
+            arena_printf(&change->arena, "%s/%s", change->account->path, request->work.folders[i]);
+        enum err err = mailbox_folder_remove_empty(path);
+        if (err) {
+            log_error("mailbox.folder_left", log_cstr("account", change->account->login),
+                      log_cstr("folder", request->work.folders[i]), log_err(err));
+        }
+    }
+    request->work.folder_count = 0;
+}
+
 static void take_files_away(struct change *change, struct batch_request *request)
 {
     for (size_t i = 0; i < request->work.file_count; i++) {
@@ -88,16 +126,15 @@ static void take_files_away(struct change *change, struct batch_request *request
         unlinkat(change->mailboxes[file->mailbox].cur_fd, file->name, 0);
     }
     request->work.file_count = 0;
+    take_folders_away(change, request);
 }
 
-static enum err run_operation(struct change *change, struct batch_request *request,
-                              struct batch_operation *operation)
+static enum err run_operation(struct batch_work *work, struct batch_operation *operation)
 {
     operation_handler *handler =
         (unsigned)operation->kind < ARRAY_LEN(handlers) ? handlers[operation->kind] : NULL;
-    request->work.change = change;
     operation->result = (struct batch_result){0};
-    return handler ? handler(&request->work, operation) : ERR_UNAVAILABLE;
+    return handler ? handler(work, operation) : ERR_UNAVAILABLE;
 }
 
 /* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
@@ -110,13 +147,14 @@ static enum err run_request(struct change *change, struct batch_request *request
         return err;
     }
     change->has_intents = false;
+    request->work.change = change;
     for (size_t i = 0; i < request->count && !request->err; i++) {
-        request->err = run_operation(change, request, &request->operations[i]);
+        request->err = run_operation(&request->work, &request->operations[i]);
     }
     request->has_intents = change->has_intents && !request->err;
     if (request->err) {
         take_files_away(change, request);
-        change_restore_counters(change, before);
+        change_restore_counters(change, before, request->work.mailboxes_changed);
         keywords_rolled_back(change);
         if (sqlite3_get_autocommit(db_handle(change->db))) {
             return request->err; /* a full disk or an I/O error ended the whole transaction */
@@ -185,6 +223,7 @@ static void wake_all(struct account *account, struct batch_request *requests)
     while (requests) {
         struct batch_request *next = requests->next;
         mem_free(requests->work.files);
+        mem_free(requests->work.folders);
         requests->done = true;
         requests = next;
     }
@@ -251,6 +290,7 @@ enum err batch_commit(struct account *account, struct batch_operation *operation
     commit_or_wait(account, &request);
     if (!request.err && request.has_intents) {
         intents_run_now(account); /* by the thread whose batch it was: nobody else waits for it */
+        trash_empty(account);
     }
     return request.err;
 }

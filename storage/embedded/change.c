@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailbox_rows.h"
 #include "maintain.h"
 #include "notify.h"
 
@@ -149,7 +150,17 @@ static int open_cur(struct change *change, const struct change_mailbox *mailbox)
     "messages,"                                                                                       \
     " unseen, deleted, bytes, cur_mtime, new_mtime"
 
-static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size_t *index_r)
+/* Its folder is not where its row says: somebody who died right after renaming it left it elsewhere. */
+static int open_moved(struct change *change, struct change_mailbox *mailbox)
+{
+    if (errno != ENOENT || mailbox_folder_find(change, mailbox->id, mailbox->name, &mailbox->dir)) {
+        return -1;
+    }
+    return open_cur(change, mailbox);
+}
+
+static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, bool needs_folder,
+                            size_t *index_r)
 {
     struct change_mailbox mailbox = {
         .id = sqlite3_column_int64(statement, 0),
@@ -177,6 +188,9 @@ static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size
     mailbox.own_fd = !slice_eq(mailbox.name, S("INBOX"));
     mailbox.cur_fd = mailbox.own_fd ? open_cur(change, &mailbox) : change->account->inbox_fd;
     if (mailbox.cur_fd < 0) {
+        mailbox.cur_fd = open_moved(change, &mailbox);
+    }
+    if (mailbox.cur_fd < 0 && needs_folder) {
         log_error("mailbox.folder_missing", log_cstr("account", change->account->login),
                   log_text("mailbox", mailbox.name), log_errno(errno));
         return ERR_UNAVAILABLE;
@@ -191,9 +205,9 @@ static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, size
 
 enum err change_mailbox(struct change *change, struct slice name, size_t *index_r)
 {
-    name = mailbox_canonical_name(name);
+    name = mailbox_name_canonical(&change->arena, name);
     for (size_t i = 0; i < change->mailbox_count; i++) {
-        if (slice_eq(change->mailboxes[i].name, name)) {
+        if (!change->mailboxes[i].gone && slice_eq(change->mailboxes[i].name, name)) {
             *index_r = i;
             return ERR_OK;
         }
@@ -202,13 +216,13 @@ enum err change_mailbox(struct change *change, struct slice name, size_t *index_
         db_statement(change->db, "SELECT " MAILBOX_COLUMNS " FROM mailbox WHERE parent=0 AND name=?1");
     db_bind_text(statement, 1, name);
     enum err err = row_found(db_step(change->db, statement));
-    return err ? err : add_mailbox(change, statement, index_r);
+    return err ? err : add_mailbox(change, statement, true, index_r);
 }
 
-enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r)
+static enum err find_by_id(struct change *change, int64_t id, bool needs_folder, size_t *index_r)
 {
     for (size_t i = 0; i < change->mailbox_count; i++) {
-        if (change->mailboxes[i].id == id) {
+        if (!change->mailboxes[i].gone && change->mailboxes[i].id == id) {
             *index_r = i;
             return ERR_OK;
         }
@@ -216,7 +230,17 @@ enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r
     sqlite3_stmt *statement = db_statement(change->db, "SELECT " MAILBOX_COLUMNS " FROM mailbox WHERE id=?1");
     db_bind_int(statement, 1, id);
     enum err err = row_found(db_step(change->db, statement));
-    return err ? err : add_mailbox(change, statement, index_r);
+    return err ? err : add_mailbox(change, statement, needs_folder, index_r);
+}
+
+enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r)
+{
+    return find_by_id(change, id, true, index_r);
+}
+
+enum err change_mailbox_to_delete(struct change *change, int64_t id, size_t *index_r)
+{
+    return find_by_id(change, id, false, index_r);
 }
 
 static enum err sync_folders(struct change *change)
@@ -276,27 +300,41 @@ static enum err write_mailboxes(struct change *change)
 struct counters_copy {
     struct counters counters;
     size_t mailbox_count;
-    struct mailbox_counters mailboxes[];
+    struct change_mailbox mailboxes[];
 };
 
 struct counters_copy *change_copy_counters(struct change *change)
 {
-    size_t size = change->mailbox_count * sizeof(struct mailbox_counters);
+    size_t size = change->mailbox_count * sizeof(struct change_mailbox);
     struct counters_copy *copy = arena_alloc(&change->arena, sizeof(*copy) + size);
     copy->counters = change->counters;
     copy->mailbox_count = change->mailbox_count;
-    for (size_t i = 0; i < copy->mailbox_count; i++) {
-        copy->mailboxes[i] = change->mailboxes[i].counters;
+    if (size) {
+        memcpy(copy->mailboxes, change->mailboxes, size);
     }
     return copy;
 }
 
-void change_restore_counters(struct change *change, const struct counters_copy *copy)
+static void restore_mailbox(struct change_mailbox *mailbox, const struct change_mailbox *copy)
+{
+    mailbox->name = copy->name;
+    mailbox->dir = copy->dir;
+    mailbox->uidvalidity = copy->uidvalidity;
+    mailbox->counters = copy->counters;
+    mailbox->gone = copy->gone;
+}
+
+void change_restore_counters(struct change *change, const struct counters_copy *copy, bool rows)
 {
     change->counters = copy->counters;
     for (size_t i = 0; i < change->mailbox_count; i++) {
         struct change_mailbox *mailbox = &change->mailboxes[i];
-        mailbox->counters = i < copy->mailbox_count ? copy->mailboxes[i] : mailbox->stored;
+        if (i < copy->mailbox_count) {
+            restore_mailbox(mailbox, &copy->mailboxes[i]);
+        } else {
+            mailbox->counters = mailbox->stored;
+            mailbox->gone |= rows; /* its row may be another one now: to be read again */
+        }
     }
 }
 
@@ -343,7 +381,7 @@ void change_abort(struct change *change)
 void change_free(struct change *change)
 {
     for (size_t i = 0; i < change->mailbox_count; i++) {
-        if (change->mailboxes[i].own_fd) {
+        if (change->mailboxes[i].own_fd && change->mailboxes[i].cur_fd >= 0) {
             close(change->mailboxes[i].cur_fd);
         }
     }

@@ -34,11 +34,11 @@ struct change_mailbox {
     struct mailbox_counters counters;
     struct mailbox_counters stored; /* as they are in the row */
     int cur_fd;
-    bool own_fd;      /* else it is account->inbox_fd */
-    bool mtime_known; /* files and rows agreed when the change began */
-    bool sync;        /* its folder was changed: to be synced before the commit */
-    bool record;      /* its folder was changed: its time is to be recorded */
-    bool gone;        /* its row was deleted in this change */
+    bool own_fd;           /* else it is account->inbox_fd */
+    bool mtime_known;      /* files and rows agreed when the change began */
+    bool sync;             /* its folder was changed: to be synced before the commit */
+    bool record;           /* its folder was changed: its time is to be recorded */
+    bool gone;             /* its row was deleted in this change: not to be found or written any more */
     struct slice *letters; /* of keywords (keyword_letters.c); NULL: not read yet */
 };
 
@@ -61,7 +61,7 @@ struct change {
     struct journal journal;
     struct change_mailbox *mailboxes;
     size_t mailbox_count;
-    bool has_intents; /* work on files was put down for right after the commit (intents.h) */
+    bool has_intents;               /* work on files was put down for right after the commit (intents.h) */
     struct keyword_names *keywords; /* keywords.c; NULL: not read yet */
 };
 
@@ -73,6 +73,8 @@ enum err change_begin_relaxed(struct account *account, struct change *change) MU
 /* The mailbox by name or id; ERR_NOT_FOUND. *index_r is its place in change->mailboxes, which may move. */
 enum err change_mailbox(struct change *change, struct slice name, size_t *index_r) MUST_CHECK;
 enum err change_mailbox_by_id(struct change *change, int64_t id, size_t *index_r) MUST_CHECK;
+/* For a mailbox that is to be deleted: its folder may be missing. */
+enum err change_mailbox_to_delete(struct change *change, int64_t id, size_t *index_r) MUST_CHECK;
 /* The next number of the account's counter. */
 uint64_t change_next_modseq(struct change *change);
 /* Syncs the folders that were changed, records their times, writes the counters. On failure the caller takes
@@ -80,7 +82,8 @@ uint64_t change_next_modseq(struct change *change);
 enum err change_prepare(struct change *change) MUST_CHECK;
 /* The counters as they are now, to go back to with a savepoint: in the change's arena. */
 struct counters_copy *change_copy_counters(struct change *change);
-void change_restore_counters(struct change *change, const struct counters_copy *copy);
+/* `rows`: rows of mailboxes were inserted, deleted or renamed, too. */
+void change_restore_counters(struct change *change, const struct counters_copy *copy, bool rows);
 /* Ends the transaction, whatever comes of it. */
 enum err change_commit(struct change *change) MUST_CHECK;
 void change_abort(struct change *change);

@@ -58,9 +58,24 @@ enum err intent_finish(struct intent_writer *writer, enum err err)
     return err;
 }
 
+#define PUT                                                         \
+    "INSERT INTO intent(op, mailbox, args) SELECT ?1, ?2, ?3 WHERE" \
+    " NOT EXISTS(SELECT 1 FROM intent WHERE op=?1 AND mailbox=?2 AND args=?3)"
+
+enum err intent_put(struct change *change, const char *op, int64_t mailbox, struct slice line)
+{
+    sqlite3_stmt *statement = db_statement(change->db, PUT);
+    db_bind_text(statement, 1, slice_from(op));
+    db_bind_int(statement, 2, mailbox);
+    db_bind_blob(statement, 3, line);
+    change->has_intents = true;
+    return db_run(change->db, statement);
+}
+
 /* Rows of the table on their way. */
 struct intent_run {
     struct change *change;
+    int64_t after;   /* rows up to this one are done, or left for later */
     int64_t mailbox; /* that `names` is of */
     struct folder_names names;
 };
@@ -109,11 +124,24 @@ static enum err run_unlink(struct intent_run *run, int64_t mailbox_id, struct sl
     return ERR_OK;
 }
 
+static enum err run_folder(struct intent_run *run, int64_t mailbox_id, struct slice lines)
+{
+    (void)lines;
+    return intent_folder(run->change, mailbox_id);
+}
+
+static enum err run_remove(struct intent_run *run, int64_t mailbox_id, struct slice lines)
+{
+    return intent_remove(run->change, mailbox_id, lines);
+}
+
 static const struct {
     const char *op;
     enum err (*run)(struct intent_run *run, int64_t mailbox_id, struct slice lines);
 } kinds[] = {
     {INTENT_UNLINK, run_unlink},
+    {INTENT_FOLDER, run_folder},
+    {INTENT_REMOVE, run_remove},
 };
 
 struct intent {
@@ -121,31 +149,40 @@ struct intent {
     struct slice op, lines;
 };
 
+/* One that cannot be done now is left for later: it must not keep the others, or the account, from anything.
+ */
 static enum err run_intent(struct intent_run *run, const struct intent *intent)
 {
+    struct change *change = run->change;
     enum err err = ERR_OK;
+    run->after = intent->id;
     for (size_t i = 0; i < ARRAY_LEN(kinds) && !err; i++) {
         if (slice_eq(intent->op, slice_from(kinds[i].op))) {
             err = kinds[i].run(run, intent->mailbox, intent->lines);
         }
     }
     if (err) {
-        return err;
+        log_warning("intent.left", log_cstr("account", change->account->login), log_text("op", intent->op),
+                    log_number("mailbox", intent->mailbox), log_err(err));
+        /* An error of the disk may have ended the whole transaction. */
+        return sqlite3_get_autocommit(db_handle(change->db)) ? err : ERR_OK;
     }
-    sqlite3_stmt *statement = db_statement(run->change->db, "DELETE FROM intent WHERE id=?1");
+    sqlite3_stmt *statement = db_statement(change->db, "DELETE FROM intent WHERE id=?1");
     db_bind_int(statement, 1, intent->id);
-    return db_run(run->change->db, statement);
+    return db_run(change->db, statement);
 }
 
 #define READ_INTENTS \
-    "SELECT id, mailbox, op, args FROM intent WHERE op<>'" INTENT_LETTERS "' ORDER BY id LIMIT ?1"
+    "SELECT id, mailbox, op, args FROM intent WHERE op<>'" INTENT_LETTERS "' AND id>?2 ORDER BY id LIMIT ?1"
 
-static enum err read_intents(struct change *change, struct intent list[ROWS_AT_ONCE], size_t *count_r)
+static enum err read_intents(struct change *change, int64_t after, struct intent list[ROWS_AT_ONCE],
+                             size_t *count_r)
 {
     size_t count = 0;
     int more;
     sqlite3_stmt *statement = db_statement(change->db, READ_INTENTS);
     db_bind_int(statement, 1, ROWS_AT_ONCE);
+    db_bind_int(statement, 2, after);
     while ((more = db_step(change->db, statement)) == 1) {
         list[count++] = (struct intent){
             .id = sqlite3_column_int64(statement, 0),
@@ -162,7 +199,7 @@ static enum err read_intents(struct change *change, struct intent list[ROWS_AT_O
 static enum err run_some(struct intent_run *run, size_t *count_r)
 {
     struct intent list[ROWS_AT_ONCE];
-    enum err err = read_intents(run->change, list, count_r);
+    enum err err = read_intents(run->change, run->after, list, count_r);
     for (size_t i = 0; i < *count_r && !err; i++) {
         err = run_intent(run, &list[i]);
     }
@@ -181,16 +218,17 @@ enum err intents_run(struct change *change)
     return err;
 }
 
-static enum err run_some_now(struct account *account, size_t *count_r)
+static enum err run_some_now(struct account *account, int64_t *after, size_t *count_r)
 {
     struct change change;
     enum err err = change_begin_relaxed(account, &change);
     if (err) {
         return err;
     }
-    struct intent_run run = {.change = &change, .names.dir_fd = -1};
+    struct intent_run run = {.change = &change, .after = *after, .names.dir_fd = -1};
     err = run_some(&run, count_r);
     folder_names_free(&run.names);
+    *after = run.after;
     if (!err) {
         err = change_prepare(&change); /* the unlinking is durable before it is forgotten */
     }
@@ -205,10 +243,11 @@ static enum err run_some_now(struct account *account, size_t *count_r)
 
 void intents_run_now(struct account *account)
 {
+    int64_t after = 0;
     size_t count = 0;
     enum err err;
     do {
-        err = run_some_now(account, &count);
+        err = run_some_now(account, &after, &count);
     } while (!err && count == ROWS_AT_ONCE);
     if (err) {
         log_warning("intents.left", log_cstr("account", account->login), log_err(err));

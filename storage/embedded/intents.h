@@ -5,14 +5,23 @@
  *
  *     unlink    one "<base>\t<suffix>" per line: files of expunged messages
  *     letters   see letters.h: the only one that may wait
+ *     folder    make name and descriptor of the mailbox's folder say what its row says (intent_folder.c)
+ *     remove    the folder of a deleted mailbox, in one line
+ *     settings  write the copy of the settings (settings.h)
+ *
+ * Each can be done twice, and looks at the rows as they are when it is done. The caller of a batch is told
+ * when the intents of it are done.
  */
 #ifndef STORAGE_INTENTS_H
 #define STORAGE_INTENTS_H
 
 #include "change.h"
 
-#define INTENT_UNLINK  "unlink"
-#define INTENT_LETTERS "letters"
+#define INTENT_UNLINK   "unlink"
+#define INTENT_LETTERS  "letters"
+#define INTENT_FOLDER   "folder"
+#define INTENT_REMOVE   "remove"
+#define INTENT_SETTINGS "settings"
 
 struct intent_writer {
     struct change *change;
@@ -26,6 +35,13 @@ struct intent_writer intent_writer(struct change *change, const char *op, int64_
 enum err intent_add(struct intent_writer *writer, struct slice line) MUST_CHECK;
 /* Writes the rest, and frees; in any case, with the error so far. */
 enum err intent_finish(struct intent_writer *writer, enum err err) MUST_CHECK;
+
+/* One line, unless the same stands there already. */
+enum err intent_put(struct change *change, const char *op, int64_t mailbox, struct slice line) MUST_CHECK;
+
+/* intent_folder.c: an error leaves it for later. */
+enum err intent_folder(struct change *change, int64_t mailbox) MUST_CHECK;
+enum err intent_remove(struct change *change, int64_t mailbox, struct slice dir) MUST_CHECK;
 
 /* Whether something stands in the table that should have been done. */
 #define INTENTS_UNDONE "EXISTS(SELECT 1 FROM intent WHERE op<>'" INTENT_LETTERS "')"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* The journal: a line "commit <modseq>", a line for each file, a line with a dot. What is behind the dot is
+/* The journal: a line "commit <modseq>", a line for each file, one for each folder (with a slash at its end),
+ * a line with a dot. What is behind the dot is
  * of earlier commits: the file is never cut, which would cost more than writing it. Each addition is one
  * write(2), and comes before its file. */
 #include "journal.h"
@@ -14,6 +15,7 @@
 
 #include "base/log.h"
 #include "base/scan.h"
+#include "mailbox_folder.h"
 
 #define JOURNAL_MAX (64 * 1024 * 1024)
 #define HEAD_MAX    32
@@ -34,20 +36,36 @@ static enum err append(struct journal *journal, struct slice text)
     return ERR_OK;
 }
 
-enum err journal_add(struct journal *journal, uint64_t modseq, const char *path)
+static enum err add(struct journal *journal, uint64_t modseq, const char *path, const char *ending)
 {
     struct buf text;
     buf_init(&text, 4096);
     if (journal->end == 0) {
         buf_printf(&text, "commit %" PRIu64 "\n", modseq);
     }
-    buf_printf(&text, "%s\n" END, path);
+    buf_printf(&text, "%s%s\n" END, path, ending);
     enum err err = append(journal, buf_slice(&text));
     if (!err) {
         journal->end -= (off_t)strlen(END); /* the next file comes in its place */
     }
     buf_free(&text);
     return err;
+}
+
+enum err journal_add(struct journal *journal, uint64_t modseq, const char *path)
+{
+    return add(journal, modseq, path, "");
+}
+
+enum err journal_add_folder(struct journal *journal, uint64_t modseq, const char *dir,
+                            struct account *account)
+{
+    enum err err = add(journal, modseq, dir, "/");
+    if (!err) {
+        err = store_sync_data(account->store, journal->fd, "journal");
+    }
+    /* The lock file itself may be new. */
+    return err ? err : store_sync(account->store, account->dir_fd, "account folder");
 }
 
 void journal_done(struct journal *journal)
@@ -85,6 +103,28 @@ static bool is_sane(struct slice path)
            slice_find_text(path, S("/cur/")) < path.len;
 }
 
+static bool is_folder(struct slice path)
+{
+    struct slice name = slice_skip(path, sizeof("Maildir/") - 1);
+    return slice_starts_with(path, S("Maildir/.")) && name.len > 2 && slice_find(name, '/') == name.len - 1 &&
+           !slice_eq(name, S("../"));
+}
+
+static void remove_folder(struct account *account, struct arena *arena, struct slice path)
+{
+    const char *folder =
+        arena_printf(arena, "%s/%.*s", account->path, SLICE_ARG(slice_take(path, path.len - 1)));
+    enum err err = mailbox_folder_remove_empty(folder);
+    if (err == ERR_EXISTS) {
+        log_warning("recovery.mail_came", log_cstr("account", account->login), log_text("folder", path));
+    } else if (err) {
+        log_error("recovery.failed", log_cstr("account", account->login), log_text("folder", path),
+                  log_err(err));
+    } else {
+        log_warning("recovery.unacknowledged", log_cstr("account", account->login), log_text("folder", path));
+    }
+}
+
 static void set_aside(struct account *account, struct arena *arena, struct slice path)
 {
     const char *from = arena_cstr(arena, path);
@@ -115,26 +155,36 @@ static enum err read_journal(int fd, struct buf *text)
     return got < 0 ? err_from_errno(errno) : ERR_OK;
 }
 
+/* Files or (after them) folders: takes back what the lines tell. */
+static void undo_lines(struct account *account, struct slice rest, bool folders)
+{
+    struct arena arena = {0};
+    slice_split(&rest, '\n');
+    while (rest.data && slice_has(rest, '\n')) {
+        struct slice line = slice_split(&rest, '\n');
+        if (slice_eq(line, S("."))) {
+            break;
+        }
+        if (folders && is_folder(line)) {
+            remove_folder(account, &arena, line);
+        } else if (!folders && is_sane(line)) {
+            set_aside(account, &arena, line);
+        }
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
+}
+
 enum err journal_undo(struct account *account)
 {
     int fd = db_lock_fd(account->db);
     struct buf text;
     buf_init(&text, JOURNAL_MAX);
     enum err err = read_journal(fd, &text);
-    struct slice rest = buf_slice(&text);
-    struct arena arena = {0};
-    slice_split(&rest, '\n');
-    while (!err && rest.data && slice_has(rest, '\n')) {
-        struct slice line = slice_split(&rest, '\n');
-        if (slice_eq(line, S("."))) {
-            break;
-        }
-        if (is_sane(line)) {
-            set_aside(account, &arena, line);
-        }
-        arena_reset(&arena);
+    if (!err) {
+        undo_lines(account, buf_slice(&text), false);
+        undo_lines(account, buf_slice(&text), true);
     }
-    arena_free(&arena);
     buf_free(&text);
     if (!err && ftruncate(fd, 0) != 0) {
         err = err_from_errno(errno);

@@ -3,6 +3,7 @@
  * mend it. */
 #include "mailbox_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -32,6 +33,9 @@ static void format_descriptor(struct buf *out, const struct mailbox_descriptor *
             buf_append(out, descriptor->keywords[i]);
             buf_append_char(out, '\n');
         }
+    }
+    if (descriptor->last_mailbox) {
+        buf_printf(out, "last-mailbox %" PRId64 "\n", descriptor->last_mailbox);
     }
 }
 
@@ -94,6 +98,8 @@ static bool parse_line(struct slice line, struct mailbox_descriptor *descriptor,
         descriptor->uidnext = (uint32_t)number;
     } else if (slice_eq(key, S("subscribed"))) {
         descriptor->subscribed = number != 0;
+    } else if (slice_eq(key, S("last-mailbox"))) {
+        descriptor->last_mailbox = (int64_t)number;
     }
     return true;
 }
@@ -145,6 +151,42 @@ enum err mailbox_folder_create(const char *path, const struct mailbox_descriptor
     }
     if (!err) { /* syncs the folder as well */
         err = mailbox_descriptor_write(path, descriptor);
+    }
+    arena_free(&arena);
+    return err;
+}
+
+/* ERR_EXISTS when there is something in it; one that is not there is empty. */
+static enum err check_empty(const char *path)
+{
+    DIR *directory = opendir(path);
+    struct dirent *entry;
+    enum err err = ERR_OK;
+    if (!directory) {
+        return errno == ENOENT ? ERR_OK : err_from_errno(errno);
+    }
+    errno = 0;
+    while (!err && (entry = readdir(directory))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            err = ERR_EXISTS;
+        }
+    }
+    if (!err && errno) { /* not read to its end: not known to be empty */
+        err = err_from_errno(errno);
+    }
+    closedir(directory);
+    return err;
+}
+
+enum err mailbox_folder_remove_empty(const char *path)
+{
+    struct arena arena = {0};
+    enum err err = check_empty(arena_printf(&arena, "%s/cur", path));
+    if (!err) {
+        err = check_empty(arena_printf(&arena, "%s/new", path));
+    }
+    if (!err) {
+        err = fs_remove_tree(path);
     }
     arena_free(&arena);
     return err;

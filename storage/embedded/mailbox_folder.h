@@ -24,10 +24,14 @@ struct mailbox_descriptor {
     /* What the letters a to z in the names of its files mean; empty: not given yet. A letter is never taken
      * back. */
     struct slice keywords[MAIL_FILE_KEYWORDS];
+    int64_t last_mailbox; /* of INBOX: no identifier above was ever given to a mailbox */
 };
 
 /* Makes the folder (its parent exists) with its descriptor, durable but for the parent's entry. */
 enum err mailbox_folder_create(const char *path, const struct mailbox_descriptor *descriptor) MUST_CHECK;
+/* Removes a folder that holds no mail; ERR_EXISTS when there is some. That it is gone already is fine. Not
+ * durable. */
+enum err mailbox_folder_remove_empty(const char *path) MUST_CHECK;
 /* Replaces the descriptor; durable. `path`: the folder. */
 enum err mailbox_descriptor_write(const char *path, const struct mailbox_descriptor *descriptor) MUST_CHECK;
 /* ERR_NOT_FOUND without a descriptor, ERR_CORRUPT when it makes no sense. Texts live in the arena. */

@@ -26,6 +26,9 @@ struct batch_work {
     uint64_t modseq;       /* 0: not taken yet */
     struct made_file *files;
     size_t file_count, file_room;
+    const char **folders; /* that it made, below the account's folder */
+    size_t folder_count;
+    bool mailboxes_changed; /* rows of mailboxes, which go back if this fails */
 };
 
 typedef enum err operation_handler(struct batch_work *work, struct batch_operation *operation);
@@ -45,6 +48,8 @@ enum err work_mailbox(struct batch_work *work, struct mailbox_ref mailbox, struc
  * arena. The caller then makes it and calls work_made_file; the folder is synced before the commit. */
 enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *base, const char *suffix,
                         const char **name_r) MUST_CHECK;
+/* Notes in the journal, durably, that the folder of a mailbox comes to `dir`; the caller then makes it. */
+enum err work_plan_folder(struct batch_work *work, const char *dir) MUST_CHECK;
 void work_made_file(struct batch_work *work, size_t mailbox, const char *name);
 
 /* op_copy.c: the messages of `uids` appear in the target; with `move` they leave the source. Sets all but

@@ -16,6 +16,7 @@
 #define MAILBOX_NAME_MAX  1000
 #define MAILBOX_DEPTH_MAX 32
 #define MAILBOXES_MAX     10000 /* in an account */
+#define SUBSCRIPTIONS_MAX 10000
 #define SPECIAL_USE_MAX   32
 
 /* The name as the store keeps it, which may be `name` itself; ERR_SYNTAX when a mailbox cannot have it. */
@@ -71,7 +72,8 @@ enum { MESSAGE_SEEN = 1, MESSAGE_ANSWERED = 2, MESSAGE_FLAGGED = 4, MESSAGE_DELE
 #define KEYWORD_LENGTH_MAX 255
 #define KEYWORDS_MAX       1000 /* different ones in an account */
 #define KEYWORD_OTHERS     ((uint64_t)1 << 63)
-/* Whether it can be one: an atom as RFC 3501 says (flag-keyword), of at most KEYWORD_LENGTH_MAX characters. */
+/* Whether it can be one: an atom as RFC 3501 says (flag-keyword), of at most KEYWORD_LENGTH_MAX characters.
+ */
 bool keyword_is_valid(struct slice name);
 
 #endif

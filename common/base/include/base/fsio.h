@@ -13,6 +13,8 @@ enum err fs_write_durable(const char *path, struct slice content, unsigned mode)
 enum err fs_read_file(const char *path, struct buf *out) MUST_CHECK;
 /* mkdir -p; directories that exist are left as they are. */
 enum err fs_make_directories(const char *path, unsigned mode) MUST_CHECK;
+/* Removes a file or a folder with all in it; that it is gone already is fine. Not durable. */
+enum err fs_remove_tree(const char *path) MUST_CHECK;
 enum err fs_sync_directory(const char *path) MUST_CHECK;
 /* All of `content`, retrying short writes and EINTR. */
 enum err fs_write_all(int fd, struct slice content) MUST_CHECK;
