@@ -114,13 +114,26 @@ void mail_file_parse(struct slice name, struct mail_file *file_r)
 
 void mail_file_format(struct buf *out, const struct mail_file_identity *identity)
 {
-    buf_printf(out, "%" PRId64 ".M%06" PRId64 "P%uQ%u.%s,S=%" PRIu64, identity->time_us / 1000000,
-               identity->time_us % 1000000, identity->pid, identity->sequence, identity->host,
-               identity->file_size);
+    uint64_t time_us =
+        (uint64_t)MAX_OF(identity->time_us, 0); /* the name of what is older than 1970 says 1970 */
+    buf_append_number(out, time_us / 1000000, 1);
+    buf_append(out, S(".M"));
+    buf_append_number(out, time_us % 1000000, 6);
+    buf_append_char(out, 'P');
+    buf_append_number(out, identity->pid, 1);
+    buf_append_char(out, 'Q');
+    buf_append_number(out, identity->sequence, 1);
+    buf_append_char(out, '.');
+    buf_append(out, slice_from(identity->host));
+    buf_append(out, S(",S="));
+    buf_append_number(out, identity->file_size, 1);
     if (identity->wire_size != identity->file_size) {
-        buf_printf(out, ",W=%" PRIu64, identity->wire_size);
+        buf_append(out, S(",W="));
+        buf_append_number(out, identity->wire_size, 1);
     }
-    buf_printf(out, ",U=%" PRIu32 ",G=", identity->uid);
+    buf_append(out, S(",U="));
+    buf_append_number(out, identity->uid, 1);
+    buf_append(out, S(",G="));
     hex_encode(out, slice_of(identity->guid, GUID_SIZE));
 }
 

@@ -106,6 +106,20 @@ void buf_vprintf(struct buf *buf, const char *format, va_list args)
     va_end(again);
 }
 
+void buf_append_number(struct buf *buf, uint64_t number, unsigned digits)
+{
+    char text[20];
+    size_t at = sizeof(text);
+    do {
+        text[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (at > 0 && sizeof(text) - at < digits) {
+        text[--at] = '0';
+    }
+    buf_append(buf, slice_of(text + at, sizeof(text) - at));
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;

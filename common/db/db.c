@@ -31,6 +31,7 @@ static void configure_sqlite(void)
     sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its counters are behind one mutex for all threads */
     sqlite3_initialize();
+    db_wal_writer_init();
 }
 
 enum err db_error(struct db *db, int result, const char *doing)
@@ -111,8 +112,8 @@ static void create_private(const char *path)
 
 enum err db_open_handle(struct db *db, int flags)
 {
-    int result =
-        sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags, NULL);
+    int result = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags,
+                                 db_wal_writer_vfs());
     if (result != SQLITE_OK) {
         return db_error(db, result, "open");
     }
@@ -204,6 +205,8 @@ static enum err begin(struct db *db, bool relaxed)
         err = db_run(db, db_statement(db, "BEGIN IMMEDIATE"));
         if (err) {
             db_unlock(db);
+        } else if (!relaxed) {
+            db_wal_writer_begin(db);
         }
     }
     if (err) {
@@ -249,7 +252,9 @@ enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data
     enum err err = db_run(db, db_statement(db, "COMMIT"));
     if (err) {
         db_roll_back_all(db);
-    } else {
+    }
+    db_wal_writer_end(db);
+    if (!err) {
         if (committed) {
             committed(data);
         }
@@ -263,6 +268,7 @@ enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data
 void db_rollback(struct db *db)
 {
     db_roll_back_all(db);
+    db_wal_writer_end(db);
     db_unlock(db);
     pthread_mutex_unlock(&db->mutex);
 }

@@ -54,6 +54,13 @@ enum err db_execute(struct db *db, const char *sql);
 /* schema.c: brings the schema to the program's version. */
 enum err db_upgrade(struct db *db, const struct db_schema *schema, struct buf *why);
 
+/* wal_writer.c: registers the VFS for databases with fewer writes; from begin to end of a transaction that
+ * syncs, the frames of the log are collected. */
+void db_wal_writer_init(void);
+const char *db_wal_writer_vfs(void);
+void db_wal_writer_begin(struct db *db);
+void db_wal_writer_end(struct db *db);
+
 /* checkpoint.c: notes the WAL's length at each commit; moves a long WAL into the database. Under the lock
  * file only. */
 void db_checkpoint_init(struct db *db);

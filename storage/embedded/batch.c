@@ -21,7 +21,6 @@
 #include "storage/batch.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -79,12 +78,20 @@ enum err work_mailbox(struct batch_work *work, struct mailbox_ref mailbox, struc
 enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *base, const char *suffix,
                         const char **name_r)
 {
-    char path[PATH_MAX];
     struct change *change = work->change;
-    const char *name = arena_printf(&change->arena, "%s:2,%s", base, suffix);
-    int length = snprintf(path, sizeof(path), "%.*s/cur/%s", SLICE_ARG(change->mailboxes[mailbox].dir), name);
-    *name_r = name;
-    return length < (int)sizeof(path) ? journal_add(&change->journal, work_modseq(work), path) : ERR_TOO_LONG;
+    struct buf path;
+    buf_init(&path, PATH_MAX);
+    buf_append(&path, change->mailboxes[mailbox].dir);
+    buf_append(&path, S("/cur/"));
+    size_t folder_length = path.len;
+    buf_append(&path, slice_from(base));
+    buf_append(&path, S(":2,"));
+    buf_append(&path, slice_from(suffix));
+    *name_r = arena_cstr(&change->arena, slice_skip(buf_slice(&path), folder_length));
+    enum err err =
+        buf_ok(&path) ? journal_add(&change->journal, work_modseq(work), buf_cstr(&path)) : ERR_TOO_LONG;
+    buf_free(&path);
+    return err;
 }
 
 void work_made_file(struct batch_work *work, size_t mailbox, const char *name)
@@ -137,21 +144,26 @@ static enum err run_operation(struct batch_work *work, struct batch_operation *o
     return handler ? handler(work, operation) : ERR_UNAVAILABLE;
 }
 
-/* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
- * even going back fails. */
-static enum err run_request(struct change *change, struct batch_request *request)
+static void run_operations(struct change *change, struct batch_request *request)
 {
-    struct counters_copy *before = change_copy_counters(change);
-    enum err err = db_run(change->db, db_statement(change->db, "SAVEPOINT batch"));
-    if (err) {
-        return err;
-    }
     change->has_intents = false;
     request->work.change = change;
     for (size_t i = 0; i < request->count && !request->err; i++) {
         request->err = run_operation(&request->work, &request->operations[i]);
     }
     request->has_intents = change->has_intents && !request->err;
+}
+
+/* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
+ * even going back fails. */
+static enum err run_in_savepoint(struct change *change, struct batch_request *request)
+{
+    struct counters_copy *before = change_copy_counters(change);
+    enum err err = db_run(change->db, db_statement(change->db, "SAVEPOINT batch"));
+    if (err) {
+        return err;
+    }
+    run_operations(change, request);
     if (request->err) {
         take_files_away(change, request);
         change_restore_counters(change, before, request->work.mailboxes_changed);
@@ -184,8 +196,12 @@ static bool any_good(const struct batch_request *requests)
 static enum err run_all(struct change *change, struct batch_request *requests)
 {
     enum err err = ERR_OK;
+    if (!requests->next) { /* alone, it goes back with the whole transaction */
+        run_operations(change, requests);
+        return requests->err ? requests->err : change_prepare(change);
+    }
     for (struct batch_request *request = requests; request && !err; request = request->next) {
-        err = run_request(change, request);
+        err = run_in_savepoint(change, request);
     }
     if (!err && any_good(requests)) {
         err = change_prepare(change);

@@ -128,6 +128,22 @@ static void dropping_and_truncating(void **state)
     buf_free(&buf);
 }
 
+static void numbers_with_and_without_leading_zeros(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 100);
+    buf_append_number(&buf, 0, 1);
+    buf_append_char(&buf, ' ');
+    buf_append_number(&buf, 42, 6);
+    buf_append_char(&buf, ' ');
+    buf_append_number(&buf, 1234567, 6);
+    buf_append_char(&buf, ' ');
+    buf_append_number(&buf, UINT64_MAX, 99);
+    assert_text(buf_slice(&buf), "0 000042 1234567 18446744073709551615");
+    buf_free(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +154,7 @@ int main(void)
         cmocka_unit_test(reserving_and_committing),
         cmocka_unit_test(huge_requests_are_refused_without_overflow),
         cmocka_unit_test(dropping_and_truncating),
+        cmocka_unit_test(numbers_with_and_without_leading_zeros),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

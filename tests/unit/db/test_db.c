@@ -277,6 +277,47 @@ static void insert_blobs(struct db *db, int count)
     }
 }
 
+/* In the caller's transaction. */
+static void insert_many(struct db *db, int count)
+{
+    for (int i = 0; i < count; i++) {
+        assert_ok(db_run(db, db_statement(db, "INSERT INTO t VALUES(hex(randomblob(8000)), 1)")));
+    }
+}
+
+/* The frames of a commit are written together: more of them than fit, pages that are read back before they
+ * were written, and a part that is undone. */
+static void large_transactions_arrive_whole(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_db(fixture, &one);
+    struct db *other = open_db(fixture, &one);
+    assert_ok(db_begin(db));
+    insert_many(db, 200);
+    assert_ok(db_run(db, db_statement(db, "SAVEPOINT part")));
+    insert_many(db, 100);
+    assert_ok(db_run(db, db_statement(db, "ROLLBACK TO part")));
+    assert_int_equal(number(db, "SELECT count(*) FROM t"), 201);
+    assert_ok(db_commit(db));
+    assert_int_equal(number(other, "SELECT count(*) FROM t"), 201);
+    assert_ok(db_begin(db));
+    insert_many(db, 300);
+    db_rollback(db);
+    assert_ok(db_begin(db));
+    insert_many(db, 1);
+    assert_ok(db_commit(db));
+    assert_int_equal(number(other, "SELECT count(*) FROM t"), 202);
+    db_close(db);
+    db_close(other);
+    db = open_db(fixture, &one);
+    assert_int_equal(number(db, "SELECT count(*) FROM t"), 202);
+    sqlite3_stmt *statement = db_statement(db, "PRAGMA integrity_check");
+    assert_int_equal(db_step(db, statement), 1);
+    assert_string_equal(sqlite3_column_text(statement, 0), "ok");
+    sqlite3_reset(statement);
+    db_close(db);
+}
+
 static void long_wal_moves_into_the_database(void **state)
 {
     struct fixture *fixture = *state;
@@ -361,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(read_transaction_sees_one_state, set_up, tear_down),
         cmocka_unit_test_setup_teardown(processes_never_meet_a_locked_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_share_one_handle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(large_transactions_arrive_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(long_wal_moves_into_the_database, set_up, tear_down),
         cmocka_unit_test_setup_teardown(wal_that_a_reader_held_is_cut_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(idle_database_gives_its_wal_up, set_up, tear_down),

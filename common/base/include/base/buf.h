@@ -28,6 +28,9 @@ void buf_clear(struct buf *buf);
 
 void buf_append(struct buf *buf, struct slice text);
 void buf_append_char(struct buf *buf, char c);
+/* Decimal, with leading zeros up to `digits` (at most 20). Where a number is written for every message, this
+ * costs a tenth of buf_printf. */
+void buf_append_number(struct buf *buf, uint64_t number, unsigned digits);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *buf, const char *format, va_list args) PRINTF_LIKE(2, 0);
 /* Room for n more bytes at the end, to be written by the caller, who then calls buf_commit with what was
