@@ -196,7 +196,8 @@ static bool any_good(const struct batch_request *requests)
 static enum err run_all(struct change *change, struct batch_request *requests)
 {
     enum err err = ERR_OK;
-    if (!requests->next) { /* alone, it goes back with the whole transaction */
+    if (!requests->next) { /* alone, it goes back with the whole transaction: a savepoint makes SQLite keep a
+                              copy of every page that is changed */
         run_operations(change, requests);
         return requests->err ? requests->err : change_prepare(change);
     }
