@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "guid.h"
 #include "message_rows.h"
+#include "rebuild.h"
 
 #define READ_CHUNK (64 * 1024)
 
@@ -81,7 +82,7 @@ static enum err open_message_file(struct change *change, const char *path, int *
 }
 
 static enum err enter(struct change *change, size_t mailbox, const char *path, const char *name,
-                      uint64_t modseq, struct new_message *message)
+                      uint64_t modseq, bool rebuilding, struct new_message *message)
 {
     struct change_mailbox *folder = &change->mailboxes[mailbox];
     enum err err = message_insert(change, mailbox, modseq, message);
@@ -93,6 +94,9 @@ static enum err enter(struct change *change, size_t mailbox, const char *path, c
     folder->sync = true;
     if (renameat(change->account->dir_fd, path, change->account->dir_fd, target_path) != 0) {
         return err_from_errno(errno);
+    }
+    if (rebuilding) { /* no line for each of a hundred thousand */
+        return rebuild_note_progress(message->summary->size);
     }
     log_info("message.adopted", log_cstr("account", change->account->login),
              log_text("mailbox", folder->name), log_cstr("file", name), log_number("uid", message->uid));
@@ -146,7 +150,7 @@ static enum err adopt(struct change *change, size_t mailbox, const char *path, c
     if (!err) {
         err = keywords_of_letters(change, mailbox, file.letters.keywords, &message.keywords);
     }
-    return err ? err : enter(change, mailbox, path, name, modseq, &message);
+    return err ? err : enter(change, mailbox, path, name, modseq, keep_uids, &message);
 }
 
 enum err adopt_file(struct change *change, size_t mailbox, bool from_new, const char *name, uint64_t modseq,

@@ -69,9 +69,6 @@ static const char *difference(const struct checked_mailbox *mailbox,
     if (!slice_eq(descriptor->special_use, mailbox->special_use)) {
         return "another special use";
     }
-    if (descriptor->subscribed != mailbox->subscribed) {
-        return "another subscription";
-    }
     if (!slice_eq(slice_of(descriptor->guid, GUID_SIZE), mailbox->guid)) {
         return "another MAILBOXID";
     }

@@ -4,7 +4,8 @@
  * that the messages in the folders keep the UIDs that stand in their names, until it has entered them all.
  *
  * The MODSEQ starts at the time in µs: higher than anything that the lost index can have given out, so that
- * clients see everything as changed once, and nothing twice. New accounts are made in the same way.
+ * clients see everything as changed once, and nothing twice. New accounts are made in the same way. What no
+ * file tells comes from the copy of the index, when there is one (rebuild_copy.h).
  */
 #include "rebuild.h"
 
@@ -21,6 +22,32 @@
 #include "base/fsio.h"
 #include "base/log.h"
 #include "mailbox_folder.h"
+#include "rebuild_copy.h"
+#include "storage/care.h"
+
+#define CHANGES_IN_A_DAY INT64_C(1000000000)
+
+/* Deep below the opening of an account, which anybody may do: so it is the thread's. */
+static _Thread_local struct {
+    const struct check *check;
+    struct check_report report;
+} progress;
+
+void rebuild_set_progress(const struct check *check)
+{
+    progress.check = check;
+    progress.report = (struct check_report){0};
+}
+
+enum err rebuild_note_progress(uint64_t bytes)
+{
+    progress.report.messages++;
+    progress.report.bytes += bytes;
+    return progress.check && progress.check->progress &&
+                   !progress.check->progress(progress.check->data, &progress.report)
+               ? ERR_CANCELED
+               : ERR_OK;
+}
 
 /* The log first: a database without its log is damaged again at worst, a new one beside an old log would take
  * it for its own. */
@@ -201,7 +228,8 @@ static enum err insert_counters(struct account *account, int64_t modseq, uint64_
 static enum err build(struct account *account, uint64_t quota)
 {
     struct arena arena = {0};
-    int64_t modseq = clock_wall_us();
+    /* Above all that the copy tells of and, if the clock was put back, above a day of changes after it. */
+    int64_t modseq = MAX_OF(clock_wall_us(), rebuild_copy_modseq(account) + CHANGES_IN_A_DAY);
     enum err err = add_folders(account, &arena, modseq);
     if (!err) {
         err = insert_counters(account, modseq, quota);

@@ -13,6 +13,12 @@ enum err index_move_aside(struct account *account) MUST_CHECK;
  */
 enum err index_build_if_empty(struct account *account, uint64_t quota) MUST_CHECK;
 
+/* Whoever builds an index anew in this thread tells of its progress from now on; NULL: no more. */
+struct check;
+void rebuild_set_progress(const struct check *progress);
+/* One more message of so many bytes was entered. ERR_CANCELED. */
+enum err rebuild_note_progress(uint64_t bytes) MUST_CHECK;
+
 /* Whether the entry of INBOX's folder is a mailbox of Maildir++. */
 bool index_is_mailbox_folder(int maildir_fd, const char *name);
 /* Makes a mailbox of a folder that has none, without its messages. `dir`: "Maildir/.Name". */

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
+#include "rebuild_copy.h"
 
 /* A folder's time moves in steps of some milliseconds: while it is as young as this, more files may come
  * without moving it. */
@@ -197,7 +198,8 @@ static enum err mend_folder(struct change *change, const struct folder_state *fo
     return err;
 }
 
-static enum err mend_all(struct change *change)
+/* `copied`: the copy of the lost index is attached. */
+static enum err mend_all(struct change *change, bool copied)
 {
     struct folder_state *folders = NULL;
     size_t count = 0;
@@ -215,20 +217,23 @@ static enum err mend_all(struct change *change)
             err = ERR_OK;
         }
     }
+    if (!err && rebuild && copied) {
+        err = rebuild_copy_take(change);
+    }
     if (!err && rebuild) {
         err = db_run(change->db, db_statement(change->db, "DELETE FROM meta WHERE k='rebuild'"));
     }
     return err ? err : change_prepare(change);
 }
 
-static enum err mend(struct account *account)
+static enum err mend(struct account *account, bool copied)
 {
     struct change change;
     enum err err = change_begin(account, &change);
     if (err) {
         return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
     }
-    err = mend_all(&change);
+    err = mend_all(&change, copied);
     if (err) {
         change_abort(&change);
     } else {
@@ -238,16 +243,32 @@ static enum err mend(struct account *account)
     return err;
 }
 
+/* An index that is being built anew is nobody else's yet in this process, so its connection may be changed
+ * outside of a transaction. */
+static enum err mend_with_copy(struct account *account, bool rebuild)
+{
+    bool copied = rebuild && rebuild_copy_attach(account);
+    enum err err = mend(account, copied);
+    if (copied) {
+        rebuild_copy_detach(account);
+    }
+    return err;
+}
+
 enum err account_recover(struct account *account)
 {
     bool needed = false;
+    int64_t rebuild = 0;
     enum err err = db_begin_read(account->db);
     if (!err) {
         err = account_differs(account, account->db, 0, &needed);
+        if (!err && needed) {
+            err = read_meta(account->db, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
+        }
         db_end_read(account->db);
     }
     if (!err && needed && !store_check_writable(account->store)) {
-        err = mend(account);
+        err = mend_with_copy(account, rebuild != 0);
     }
     return account_note_error(account, err);
 }

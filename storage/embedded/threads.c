@@ -109,7 +109,10 @@ static enum err thread_body(struct change *change, sqlite3_stmt *row, int64_t bo
     return err;
 }
 
-#define PENDING "SELECT id, guid, msgid, hdrs FROM body WHERE id>?1 ORDER BY id LIMIT ?2"
+/* After an index was lost, the copy of it has told the threads of some already. */
+#define PENDING                                                         \
+    "SELECT id, guid, msgid, hdrs FROM body WHERE id>?1 AND NOT EXISTS" \
+    "(SELECT 1 FROM thread_member WHERE thread_member.body=body.id) ORDER BY id LIMIT ?2"
 
 /* One piece of the work. */
 static enum err thread_some(struct change *change)
