@@ -16,7 +16,7 @@
 #include "base/utf8.h"
 
 #define OPEN_MAX 6
-/* The longest unit: a character of GB18030 or UTF-32, an escape sequence of ISO-2022; a run of UTF-7. */
+/* The longest unit: a character of GB18030 or UTF-32, an escape sequence of ISO-2022. */
 #define REST_MAX 32
 
 enum charset_kind {
@@ -132,8 +132,6 @@ static const struct charset_name names[] = {
     {"uhc", CHARSET_ICONV, "UHC", 1},
     {"johab", CHARSET_ICONV, "JOHAB", 1},
     {"iso2022kr", CHARSET_ICONV, "ISO-2022-KR", 1},
-    {"utf7", CHARSET_ICONV, "UTF-7", 1},
-    {"unicode11utf7", CHARSET_ICONV, "UTF-7", 1},
     {"utf16", CHARSET_ICONV, "UTF-16", 2},
     {"utf16le", CHARSET_ICONV, "UTF-16LE", 2},
     {"utf16be", CHARSET_ICONV, "UTF-16BE", 2},

@@ -170,3 +170,8 @@ void fold_text(struct buf *out, struct slice text)
     fold_append(&fold, out, text);
     fold_finish(&fold, out);
 }
+
+const char *fold_version(void)
+{
+    return utf8proc_version(); /* and with it, Unicode's */
+}

@@ -179,6 +179,17 @@ static void give(struct text_extractor *extractor, const struct text_piece *piec
     extractor->enough = !extractor->taker(extractor->data, &given) || given.text.len < piece->text.len;
 }
 
+static void append_field(struct text_extractor *extractor, struct buf *out, struct slice value)
+{
+    encoded_word_decode(out, header_unfold(&extractor->arena, value), extractor->charsets);
+}
+
+void text_of_field(struct text_extractor *extractor, struct buf *out, struct slice value)
+{
+    append_field(extractor, out, value);
+    arena_reset(&extractor->arena);
+}
+
 /* The fields of one header section. */
 static enum err give_fields(struct text_extractor *extractor, uint64_t start, uint64_t end,
                             enum text_wanted from)
@@ -190,7 +201,7 @@ static enum err give_fields(struct text_extractor *extractor, uint64_t start, ui
     while (!err && !extractor->enough && header_next(&walk, &field)) {
         struct buf value;
         buf_init(&value, field.value.len * CHARSET_GROWTH + 1024);
-        encoded_word_decode(&value, header_unfold(&extractor->arena, field.value), extractor->charsets);
+        append_field(extractor, &value, field.value);
         give(extractor, &(struct text_piece){
                             .from = from, .begins = true, .name = field.name, .text = buf_slice(&value)});
         buf_free(&value);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "fts.h"
 #include "letters.h"
 #include "mailbox_folder.h"
 #include "maintain.h"
@@ -166,6 +167,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
     pthread_mutex_init(&account->empty_new.mutex, NULL);
     pthread_mutex_init(&account->queue_mutex, NULL);
     pthread_cond_init(&account->queue_changed, NULL);
+    account->fts = fts_new(account);
     err = open_folders(account);
     if (!err) {
         err = open_or_rebuild_index(account, user.quota_bytes);
@@ -205,6 +207,7 @@ void account_unload(struct account *account)
     }
     finish_letters(account);
     readers_free(&account->readers);
+    fts_free(account->fts);
     db_close(account->db);
     if (account->inbox_fd >= 0) {
         close(account->inbox_fd);

@@ -12,6 +12,7 @@
 
 struct batch_request;
 struct entry;
+struct fts;
 
 struct account {
     struct store *store;
@@ -25,6 +26,7 @@ struct account {
     atomic_bool damaged;   /* not to be used by anyone new */
     atomic_bool has_trash; /* there may be folders of deleted mailboxes to be unlinked (trash.h) */
     struct db *db;         /* commits */
+    struct fts *fts;       /* the full-text index (fts.h) */
     struct readers readers;
     /* Where new/ was found empty, and its time then: no need to look again. */
     struct {

@@ -29,8 +29,8 @@ enum err fts_catch_up(struct account *account, size_t limit, fts_go_on *go_on, v
 enum err fts_pending(struct account *account, uint64_t *count_r) MUST_CHECK;
 /* Empties the index; fts_catch_up fills it again. */
 enum err fts_clear(struct account *account) MUST_CHECK;
-/* Empties the index when more than 30 % of what is in it was expunged, and takes in what could not be read
- * before. Cheap when there is nothing to do. *cleared_r (may be NULL): it did. */
+/* Empties the index when more than 30 % of what is in it was expunged; fts_catch_up fills it again. Cheap
+ * when there is nothing to do. *cleared_r (may be NULL): it did. */
 enum err fts_sweep(struct account *account, bool *cleared_r) MUST_CHECK;
 /* Reads all of the index; ERR_CORRUPT when it is damaged (the next use deletes it). */
 enum err fts_check(struct account *account) MUST_CHECK;

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/fsio.h"
 #include "base/log.h"
+#include "fts.h"
 #include "mailbox_folder.h"
 #include "rebuild_copy.h"
 #include "storage/care.h"
@@ -228,6 +229,7 @@ static enum err insert_counters(struct account *account, int64_t modseq, uint64_
 static enum err build(struct account *account, uint64_t quota)
 {
     struct arena arena = {0};
+    fts_remove_files(account->dir_fd); /* it speaks of the numbers that bodies had in another index */
     /* Above all that the copy tells of and, if the clock was put back, above a day of changes after it. */
     int64_t modseq = MAX_OF(clock_wall_us(), rebuild_copy_modseq(account) + CHANGES_IN_A_DAY);
     enum err err = add_folders(account, &arena, modseq);

@@ -16,8 +16,8 @@
 
 #define IDLE_MAX 256
 /* Of an idle account: folder, inbox, lock, shared memory, one in passing; database and WAL for the writer and
- * for each reader. */
-#define FDS_EACH      (5 + 2 * (1 + READERS_KEPT_IDLE))
+ * for each reader; four of the full-text index. */
+#define FDS_EACH      (5 + 2 * (1 + READERS_KEPT_IDLE) + 4)
 #define FDS_ELSEWHERE 256 /* left for connections and the rest */
 
 struct entry {

@@ -5,7 +5,8 @@
  * windows-1252, one by one.
  *
  * Only charsets of a list are handed to iconv: its converters are many and some were found unsafe, and the
- * name is the sender's to choose.
+ * name is the sender's to choose. UTF-7 is not on it: where its bytes are cut changes what comes out when
+ * they are malformed.
  *
  *     converter = charset_open(cache, S("koi8-r"));
  *     charset_convert(converter, &out, bytes);     any number of times, any cuts

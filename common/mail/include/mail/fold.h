@@ -35,6 +35,8 @@ struct fold {
 void fold_append(struct fold *fold, struct buf *out, struct slice text);
 /* Gives out the rest; the fold is as new then. */
 void fold_finish(struct fold *fold, struct buf *out);
+/* Changes when texts come out otherwise than before: what is stored folded is made anew then. */
+const char *fold_version(void);
 /* All at once. */
 void fold_text(struct buf *out, struct slice text);
 

@@ -15,8 +15,7 @@
 #ifndef MAIL_TEXT_H
 #define MAIL_TEXT_H
 
-#include "base/error.h"
-#include "base/slice.h"
+#include "base/buf.h"
 
 /* Body text of a message beyond this is not looked at, in UTF-8. */
 #define TEXT_BODY_MAX ((size_t)16 * 1024 * 1024)
@@ -48,6 +47,9 @@ void text_extractor_free(struct text_extractor *extractor); /* NULL is fine */
  * The only errors are those of `source`. */
 enum err text_extract(struct text_extractor *extractor, const struct text_source *source, unsigned wanted,
                       text_taker *taker, void *data) MUST_CHECK;
+
+/* The value of one header field (as header.h walks over it) as text_extract gives it. */
+void text_of_field(struct text_extractor *extractor, struct buf *out, struct slice value);
 
 /* For tests: how many bytes are worked on at a time. */
 void text_extractor_set_chunk(struct text_extractor *extractor, size_t size);
