@@ -116,10 +116,11 @@ struct slice subject_base(struct arena *arena, struct slice subject, bool *is_re
         while (skip_trailer(&text)) {
             is_reply = true;
         }
-        do {
-            again = skip_leader(&text);
-            is_reply = is_reply || again;
-        } while (again || skip_blob_of_more(&text));
+        while (skip_leader(&text)) {
+            is_reply = true;
+        }
+        while (skip_blob_of_more(&text)) { /* no leader comes behind them: skip_leader has looked */
+        }
         again = skip_forward(&text);
         is_reply = is_reply || again;
     } while (again);
