@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/scan.h"
 #include "mailbox_folder.h"
 
-#define JOURNAL_MAX (64 * 1024 * 1024)
-#define HEAD_MAX    32
-#define END         ".\n"
+#define JOURNAL_KEPT  (1024 * 1024) /* a longer one is cut, though that costs a little */
+#define JOURNAL_CHUNK (64 * 1024)
+#define HEAD_MAX      32
+#define END           ".\n"
 
 struct journal journal_of(struct account *account)
 {
@@ -73,6 +75,9 @@ void journal_done(struct journal *journal)
     /* The number would tell it too, but not any more when somebody puts an old index in its place. */
     if (journal->end > 0 && pwrite(journal->fd, "done  ", 6, 0) != 6) {
         log_warning("journal.write_failed", log_errno(errno));
+    }
+    if (journal->end > JOURNAL_KEPT && ftruncate(journal->fd, 0) != 0) {
+        log_warning("journal.cut_failed", log_errno(errno));
     }
     journal->end = 0;
 }
@@ -139,32 +144,58 @@ static void set_aside(struct account *account, struct arena *arena, struct slice
     }
 }
 
-static enum err read_journal(int fd, struct buf *text)
+/* Reads line by line: an operation on many messages leaves more than belongs into memory. */
+struct journal_reader {
+    int fd;
+    off_t at;
+    size_t begin, end; /* of what is in `chunk` and was not given out */
+    enum err err;
+    char chunk[JOURNAL_CHUNK];
+};
+
+static bool read_more(struct journal_reader *reader)
 {
-    ssize_t got;
-    do {
-        char *room = buf_reserve(text, 4096);
-        if (!room) {
-            return ERR_TOO_LONG;
+    memmove(reader->chunk, reader->chunk + reader->begin, reader->end - reader->begin);
+    reader->end -= reader->begin;
+    reader->begin = 0;
+    ssize_t got =
+        pread(reader->fd, reader->chunk + reader->end, sizeof(reader->chunk) - reader->end, reader->at);
+    if (got < 0) {
+        reader->err = err_from_errno(errno);
+    }
+    if (got <= 0) {
+        return false;
+    }
+    reader->at += got;
+    reader->end += (size_t)got;
+    return true;
+}
+
+/* False at the end: the dot, a line that was not written to its end, an error. */
+static bool next_line(struct journal_reader *reader, struct slice *line_r)
+{
+    struct slice rest;
+    size_t length;
+    while (rest = slice_of(reader->chunk + reader->begin, reader->end - reader->begin),
+           (length = slice_find(rest, '\n')) == rest.len) {
+        if (!read_more(reader)) {
+            return false;
         }
-        got = pread(fd, room, 4096, (off_t)text->len);
-        if (got > 0) {
-            buf_commit(text, (size_t)got);
-        }
-    } while (got > 0);
-    return got < 0 ? err_from_errno(errno) : ERR_OK;
+    }
+    reader->begin += length + 1;
+    *line_r = slice_take(rest, length);
+    return !slice_eq(*line_r, S("."));
 }
 
 /* Files or (after them) folders: takes back what the lines tell. */
-static void undo_lines(struct account *account, struct slice rest, bool folders)
+static enum err undo_lines(struct account *account, bool folders)
 {
+    struct journal_reader *reader = mem_new(struct journal_reader);
     struct arena arena = {0};
-    slice_split(&rest, '\n');
-    while (rest.data && slice_has(rest, '\n')) {
-        struct slice line = slice_split(&rest, '\n');
-        if (slice_eq(line, S("."))) {
-            break;
-        }
+    struct slice line;
+    reader->fd = db_lock_fd(account->db);
+    next_line(reader, &line); /* "commit …" */
+    while (next_line(reader, &line)) {
         if (folders && is_folder(line)) {
             remove_folder(account, &arena, line);
         } else if (!folders && is_sane(line)) {
@@ -172,21 +203,19 @@ static void undo_lines(struct account *account, struct slice rest, bool folders)
         }
         arena_reset(&arena);
     }
+    enum err err = reader->err;
     arena_free(&arena);
+    mem_free(reader);
+    return err;
 }
 
 enum err journal_undo(struct account *account)
 {
-    int fd = db_lock_fd(account->db);
-    struct buf text;
-    buf_init(&text, JOURNAL_MAX);
-    enum err err = read_journal(fd, &text);
+    enum err err = undo_lines(account, false);
     if (!err) {
-        undo_lines(account, buf_slice(&text), false);
-        undo_lines(account, buf_slice(&text), true);
+        err = undo_lines(account, true);
     }
-    buf_free(&text);
-    if (!err && ftruncate(fd, 0) != 0) {
+    if (!err && ftruncate(db_lock_fd(account->db), 0) != 0) {
         err = err_from_errno(errno);
     }
     return err;

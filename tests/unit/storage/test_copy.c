@@ -369,6 +369,44 @@ static void many_messages_at_once(void **state)
     account_close(account);
 }
 
+/* As a process leaves it that was killed before its commit: the index of before, the files, the journal. */
+static void copy_that_was_cut_off_leaves_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct sealed sealed = seal(fixture, HELLO);
+    struct batch_operation *appends = arena_array(&fixture->arena, struct batch_operation, MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        appends[i] = append_to("INBOX", &sealed);
+    }
+    assert_ok(batch_commit(account, appends, MANY, NULL));
+    blob_free(sealed.blob);
+    account_close(account);
+    store_close(fixture->store);
+    const char *dir = path_of(fixture, ALICE_DIR);
+    assert_int_equal(
+        system(arena_printf(&fixture->arena, "mkdir %s/old && cp %s/index.db* %s/old", dir, dir, dir)), 0);
+    open_store(fixture);
+    account = open_account(fixture, ALICE);
+    assert_int_equal(run_one(fixture, account, copy_to("INBOX", "Archive", uid_set_all)).affected, MANY);
+    account_close(account);
+    store_close(fixture->store);
+    int lock = open(path_of(fixture, ALICE_DIR "/index.db.lock"), O_RDWR);
+    assert_int_equal(pwrite(lock, "commit", 6, 0), 6);
+    close(lock);
+    assert_int_equal(
+        system(arena_printf(&fixture->arena, "rm %s/index.db-* && rm %s/old/*.lock && mv %s/old/* %s", dir,
+                            dir, dir, dir)),
+        0);
+    open_store(fixture);
+    account = open_account(fixture, ALICE);
+    assert_int_equal(status_of(account, "Archive").messages, 0);
+    assert_int_equal(count_files(fixture, ARCHIVE_CUR), 0);
+    assert_int_equal(status_of(account, "INBOX").messages, MANY);
+    check_consistent(fixture, account, "INBOX", INBOX_CUR);
+    account_close(account);
+}
+
 static void identifiers_and_uids_of_another_store(void **state)
 {
     struct fixture *fixture = *state;
@@ -432,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(too_many_links_get_a_copy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_index_knows_copies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_messages_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(copy_that_was_cut_off_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(identifiers_and_uids_of_another_store, set_up, tear_down),
         cmocka_unit_test_setup_teardown(guids_rise, set_up, tear_down),
     };
