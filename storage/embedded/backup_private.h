@@ -128,6 +128,7 @@ enum err backup_remove(const char *directory, const char *name) MUST_CHECK;
 struct restore_run {
     const struct restore *options;
     const char *folder; /* of the backup */
+    bool link_bodies;   /* to look at only */
     struct link_table links;
     struct backup_progress progress;
     struct buf *why;

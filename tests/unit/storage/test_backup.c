@@ -490,6 +490,111 @@ static void files_of_the_caller_go_along(void **state)
     assert_err(backup_verify(test->backups, name, &test->why), ERR_CORRUPT);
 }
 
+/* ---- one account, mailbox, message ---- */
+
+static struct restore_result restore_some(struct backup_fixture *test, struct slice login,
+                                          const char *mailbox, uint32_t uid)
+{
+    struct restore restore = {
+        .directory = test->backups, .login = login, .mailbox = slice_from(mailbox), .uid = uid};
+    struct restore_result result = {0};
+    enum err err = restore_account(test->fixture.store, &restore, &result, &test->why);
+    if (err) {
+        print_error("%s\n", buf_cstr(&test->why));
+    }
+    assert_ok(err);
+    return result;
+}
+
+static void what_was_expunged_comes_back_as_it_was(void **state)
+{
+    struct backup_fixture *test = *state;
+    add_messages(test, ALICE, "INBOX", 5);
+    add_messages(test, ALICE, "Sent", 2);
+    struct account *account = open_account(&test->fixture, ALICE);
+    set_flags(account, "INBOX", 2, MESSAGE_SEEN | MESSAGE_FLAGGED);
+    const char *name = make_backup(test);
+    expunge(account, "INBOX", 2);
+    expunge(account, "INBOX", 5);
+    expunge(account, "Sent", 1);
+    struct restore_result result = restore_some(test, S("Alice@Example.org"), "INBOX", 2);
+    assert_int_equal(result.messages, 1);
+    assert_int_equal(result.moved, 0);
+    assert_int_equal(status_of(account, "INBOX").messages, 4);
+    result = restore_some(test, ALICE, "Inbox", 0);
+    assert_int_equal(result.messages, 1);
+    assert_int_equal(result.present, 4);
+    result = restore_some(test, ALICE, "", 0);
+    assert_int_equal(result.messages, 1);
+    assert_int_equal(result.present, 6);
+    restore_elsewhere(test, name);
+    struct store *there;
+    struct account *other;
+    struct message_row *rows, *rows_there;
+    size_t count, count_there;
+    assert_ok(store_open(test->elsewhere, "other.example.org", &there, NULL));
+    assert_ok(account_open(there, ALICE, &other));
+    assert_ok(mailbox_scan(account, status_of(account, "INBOX").id, &rows, &count));
+    assert_ok(mailbox_scan(other, status_of(other, "INBOX").id, &rows_there, &count_there));
+    assert_int_equal(count, count_there);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(rows[i].uid, rows_there[i].uid);
+        assert_int_equal(rows[i].flags, rows_there[i].flags);
+        assert_int_equal(rows[i].internal_date_us, rows_there[i].internal_date_us);
+        assert_string_equal(rows[i].guid, rows_there[i].guid);
+        assert_slice(read_message(&test->fixture, account, status_of(account, "INBOX").id, rows[i].uid),
+                     read_message(&test->fixture, other, status_of(other, "INBOX").id, rows[i].uid));
+    }
+    mem_free(rows);
+    mem_free(rows_there);
+    account_close(other);
+    store_close(there);
+    account_close(account);
+}
+
+static void what_is_not_in_the_backup_is_told(void **state)
+{
+    struct backup_fixture *test = *state;
+    struct restore_result result;
+    make_backup(test);
+    struct restore restore = {.directory = test->backups, .login = S("nobody@example.org")};
+    assert_err(restore_account(test->fixture.store, &restore, &result, &test->why), ERR_NOT_FOUND);
+    assert_true(test->why.len > 0);
+    restore.login = ALICE;
+    restore.mailbox = S("No such mailbox");
+    assert_err(restore_account(test->fixture.store, &restore, &result, &test->why), ERR_NOT_FOUND);
+    restore.mailbox = S("INBOX");
+    restore.uid = 7;
+    assert_err(restore_account(test->fixture.store, &restore, &result, &test->why), ERR_NOT_FOUND);
+}
+
+static void user_who_is_gone_comes_back(void **state)
+{
+    struct backup_fixture *test = *state;
+    add_messages(test, BOB, "INBOX", 3);
+    add_messages(test, BOB, "Junk", 3);
+    struct account *account = open_account(&test->fixture, BOB);
+    expunge(account, "Junk", 3);
+    account_close(account);
+    const char *name = make_backup(test);
+    assert_ok(directory_user_remove(test->fixture.store, BOB, true, &test->why));
+    struct restore_result result = restore_some(test, BOB, "", 0);
+    assert_true(result.recreated);
+    assert_int_equal(result.messages, 5);
+    assert_int_equal(result.moved, 0);
+    restore_elsewhere(test, name);
+    struct store *there;
+    assert_ok(store_open(test->elsewhere, "other.example.org", &there, NULL));
+    struct account *other;
+    assert_ok(account_open(there, BOB, &other));
+    account = open_account(&test->fixture, BOB);
+    assert_int_equal(status_of(account, "INBOX").uidvalidity, status_of(other, "INBOX").uidvalidity);
+    assert_int_equal(status_of(account, "Junk").uidnext, 4);
+    account_close(account);
+    account_close(other);
+    store_close(there);
+}
+
 #define WITH_BACKUPS(test) cmocka_unit_test_setup_teardown(test, set_up_backups, tear_down_backups)
 
 int main(void)
@@ -509,6 +614,9 @@ int main(void)
         WITH_BACKUPS(restore_that_was_cut_off_goes_on),
         WITH_BACKUPS(two_at_once_are_refused),
         WITH_BACKUPS(files_of_the_caller_go_along),
+        WITH_BACKUPS(what_was_expunged_comes_back_as_it_was),
+        WITH_BACKUPS(what_is_not_in_the_backup_is_told),
+        WITH_BACKUPS(user_who_is_gone_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
