@@ -8,7 +8,9 @@
  *     UIDL [msg]        "msg unique-id" each
  *
  * A unique-id has "one to 70 characters in the range 0x21 to 0x7E" and is never used again for another
- * message; ours is the message's GUID, which also its file name carries.
+ * message; ours is the message's GUID, which also its file name carries. Copies that IMAP makes within INBOX
+ * share the GUID (RFC 8474 section 5.1), and RFC 1939 lets identical messages share the unique-id; but some
+ * clients cannot tell them apart then, so all but the first have their UID behind it.
  */
 #include <string.h>
 
@@ -63,16 +65,20 @@ static void prepend_number(struct line *line, uint64_t number)
     while (number /= 10);
 }
 
-typedef void prepend_value(struct line *line, const struct message_row *row);
+typedef void prepend_value(struct line *line, const struct drop *drop, size_t index);
 
-static void prepend_size(struct line *line, const struct message_row *row)
+static void prepend_size(struct line *line, const struct drop *drop, size_t index)
 {
-    prepend_number(line, row->size);
+    prepend_number(line, drop->rows[index].size);
 }
 
-static void prepend_unique_id(struct line *line, const struct message_row *row)
+static void prepend_unique_id(struct line *line, const struct drop *drop, size_t index)
 {
-    prepend(line, slice_from(row->guid));
+    if (drop->twin && drop->twin[index]) {
+        prepend_number(line, drop->rows[index].uid);
+        prepend(line, S("-"));
+    }
+    prepend(line, slice_from(drop->rows[index].guid));
 }
 
 /* "+OK 2 200" or "2 200" */
@@ -82,7 +88,7 @@ static enum err write_row(struct pop3_session *session, struct slice status, siz
     struct line line;
     line.start = line.text + sizeof line.text;
     prepend(&line, S("\r\n"));
-    value(&line, &session->drop.rows[index]);
+    value(&line, &session->drop, index);
     prepend(&line, S(" "));
     prepend_number(&line, index + 1);
     prepend(&line, status);

@@ -2,6 +2,7 @@
 /* Opening, marking and updating the maildrop. See drop.h. */
 #include "drop.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -32,6 +33,41 @@ static enum err expunge(struct drop *drop, const bool *chosen, size_t chosen_cou
     return err;
 }
 
+static int compare_guids(const void *a, const void *b)
+{
+    const struct message_row *left = *(const struct message_row *const *)a;
+    const struct message_row *right = *(const struct message_row *const *)b;
+    int order = strcmp(left->guid, right->guid);
+    return order ? order : (left->uid > right->uid) - (left->uid < right->uid);
+}
+
+/* GUIDs rise with the time, so this is the usual case. */
+static bool guids_rise(const struct drop *drop)
+{
+    for (size_t i = 1; i < drop->count; i++)
+        if (strcmp(drop->rows[i - 1].guid, drop->rows[i].guid) >= 0)
+            return false;
+    return true;
+}
+
+static void find_twins(struct drop *drop)
+{
+    if (guids_rise(drop))
+        return;
+    const struct message_row **sorted = mem_realloc_array(NULL, drop->count, sizeof *sorted);
+    for (size_t i = 0; i < drop->count; i++)
+        sorted[i] = &drop->rows[i];
+    qsort(sorted, drop->count, sizeof *sorted, compare_guids);
+    for (size_t i = 1; i < drop->count; i++) {
+        if (strcmp(sorted[i - 1]->guid, sorted[i]->guid) != 0)
+            continue;
+        if (!drop->twin)
+            drop->twin = mem_alloc(drop->count * sizeof *drop->twin);
+        drop->twin[sorted[i] - drop->rows] = true;
+    }
+    mem_free(sorted);
+}
+
 static enum err scan(struct drop *drop)
 {
     enum err err = mailbox_read(drop->account, S("INBOX"), &drop->inbox, &drop->rows, &drop->count);
@@ -42,6 +78,7 @@ static enum err scan(struct drop *drop)
     drop->bytes = 0;
     for (size_t i = 0; i < drop->count; i++)
         drop->bytes += drop->rows[i].size;
+    find_twins(drop);
     return ERR_OK;
 }
 
@@ -50,8 +87,9 @@ static void forget_rows(struct drop *drop)
     mem_free(drop->rows);
     mem_free(drop->deleted);
     mem_free(drop->retrieved);
+    mem_free(drop->twin);
     drop->rows = NULL;
-    drop->deleted = drop->retrieved = NULL;
+    drop->deleted = drop->retrieved = drop->twin = NULL;
     drop->count = 0;
 }
 

@@ -17,6 +17,7 @@ struct drop {
     struct message_row *rows; /* message n is rows[n - 1] */
     size_t count;
     bool *deleted;   /* marked by DELE */
+    bool *twin;      /* an earlier message has the same GUID; NULL: none is so */
     bool *retrieved; /* sent whole by RETR: counts when the site's policy is EXPIRE 0 */
     size_t deleted_count;
     uint64_t deleted_bytes;

@@ -39,7 +39,7 @@ struct message_row {
     uint64_t modseq;
     uint64_t size; /* bytes as RETR and RFC822.SIZE count them: CRLF line ends */
     int64_t internal_date_us;
-    char guid[33]; /* hex; the POP3 UIDL; stays with the message for ever */
+    char guid[33]; /* hex; stays with the message for ever; shared by copies (RFC 8474 section 5.1) */
 };
 
 /* The messages of a mailbox in UID order, from one consistent read; *rows_r is one block from mem_alloc,

@@ -56,7 +56,7 @@ struct batch_append {
 };
 
 /* BATCH_COPY, BATCH_MOVE: to `target`, in the order of UIDs, with flags, keywords and internal date; bodies
- * are shared. UIDs that are not there are passed over. A copy within one mailbox is fine; to move within one
+ * are shared, and with them the guids, also within one mailbox (RFC 8474 section 5.1). UIDs that are not there are passed over. A copy within one mailbox is fine; to move within one
  * gives new UIDs. A copy counts against the quota, a move does not. Result: `source` (UIDs that were copied),
  * and their copies have the UIDs uid … uid + affected - 1 in the same order, of the target's uidvalidity. */
 struct batch_copy {

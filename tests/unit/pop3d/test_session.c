@@ -154,6 +154,31 @@ static void unique_ids(void **state)
     expect(LOGIN "UIDL\r\nUIDL 2\r\nDELE 1\r\nUIDL\r\nUIDL 1\r\nRSET\r\nUIDL 1\r\n" QUIT, expected);
 }
 
+/* A copy within INBOX has the GUID of its source; a client must be able to tell them apart. */
+static void unique_ids_of_copies(void **state)
+{
+    (void)state;
+    fill(two, 2);
+    struct account *account = open_account(world.fixture, ALICE);
+    struct batch_operation copy = {
+        .kind = BATCH_COPY,
+        .mailbox = mailbox_named(S("INBOX")),
+        .copy = {.uids = {&(struct uid_range){1, 2}, 1}, .target = mailbox_named(S("INBOX"))}};
+    struct message_row *rows;
+    size_t count;
+    assert_ok(batch_commit(account, &copy, 1, NULL));
+    assert_ok(mailbox_scan(account, status_of(account, "INBOX").id, &rows, &count));
+    account_close(account);
+    assert_int_equal(count, 4);
+    assert_string_equal(rows[0].guid, rows[2].guid);
+    char expected[1000];
+    snprintf(expected, sizeof(expected),
+             LOGGED_IN "+OK unique-ids follow$\n1 %s$\n2 %s$\n3 %s-%u$\n4 %s-%u$\n.$\n" BYE, rows[0].guid,
+             rows[1].guid, rows[0].guid, rows[2].uid, rows[1].guid, rows[3].uid);
+    mem_free(rows);
+    expect(LOGIN "UIDL\r\n" QUIT, expected);
+}
+
 static void messages_are_byte_stuffed(void **state)
 {
     (void)state;
@@ -338,6 +363,7 @@ int main(void)
         dialogue_test(auth_that_fails),
         dialogue_test(the_drop_in_numbers),
         dialogue_test(unique_ids),
+        dialogue_test(unique_ids_of_copies),
         dialogue_test(messages_are_byte_stuffed),
         dialogue_test(tops),
         dialogue_test(marks),
