@@ -27,4 +27,8 @@ int cmd_alias_add(const struct invocation *call);
 int cmd_alias_list(const struct invocation *call);
 int cmd_alias_remove(const struct invocation *call);
 
+int cmd_store_check(const struct invocation *call);
+int cmd_store_rebuild(const struct invocation *call);
+int cmd_store_stats(const struct invocation *call);
+
 #endif

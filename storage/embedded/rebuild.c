@@ -64,7 +64,7 @@ static enum err rename_index_files(struct account *account)
             return err_from_errno(errno);
         }
     }
-    log_error("index.moved_aside", log_cstr("account", account->login), log_cstr("to", to));
+    log_warning("index.moved_aside", log_cstr("account", account->login), log_cstr("to", to));
     return ERR_OK;
 }
 
