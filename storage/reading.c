@@ -101,8 +101,9 @@ static void fill_row(struct message_row *row, const struct message_page *page, s
     write_guid(row->guid, page->guids[i]);
 }
 
-static enum err read_rows(struct snapshot *snapshot, int64_t mailbox_id, struct message_row **rows_r,
-                          size_t *count_r)
+/* `expected`: how many there will be, if that is known. */
+static enum err read_rows(struct snapshot *snapshot, int64_t mailbox_id, size_t expected,
+                          struct message_row **rows_r, size_t *count_r)
 {
     struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all};
     struct message_page page;
@@ -113,7 +114,7 @@ static enum err read_rows(struct snapshot *snapshot, int64_t mailbox_id, struct 
     while (!err && !scan.done) {
         err = snapshot_scan(snapshot, &scan, &page);
         if (!err && count + page.count > room) {
-            room = scan.done ? count + page.count : MAX_OF(2 * room, count + page.count);
+            room = MAX_OF(count + page.count, scan.done ? 0 : MAX_OF(2 * room, expected));
             rows = mem_realloc_array(rows, room, sizeof(*rows));
         }
         for (size_t i = 0; !err && i < page.count; i++) {
@@ -136,7 +137,7 @@ enum err mailbox_scan(struct account *account, int64_t mailbox_id, struct messag
     struct snapshot *snapshot = NULL;
     enum err err = open_current(account, mailbox_id, &snapshot);
     if (!err) {
-        err = read_rows(snapshot, mailbox_id, rows_r, count_r);
+        err = read_rows(snapshot, mailbox_id, 0, rows_r, count_r);
         snapshot_close(snapshot);
     }
     return err;
@@ -149,7 +150,7 @@ enum err mailbox_read(struct account *account, struct slice name, struct mailbox
     struct snapshot *snapshot = NULL;
     enum err err = open_current_named(account, name, &status, &snapshot);
     if (!err) {
-        err = read_rows(snapshot, status.id, rows_r, count_r);
+        err = read_rows(snapshot, status.id, status.messages, rows_r, count_r);
         snapshot_close(snapshot);
     }
     if (!err) {

@@ -225,8 +225,7 @@ enum err db_begin_relaxed(struct db *db)
     return begin(db, true);
 }
 
-/* A statement that still stands on a row keeps its snapshot open, and with it the transaction. */
-static void reset_statements(struct db *db)
+void db_reset_statements(struct db *db)
 {
     for (size_t i = 0; i < db->statement_count; i++) {
         sqlite3_reset(db->statements[i].statement);
@@ -235,7 +234,7 @@ static void reset_statements(struct db *db)
 
 void db_roll_back_all(struct db *db)
 {
-    reset_statements(db);
+    db_reset_statements(db);
     if (!sqlite3_get_autocommit(db->handle)) {
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -248,7 +247,7 @@ enum err db_commit(struct db *db)
 
 enum err db_commit_then(struct db *db, void (*committed)(void *data), void *data)
 {
-    reset_statements(db);
+    db_reset_statements(db);
     enum err err = db_run(db, db_statement(db, "COMMIT"));
     if (err) {
         db_roll_back_all(db);

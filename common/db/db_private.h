@@ -46,6 +46,8 @@ enum err db_error(struct db *db, int result, const char *doing);
 /* Opens the handle for reading and writing, with the project's pragmas; `flags`: further ones of
  * sqlite3_open_v2. */
 enum err db_open_handle(struct db *db, int flags);
+/* A statement that still stands on a row keeps its snapshot open, and with it the transaction. */
+void db_reset_statements(struct db *db);
 /* Leaves no transaction behind, whatever happened before. */
 void db_roll_back_all(struct db *db);
 /* Runs SQL that returns nothing we look at. */

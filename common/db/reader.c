@@ -63,5 +63,8 @@ enum err db_begin_view(struct db *reader)
 
 void db_end_view(struct db *reader)
 {
-    db_roll_back_all(reader);
+    db_reset_statements(reader);
+    if (db_run(reader, db_statement(reader, "COMMIT"))) {
+        db_roll_back_all(reader);
+    }
 }

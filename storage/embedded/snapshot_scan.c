@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Scans. A page comes from one walk over a piece of the mailbox in UID order, by one of three statements:
- *
- *     brief        UID, MODSEQ, flags, keywords: the narrow rows of `message` alone, at some million rows a
- * second with_dates   size and dates too, and the thread, which has a narrow table of its own with_body with
- * the row of `body`, which is wide: identifier, Date field, cached texts
+ * Scans. A page comes from one walk over a piece of the mailbox in UID order, by the cheapest of some
+ * statements that has the columns: the narrow rows of `message` alone give some million rows a second, those
+ * of `body` are wide, and the thread has a narrow table of its own.
  *
  * A set of UIDs is walked span by span: ranges near each other make one span, and what lies between them is
  * passed over, as that costs less than going down the tree again. When few messages have changed since the
@@ -13,6 +11,7 @@
  */
 #include "snapshot_private.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,24 +23,50 @@
 /* So many changes count as few. */
 #define FEW_CHANGES 4096
 
-#define FIELDS_BRIEF ((unsigned)SCAN_FLAGS)
-#define FIELDS_ROW   ((unsigned)(SCAN_FLAGS | SCAN_SIZE | SCAN_DATES | SCAN_THREAD))
+#define FROM_MESSAGE " FROM message"
+#define FROM_BOTH    " FROM message LEFT JOIN body ON body.id=message.body"
+#define WANTED       " WHERE mailbox=?1 AND uid BETWEEN ?2 AND ?3 AND modseq>?4 ORDER BY uid"
 
-#define WANTED " WHERE mailbox=?1 AND uid BETWEEN ?2 AND ?3 AND modseq>?4 ORDER BY uid"
-static const char brief[] = "SELECT uid, modseq, flags, kw FROM message" WANTED;
 /* ?5: the fields. What stands behind a THEN is read only when it is asked for. */
-#define THREAD \
-    "CASE WHEN ?5&16 THEN (SELECT thread FROM thread_member WHERE thread_member.body=message.body) END"
-static const char with_dates[] =
-    "SELECT uid, modseq, flags, kw, message.size, idate, saved, " THREAD " FROM message" WANTED;
-static const char with_body[] =
-    "SELECT uid, modseq, flags, kw, message.size, idate, saved, " THREAD ", guid, sent,"
-    " CASE WHEN ?5&64 THEN envelope END, CASE WHEN ?5&128 THEN bodystruct END,"
-    " CASE WHEN ?5&128 THEN parts END, hdrsize, lines, CASE WHEN ?5&256 THEN hdrs END FROM message"
-    " LEFT JOIN body ON body.id=message.body" WANTED;
+#define THREAD "(SELECT thread FROM thread_member WHERE thread_member.body=message.body)"
+#define TEXTS                                                                  \
+    "CASE WHEN ?5&64 THEN envelope END, CASE WHEN ?5&128 THEN bodystruct END," \
+    " CASE WHEN ?5&128 THEN parts END, hdrsize, lines, CASE WHEN ?5&256 THEN hdrs END"
 
 _Static_assert(SCAN_THREAD == 16 && SCAN_ENVELOPE == 64 && SCAN_STRUCTURE == 128 && SCAN_HEADERS == 256,
-               "the statements above test these bits");
+               "the statements test these bits");
+
+#define FLAGS_ONLY ((unsigned)SCAN_FLAGS)
+#define ROW_FIELDS (FLAGS_ONLY | SCAN_SIZE | SCAN_DATES)
+
+/* The cheapest first; the last has all. */
+static const struct statement {
+    unsigned fields;
+    const char *sql;
+} statements[] = {
+    {FLAGS_ONLY, "SELECT uid, modseq, flags, kw" FROM_MESSAGE WANTED},
+    {ROW_FIELDS, "SELECT uid, modseq, flags, kw, message.size, idate, saved" FROM_MESSAGE WANTED},
+    {ROW_FIELDS | SCAN_THREAD,
+     "SELECT uid, modseq, flags, kw, message.size, idate, saved, " THREAD FROM_MESSAGE WANTED},
+    {ROW_FIELDS | SCAN_GUID | SCAN_SENT,
+     "SELECT uid, modseq, flags, kw, message.size, idate, saved, NULL, guid, sent" FROM_BOTH WANTED},
+    {UINT_MAX, "SELECT uid, modseq, flags, kw, message.size, idate, saved, CASE WHEN ?5&16 THEN " THREAD
+               " END, guid, sent, " TEXTS FROM_BOTH WANTED},
+};
+
+static const struct statement *choose_statement(unsigned fields)
+{
+    const struct statement *statement = statements;
+    while (fields & ~statement->fields) {
+        statement++;
+    }
+    return statement;
+}
+
+static bool reads_bodies(unsigned fields)
+{
+    return (fields & ~(ROW_FIELDS | SCAN_THREAD)) != 0;
+}
 
 struct walk {
     struct snapshot *snapshot;
@@ -107,10 +132,10 @@ static void take_row(struct message_page *page, sqlite3_stmt *statement, uint32_
         page->flags[row] = (uint32_t)sqlite3_column_int64(statement, 2);
         page->keywords[row] = (uint64_t)sqlite3_column_int64(statement, 3);
     }
-    if (page->fields & ~FIELDS_BRIEF) {
+    if (page->fields & ~FLAGS_ONLY) {
         take_row_columns(page, row, statement);
     }
-    if (page->fields & ~FIELDS_ROW) {
+    if (reads_bodies(page->fields)) {
         take_body_columns(page, row, statement);
     }
 }
@@ -132,15 +157,13 @@ static bool is_wanted(struct walk *walk, uint32_t uid)
 static enum err read_span(struct walk *walk, struct uid_range span)
 {
     struct message_page *page = walk->page;
-    const char *sql = page->fields & ~FIELDS_ROW     ? with_body
-                      : page->fields & ~FIELDS_BRIEF ? with_dates
-                                                     : brief;
-    sqlite3_stmt *statement = snapshot_statement(walk->snapshot, sql, walk->scan->mailbox_id);
+    const struct statement *chosen = choose_statement(page->fields);
+    sqlite3_stmt *statement = snapshot_statement(walk->snapshot, chosen->sql, walk->scan->mailbox_id);
     int more = 0;
     db_bind_int(statement, 2, span.first);
     db_bind_int(statement, 3, span.last);
     db_bind_int(statement, 4, (int64_t)walk->scan->changed_since);
-    if (sql != brief) {
+    if (chosen->fields == UINT_MAX) {
         db_bind_int(statement, 5, page->fields);
     }
     while (!is_full(page) && (more = db_step(walk->snapshot->db, statement)) == 1) {
@@ -175,7 +198,7 @@ static enum err read_set(struct snapshot *snapshot, struct message_scan *scan, c
                          struct message_page *page)
 {
     struct walk walk = {.snapshot = snapshot, .scan = scan, .page = page, .uids = uids};
-    uint32_t gap = page->fields & ~FIELDS_ROW ? 0 : GAP_MAX; /* a wide row is dear to pass over */
+    uint32_t gap = reads_bodies(page->fields) ? 0 : GAP_MAX; /* a wide row is dear to pass over */
     size_t i = find_range(uids, scan->next_uid);
     enum err err = ERR_OK;
     walk.range = i;
