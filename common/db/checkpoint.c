@@ -32,6 +32,7 @@ static int note_pages(void *data, sqlite3 *handle, const char *schema, int pages
 void db_checkpoint_init(struct db *db)
 {
     db->checkpoint_from = PASSIVE_PAGES;
+    db->truncate_from = TRUNCATE_PAGES;
     /* This takes the place of the hook behind wal_autocheckpoint. */
     sqlite3_wal_hook(db->handle, note_pages, db);
 }
@@ -41,7 +42,7 @@ void db_checkpoint_if_due(struct db *db)
     if (db->wal_pages < db->checkpoint_from) {
         return;
     }
-    int mode = db->wal_pages >= TRUNCATE_PAGES ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    int mode = db->wal_pages >= db->truncate_from ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     /* A reader in the way is no reason to hold up the writers behind us. */
     sqlite3_busy_timeout(db->handle, 0);
     int result = sqlite3_wal_checkpoint_v2(db->handle, "main", mode, NULL, NULL);

@@ -32,6 +32,7 @@ struct db {
 
     int wal_pages;       /* length of the WAL at the last commit of ours */
     int checkpoint_from; /* the next passive checkpoint waits until the WAL has this many pages */
+    int truncate_from;   /* from so many pages on it is cut as well */
 };
 
 /* Waits for the lock file, and lets it go. The caller holds the mutex. */

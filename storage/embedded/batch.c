@@ -89,7 +89,7 @@ enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *bas
     buf_append(&path, slice_from(suffix));
     *name_r = arena_cstr(&change->arena, slice_skip(buf_slice(&path), folder_length));
     enum err err =
-        buf_ok(&path) ? journal_add(&change->journal, work_modseq(work), buf_cstr(&path)) : ERR_TOO_LONG;
+        buf_ok(&path) ? journal_add(&change->journal, change->stored.modseq, buf_cstr(&path)) : ERR_TOO_LONG;
     buf_free(&path);
     return err;
 }
@@ -109,7 +109,7 @@ enum err work_plan_folder(struct batch_work *work, const char *dir)
     struct change *change = work->change;
     work->folders = mem_realloc_array(work->folders, work->folder_count + 1, sizeof(*work->folders));
     work->folders[work->folder_count++] = dir;
-    return journal_add_folder(&change->journal, work_modseq(work), dir, change->account);
+    return journal_add_folder(&change->journal, change->stored.modseq, dir, change->account);
 }
 
 static void take_folders_away(struct change *change, struct batch_request *request)
@@ -144,10 +144,32 @@ static enum err run_operation(struct batch_work *work, struct batch_operation *o
     return handler ? handler(work, operation) : ERR_UNAVAILABLE;
 }
 
+static bool makes_files(const struct batch_operation *operation)
+{
+    return operation->kind == BATCH_APPEND || operation->kind == BATCH_COPY ||
+           operation->kind == BATCH_MOVE || operation->kind == BATCH_MAILBOX_RENAME; /* of INBOX */
+}
+
+/* Whether a file that is found alone after a power cut could be less than the batch (journal.h). */
+static bool needs_all_files(const struct batch_request *request)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        const struct batch_operation *operation = &request->operations[i];
+        bool whole = operation->kind == BATCH_APPEND && operation->append.keyword_count == 0;
+        if (makes_files(operation) && (request->count > 1 || !whole)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void run_operations(struct change *change, struct batch_request *request)
 {
     change->has_intents = false;
     request->work.change = change;
+    if (needs_all_files(request)) {
+        request->err = journal_promise_all(&change->journal, change->account->store, change->stored.modseq);
+    }
     for (size_t i = 0; i < request->count && !request->err; i++) {
         request->err = run_operation(&request->work, &request->operations[i]);
     }

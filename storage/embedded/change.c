@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -280,6 +282,17 @@ static enum err write_mailbox(struct change *change, const struct change_mailbox
     return db_run(change->db, statement);
 }
 
+/* The kernel's time of a folder moves in steps of some milliseconds: a change right after ours would have the
+ * time that we record, and never be seen. So it gets a time that none of those steps has. It is not synced:
+ * after a power cut the folder has another time and is compared with the index. */
+static int64_t stamp_folder(int fd)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {0}};
+    clock_gettime(CLOCK_REALTIME, &times[1]);
+    futimens(fd, times); /* not being allowed to costs that protection, nothing else */
+    return folder_mtime(fd, ".");
+}
+
 static enum err write_mailboxes(struct change *change)
 {
     enum err err = ERR_OK;
@@ -288,7 +301,7 @@ static enum err write_mailboxes(struct change *change)
         if (mailbox->record) {
             /* Only if nobody else had changed the folder before: else its difference from the index is still
              * to be found. */
-            mailbox->counters.cur_mtime = mailbox->mtime_known ? folder_mtime(mailbox->cur_fd, ".") : 0;
+            mailbox->counters.cur_mtime = mailbox->mtime_known ? stamp_folder(mailbox->cur_fd) : 0;
         }
         if (!mailbox->gone && memcmp(&mailbox->counters, &mailbox->stored, sizeof(mailbox->stored)) != 0) {
             err = write_mailbox(change, mailbox);

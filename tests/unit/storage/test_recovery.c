@@ -323,10 +323,13 @@ static const char *plant_file(struct fixture *fixture, uint32_t uid)
     return name;
 }
 
-static void write_journal(struct fixture *fixture, const char *word, uint64_t modseq, const char *name)
+/* `head`: what stands before the number. */
+static void write_journal(struct fixture *fixture, const char *head, uint64_t modseq, const char *which,
+                          const char *name)
 {
+    const char *list = name ? arena_printf(&fixture->arena, "Maildir/cur/%s\n", name) : "";
     const char *text =
-        arena_printf(&fixture->arena, "%s %" PRIu64 "\nMaildir/cur/%s\n.\n", word, modseq, name);
+        arena_printf(&fixture->arena, "%s %019" PRIu64 " %s\n%s.\n", head, modseq, which, list);
     int fd = open(path_of(fixture, ALICE_DIR "/index.db.lock"), O_WRONLY | O_TRUNC);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
@@ -339,17 +342,57 @@ static void delivery_that_died_before_its_commit_is_taken_back(void **state)
     struct account *account = open_account(fixture, ALICE);
     append_text(fixture, account, "INBOX", HELLO);
     uint64_t modseq = status_of(account, "INBOX").highestmodseq;
-    write_journal(fixture, "commit", modseq + 1, plant_file(fixture, 2));
+    write_journal(fixture, "commit after", modseq, "some", plant_file(fixture, 2));
     assert_int_equal(append_text(fixture, account, "INBOX", HELLO), 2); /* by a process that goes on */
     assert_int_equal(status_of(account, "INBOX").messages, 2);
     account_close(account);
     store_close(fixture->store);
-    write_journal(fixture, "commit", modseq + 2, plant_file(fixture, 3));
+    write_journal(fixture, "commit after", modseq + 1, "some", plant_file(fixture, 3));
     open_store(fixture); /* by one that starts */
     account = open_account(fixture, ALICE);
     assert_int_equal(status_of(account, "INBOX").messages, 2);
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
     assert_int_equal(count_spool(fixture), 2); /* nothing is thrown away at once */
+    account_close(account);
+}
+
+static void batch_that_a_power_cut_left_by_halves_is_taken_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_text(fixture, account, "INBOX", HELLO);
+    uint64_t modseq = status_of(account, "INBOX").highestmodseq;
+    plant_file(fixture, 3);
+    write_journal(fixture, "commit after", modseq, "all ", NULL);
+    assert_int_equal(status_of(account, "INBOX").messages, 1);
+    check_consistent(fixture, account, "INBOX", INBOX_CUR);
+    assert_int_equal(count_spool(fixture), 1);
+    account_close(account);
+}
+
+static void old_lines_behind_a_new_head_cost_no_message(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_text(fixture, account, "INBOX", HELLO);
+    write_journal(fixture, "commit after", status_of(account, "INBOX").highestmodseq, "some",
+                  only_file(fixture, INBOX_CUR));
+    append_text(fixture, account, "INBOX", HELLO);
+    assert_int_equal(status_of(account, "INBOX").messages, 2);
+    check_consistent(fixture, account, "INBOX", INBOX_CUR);
+    account_close(account);
+}
+
+static void journal_of_a_later_commit_than_the_index_has_takes_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_text(fixture, account, "INBOX", HELLO);
+    /* As when an older index is copied back after a power cut that cost the journal its end mark. */
+    write_journal(fixture, "commit after", status_of(account, "INBOX").highestmodseq + 5, "all ", NULL);
+    plant_file(fixture, 7);
+    assert_int_equal(status_of(account, "INBOX").messages, 2);
+    check_consistent(fixture, account, "INBOX", INBOX_CUR);
     account_close(account);
 }
 
@@ -359,7 +402,7 @@ static void file_without_row_that_no_journal_knows_is_adopted_under_its_uid(void
     struct account *account = open_account(fixture, ALICE);
     append_text(fixture, account, "INBOX", HELLO);
     uint64_t modseq = status_of(account, "INBOX").highestmodseq;
-    write_journal(fixture, "done  ", modseq + 1,
+    write_journal(fixture, "done   after", modseq, "some",
                   plant_file(fixture, 7)); /* as after restoring an old index */
     size_t count;
     struct message_row *rows = scan(fixture, account, &count);
@@ -559,6 +602,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(index_that_was_replaced_is_noticed_by_a_running_process, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(delivery_that_died_before_its_commit_is_taken_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(batch_that_a_power_cut_left_by_halves_is_taken_back, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(old_lines_behind_a_new_head_cost_no_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(journal_of_a_later_commit_than_the_index_has_takes_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(file_without_row_that_no_journal_knows_is_adopted_under_its_uid,
                                         set_up, tear_down),
