@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the fault walks walk through: runs of a few operations each on a small store with three accounts. Each
+ * step is one call whose success is a promise.
+ */
+#ifndef TEST_STORAGE_FAULT_RUNS_H
+#define TEST_STORAGE_FAULT_RUNS_H
+
+#include "base/arena.h"
+#include "storage/batch.h"
+#include "storage/directory.h"
+
+#define RUN_STEPS_MAX 8
+
+struct run_context {
+    struct store *store;
+    struct arena arena;
+};
+
+typedef enum err run_step(struct run_context *context);
+
+struct run {
+    const char *name;
+    /* Makes of the common store what this run begins with (`folder`: the data directory); may be NULL. */
+    enum err (*prepare)(const char *folder);
+    run_step *steps[RUN_STEPS_MAX + 1];
+    /* Nothing that a user sees changes: before the first step there is no state to compare with (the index is
+     * lost, or of an earlier schema). */
+    bool invisible;
+    /* The first step gives messages their identifiers: before it is promised, others may come. */
+    bool new_identifiers;
+    /* Steps whose success for one account and failure for another may be found after a failure. */
+    bool several_accounts;
+};
+
+extern const struct run runs[];
+extern const size_t run_count;
+
+/* The common store: alice, bob, carol with some mail. */
+void run_make_store(const char *folder);
+/* Opens it as a run does. */
+enum err run_open(const char *folder, struct run_context *context);
+void run_close(struct run_context *context);
+/* One more message for alice. */
+enum err run_append_one(struct run_context *context);
+
+#endif
