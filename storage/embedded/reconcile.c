@@ -18,6 +18,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "intents.h"
 #include "message_rows.h"
 
 struct found_file {
@@ -34,6 +35,8 @@ struct reconciliation {
     uint32_t *missing;        /* UIDs without a file */
     size_t missing_count;
     uint64_t modseq; /* 0: not taken */
+    struct intent_writer
+        letters; /* names that another program changed may lack what we were about to write */
 };
 
 static uint64_t take_modseq(struct reconciliation *work)
@@ -133,6 +136,7 @@ static enum err take_letters(struct reconciliation *work, const struct known_row
         .uids = {&uid, 1},
         .add = file->letters.flags & ~before.flags,
         .remove = before.flags & ~file->letters.flags,
+        .renamed = true,
     };
     enum err err = record_suffix(work, row, file->suffix);
     if (!err) {
@@ -143,8 +147,11 @@ static enum err take_letters(struct reconciliation *work, const struct known_row
         err = keywords_of_letters(work->change, work->mailbox, before.keywords & ~file->letters.keywords,
                                   &marking.remove_keywords);
     }
-    return err ? err
-               : messages_mark(work->change, work->mailbox, &work->modseq, &marking, NULL, NULL, &changed);
+    if (!err) {
+        err = messages_mark(work->change, work->mailbox, &work->modseq, &marking, NULL, NULL, &changed);
+    }
+    const char *line = arena_printf(&work->change->arena, "%u", row->uid);
+    return err ? err : intent_add(&work->letters, slice_from(line));
 }
 
 static enum err match_row(struct reconciliation *work, const struct known_row *row)
@@ -221,11 +228,16 @@ static enum err adopt_rest(struct reconciliation *work, bool keep_uids)
 
 enum err reconcile_cur(struct change *change, size_t mailbox, bool keep_uids)
 {
-    struct reconciliation work = {.change = change, .mailbox = mailbox};
+    struct reconciliation work = {
+        .change = change,
+        .mailbox = mailbox,
+        .letters = intent_writer(change, INTENT_LETTERS, change->mailboxes[mailbox].id),
+    };
     enum err err = read_files(&work);
     if (!err) {
         err = match_rows(&work);
     }
+    err = intent_finish(&work.letters, err);
     if (!err) {
         err = remove_missing(&work);
     }

@@ -241,6 +241,13 @@ static void foreign_letters_and_ours_come_together(void **state)
     assert_int_equal(flags_of(account, 1), MESSAGE_SEEN | MESSAGE_DELETED | MESSAGE_FLAGGED);
     assert_ok(letters_run(account, 0, NULL));
     assert_string_equal(letters_of(fixture, INBOX_CUR, 1), "FPST");
+    /* It changes nothing that we know, but our letters would be missing. */
+    run_one(fixture, account, store_flags("INBOX", uid_set_all, FLAGS_ADD, MESSAGE_DRAFT));
+    change_letters(fixture, INBOX_CUR, 1, "FST");
+    assert_ok(letters_run(account, 0, NULL));
+    assert_int_equal(flags_of(account, 1), MESSAGE_SEEN | MESSAGE_DELETED | MESSAGE_FLAGGED | MESSAGE_DRAFT);
+    assert_ok(letters_run(account, 0, NULL));
+    assert_string_equal(letters_of(fixture, INBOX_CUR, 1), "DFST");
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
     account_close(account);
 }
