@@ -31,4 +31,9 @@ int cmd_store_check(const struct invocation *call);
 int cmd_store_rebuild(const struct invocation *call);
 int cmd_store_stats(const struct invocation *call);
 
+int cmd_backup(const struct invocation *call);
+int cmd_restore(const struct invocation *call);
+int cmd_export(const struct invocation *call);
+int cmd_import(const struct invocation *call);
+
 #endif

@@ -222,3 +222,70 @@ enum err secrets_get(struct secrets *secrets, struct slice login, struct buf *ha
     pthread_mutex_unlock(&secrets->mutex);
     return err;
 }
+
+/* ---- from a copy ---- */
+
+/* Inserts the row on which the copy's statement stands. */
+static enum err insert_copied(struct db *db, struct slice login, sqlite3_stmt *row)
+{
+    sqlite3_stmt *statement =
+        db_statement(db, "INSERT OR IGNORE INTO credential (login, kind, label, secret, created, last_used)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)");
+    if (!statement) {
+        return ERR_CORRUPT;
+    }
+    db_bind_text(statement, 1, login);
+    for (int i = 0; i < 5; i++) {
+        sqlite3_bind_value(statement, i + 2, sqlite3_column_value(row, i));
+    }
+    return db_run(db, statement);
+}
+
+static enum err copy_rows(struct db *db, struct slice login, sqlite3_stmt *rows)
+{
+    size_t count = 0;
+    int step = SQLITE_DONE;
+    sqlite3_bind_text(rows, 1, login.data, (int)login.len, SQLITE_STATIC);
+    enum err err = db_begin(db);
+    if (err) {
+        return err;
+    }
+    while (!err && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        err = insert_copied(db, login, rows);
+        count++;
+    }
+    if (!err && step != SQLITE_DONE) {
+        err = ERR_CORRUPT;
+    }
+    if (!err && count == 0) {
+        err = ERR_NOT_FOUND;
+    }
+    if (err) {
+        db_rollback(db);
+        return err;
+    }
+    return db_commit(db);
+}
+
+enum err secrets_restore(struct secrets *secrets, const char *copy, struct slice login)
+{
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *rows = NULL;
+    enum err err = ERR_NOT_FOUND;
+    if (access(copy, R_OK) != 0) {
+        return err_from_errno(errno);
+    }
+    if (sqlite3_open_v2(copy, &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(handle,
+                           "SELECT kind, label, secret, created, last_used FROM credential WHERE login = ?1",
+                           -1, &rows, NULL) != SQLITE_OK) {
+        err = ERR_CORRUPT;
+    } else {
+        pthread_mutex_lock(&secrets->mutex);
+        err = copy_rows(secrets->db, login, rows);
+        pthread_mutex_unlock(&secrets->mutex);
+    }
+    sqlite3_finalize(rows);
+    sqlite3_close(handle);
+    return err;
+}

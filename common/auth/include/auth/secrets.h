@@ -35,6 +35,9 @@ enum err secrets_set_password_at(struct secrets *secrets, struct slice login, st
                                  const struct password_cost *cost) MUST_CHECK;
 enum err secrets_remove(struct secrets *secrets,
                         struct slice login) MUST_CHECK; /* all credentials; ERR_NOT_FOUND */
+/* Takes over all credentials of a login from a copy of a secrets.db (of a backup); those that it has already
+ * stay. ERR_NOT_FOUND: the copy has none. */
+enum err secrets_restore(struct secrets *secrets, const char *copy, struct slice login) MUST_CHECK;
 /* The stored string of crypto_pwhash_str, at most 128 bytes. ERR_NOT_FOUND. */
 enum err secrets_get(struct secrets *secrets, struct slice login, struct buf *hash_r) MUST_CHECK;
 
