@@ -2,6 +2,7 @@
 /* Building an account's index anew on purpose, and figures. */
 #include "storage/care.h"
 
+#include "fts.h"
 #include "letters.h"
 #include "rebuild.h"
 #include "recovery.h"
@@ -95,8 +96,45 @@ enum err account_stats(struct account *account, struct account_stats *stats_r)
     if (!err) {
         stats.index_bytes = size_of(account, "index.db");
         stats.wal_bytes = size_of(account, "index.db-wal");
-        stats.search_bytes = size_of(account, "fts.db") + size_of(account, "fts.db-wal");
+        stats.search_bytes = fts_bytes(account);
+        err = fts_pending(account, &stats.search_pending);
+    }
+    if (!err) {
         *stats_r = stats;
     }
     return err;
+}
+
+/* What account_rebuild_search tells of: how many bodies are in it. */
+struct refilling {
+    const struct check *check;
+    struct account *account;
+    uint64_t total;
+};
+
+static bool refilling_go_on(void *data)
+{
+    struct refilling *work = data;
+    struct check_report report = {0};
+    uint64_t pending = 0;
+    if (!work->check || !work->check->progress) {
+        return true;
+    }
+    if (fts_pending(work->account, &pending) == ERR_OK && pending < work->total) {
+        report.messages = work->total - pending;
+    }
+    return work->check->progress(work->check->data, &report);
+}
+
+enum err account_rebuild_search(struct account *account, const struct check *progress)
+{
+    struct refilling work = {.check = progress, .account = account};
+    enum err err = fts_clear(account);
+    if (err == ERR_CORRUPT) { /* deleted at the next use, which is this */
+        err = fts_clear(account);
+    }
+    if (!err) {
+        err = fts_pending(account, &work.total);
+    }
+    return err ? err : fts_catch_up(account, SIZE_MAX, refilling_go_on, &work);
 }

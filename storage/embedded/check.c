@@ -9,12 +9,14 @@
  *     2. the index with itself             check_rules.c
  *     3. folders and descriptors           check_folders.c
  *     4. rows and files, bodies            check_files.c
+ *     5. the full-text index               fts.h
  */
 #include "check_private.h"
 
 #include <stdarg.h>
 
 #include "base/mem.h"
+#include "fts.h"
 
 void check_problem(struct checking *work, bool repaired, uint64_t count, const char *format, ...)
 {
@@ -131,6 +133,17 @@ static enum err check_mailboxes(struct checking *work, struct arena *arena)
     return err;
 }
 
+/* Damaged it is deleted at its next use, asked for or not: nothing is lost with it. */
+static enum err check_search(struct checking *work)
+{
+    enum err err = fts_check(work->account);
+    if (err == ERR_CORRUPT) {
+        check_problem(work, true, 1, "fts.db: damaged; it is made anew");
+        return ERR_OK;
+    }
+    return err;
+}
+
 enum err account_check(struct account *account, const struct check *check, struct check_report *report_r)
 {
     struct checking work = {.account = account, .check = check};
@@ -144,6 +157,9 @@ enum err account_check(struct account *account, const struct check *check, struc
     }
     if (!err) {
         err = check_mailboxes(&work, &arena);
+    }
+    if (!err) {
+        err = check_search(&work);
     }
     if (!err && check->progress) {
         check->progress(check->data, &work.report);

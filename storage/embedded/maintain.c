@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "fts.h"
 #include "index_backup.h"
 #include "letters.h"
 #include "storage/care.h"
@@ -91,6 +92,19 @@ static enum err find_threads(const struct pass *pass)
     return threads_catch_up(pass->account, pass->go_on, pass->data);
 }
 
+/* What is wrong with the full-text index is no trouble of the account's: damaged, it is made anew. */
+static enum err fill_search(const struct pass *pass)
+{
+    enum err err = fts_sweep(pass->account, NULL);
+    if (!err) {
+        err = fts_catch_up(pass->account, SIZE_MAX, pass->go_on, pass->data);
+    }
+    if (err == ERR_CORRUPT) {
+        err = fts_catch_up(pass->account, SIZE_MAX, pass->go_on, pass->data);
+    }
+    return err == ERR_BUSY ? ERR_OK : err == ERR_CORRUPT ? ERR_UNAVAILABLE : err;
+}
+
 /* Indexes that were found damaged are kept for somebody to look at, but not for ever. */
 static enum err remove_damaged(const struct pass *pass)
 {
@@ -121,8 +135,13 @@ static const struct {
     const char *name;
     enum err (*run)(const struct pass *pass);
 } jobs[] = {
-    {"letters of files", rename_files}, {"vanished messages", trim_vanished}, {"threads", find_threads},
-    {"copy of the index", copy_index},  {"damaged indexes", remove_damaged},  {"checkpoint", cut_wal},
+    {"letters of files", rename_files},
+    {"vanished messages", trim_vanished},
+    {"threads", find_threads},
+    {"full text", fill_search},
+    {"copy of the index", copy_index},
+    {"damaged indexes", remove_damaged},
+    {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */

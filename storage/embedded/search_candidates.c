@@ -144,11 +144,11 @@ static enum err ask_index(struct account *account, const struct search_request *
     if (err == ERR_CANCELED) {
         return err;
     }
-    if (!err || err == ERR_BUSY) {
-        err = fts_find(account, request->terms, request->term_count, candidates);
-    }
-    if (err) {
-        log_warning("search.without_index", log_text("account", account_login(account)), log_err(err));
+    bool filled = !err || err == ERR_BUSY;
+    enum err found = fts_find(account, request->terms, request->term_count, candidates);
+    if (!filled || found) {
+        log_warning("search.without_index", log_text("account", account_login(account)),
+                    log_err(found ? found : err));
     }
     return ERR_OK;
 }

@@ -336,6 +336,32 @@ static void an_unreadable_message(void **state)
     search_world_close(&world);
 }
 
+static void care_for_the_index(void **state)
+{
+    struct search_world world;
+    struct account_stats stats;
+    struct check check = {0};
+    struct check_report report;
+    chance_begin();
+    search_world_open(&world, *state);
+    search_deliver(&world, 20);
+    assert_ok(account_stats(world.account, &stats));
+    assert_int_equal(stats.search_pending, 20);
+    assert_ok(account_maintain(world.account));
+    assert_ok(account_stats(world.account, &stats));
+    assert_int_equal(stats.search_pending, 0);
+    assert_true(stats.search_bytes > 0);
+    assert_ok(account_check(world.account, &check, &report));
+    assert_int_equal(report.problems, 0);
+    damage(&world, 2);
+    assert_ok(account_rebuild_search(world.account, NULL));
+    assert_int_equal(pending(&world), 0);
+    assert_ok(account_check(world.account, &check, &report));
+    assert_int_equal(report.problems, 0);
+    compare_some(&world, 10);
+    search_world_close(&world);
+}
+
 /* Everything together, in any order. */
 static void a_long_life(void **state)
 {
@@ -381,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_index_is_put_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_index_is_no_trouble, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(care_for_the_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_life, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
