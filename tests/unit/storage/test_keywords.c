@@ -2,6 +2,9 @@
 /* Keywords: names, numbers, limits, and the letters that carry them through the loss of the index. */
 #include "inside.h"
 
+#include <pthread.h>
+#include <sys/file.h>
+
 #define INBOX_CUR   ALICE_INBOX "/cur"
 #define ARCHIVE_CUR ALICE_INBOX "/.Archive/cur"
 
@@ -103,6 +106,68 @@ static void batch_that_fails_leaves_no_keyword(void **state)
     assert_err(batch_commit(account, operations, 2, NULL), ERR_NOT_FOUND);
     assert_int_equal(sql_number(account, "SELECT count(*) FROM keyword"), 0);
     assert_string_equal(keywords_of(fixture, account, "INBOX", 1), "");
+    account_close(account);
+}
+
+struct committer {
+    struct account *account;
+    struct batch_operation *operations;
+    size_t count;
+    enum err err;
+    pthread_t thread;
+};
+
+static void *commit(void *data)
+{
+    struct committer *committer = data;
+    committer->err = batch_commit(committer->account, committer->operations, committer->count, NULL);
+    return NULL;
+}
+
+/* 0: somebody commits; else so many (1, 2) wait for him. */
+static bool is_reached(struct account *account, size_t waiting)
+{
+    pthread_mutex_lock(&account->queue_mutex);
+    bool any = account->queue_head != NULL, more = account->queue_head != account->queue_tail;
+    bool reached = waiting == 0 ? account->committing && !any : waiting == 1 ? any : more;
+    pthread_mutex_unlock(&account->queue_mutex);
+    return reached;
+}
+
+/* Of two batches in one commit the first fails: what it had made known of keywords must not reach the second.
+ */
+static void failing_batch_beside_another_leaves_no_keyword(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_with(fixture, 1);
+    struct batch_operation first = store_flags("INBOX", uid_set_all, FLAGS_ADD, MESSAGE_SEEN);
+    struct batch_operation failing[] = {
+        store_keyword(fixture, "INBOX", uid_set_all, FLAGS_ADD, "Ghost"),
+        copy_to("INBOX", "Nowhere", uid_set_all),
+    };
+    struct batch_operation good = store_keyword(fixture, "INBOX", uid_set_all, FLAGS_ADD, "ghost");
+    struct committer committers[] = {
+        {.account = account, .operations = &first, .count = 1},
+        {.account = account, .operations = failing, .count = 2},
+        {.account = account, .operations = &good, .count = 1},
+    };
+    int lock = open(path_of(fixture, ALICE_DIR "/index.db.lock"), O_RDWR);
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(pthread_create(&committers[i].thread, NULL, commit, &committers[i]), 0);
+        while (!is_reached(account, i)) {
+            usleep(1000);
+        }
+    }
+    close(lock);
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(committers[i].thread, NULL);
+    }
+    assert_ok(committers[0].err);
+    assert_err(committers[1].err, ERR_NOT_FOUND);
+    assert_ok(committers[2].err);
+    assert_string_equal(keywords_of(fixture, account, "INBOX", 1), "ghost");
+    assert_int_equal(sql_number(account, "SELECT count(*) FROM keyword"), 1);
     account_close(account);
 }
 
@@ -295,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_ones_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(added_removed_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(batch_that_fails_leaves_no_keyword, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failing_batch_beside_another_leaves_no_keyword, set_up, tear_down),
         cmocka_unit_test_setup_teardown(more_than_fit_into_the_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(limit_and_the_return_of_unused_ones, set_up, tear_down),
         cmocka_unit_test_setup_teardown(letters_are_those_of_the_mailbox, set_up, tear_down),
