@@ -89,7 +89,8 @@ static enum err copy_index(const struct pass *pass)
 
 static enum err find_threads(const struct pass *pass)
 {
-    return threads_catch_up(pass->account, pass->go_on, pass->data);
+    enum err err = threads_catch_up(pass->account, pass->go_on, pass->data);
+    return err ? err : threads_trim(pass->account);
 }
 
 /* What is wrong with the full-text index is no trouble of the account's: damaged, it is made anew. */

@@ -69,6 +69,9 @@ unsigned readers_take_surplus(struct readers *readers, struct db *surplus[READER
     while (readers->count > READERS_KEPT_IDLE) {
         surplus[count++] = readers->idle[--readers->count];
     }
+    for (unsigned i = 0; i < readers->count; i++) {
+        sqlite3_db_release_memory(db_handle(readers->idle[i]));
+    }
     pthread_mutex_unlock(&readers->mutex);
     return count;
 }

@@ -30,8 +30,8 @@ void readers_free(struct readers *readers);
 enum err readers_take(struct account *account, struct db **reader_r) MUST_CHECK;
 void readers_give_back(struct account *account, struct db *reader);
 
-/* Takes out what an idle account is not to keep; to be closed by the caller, where he holds no lock. Returns
- * how many. */
+/* The account is idle: the handles that stay let go of their pages; the others are taken out, to be closed by
+ * the caller where he holds no lock. Returns how many. */
 unsigned readers_take_surplus(struct readers *readers, struct db *surplus[READERS_KEPT]);
 
 #endif

@@ -14,4 +14,9 @@
  * commits; false gives ERR_CANCELED. */
 enum err threads_catch_up(struct account *account, bool (*go_on)(void *data), void *data) MUST_CHECK;
 
+/* Forgets keys of threads that are empty: one piece of many at each call. */
+enum err threads_trim(struct account *account) MUST_CHECK;
+/* The same with the piece chosen, 0 … 255. */
+enum err threads_trim_piece(struct account *account, unsigned number) MUST_CHECK;
+
 #endif

@@ -362,12 +362,14 @@ static void keywords(void **state)
         append_text(fixture, account, "INBOX", HELLO);
     }
     append_text(fixture, account, "Sent", HELLO);
+    append_text(fixture, account, "Junk", HELLO);
     struct snapshot *snapshot = open_snapshot(account);
     assert_ok(snapshot_keywords(snapshot, &fixture->arena, &names, &count));
     assert_int_equal(count, 0);
     assert_ok(snapshot_mailbox_keywords(snapshot, 1, &fixture->arena, &names, &count));
     assert_int_equal(count, 0);
     int64_t sent = entry_of(fixture, snapshot, "Sent").status.id;
+    int64_t junk = entry_of(fixture, snapshot, "Junk").status.id;
     snapshot_close(snapshot);
     execute(
         account,
@@ -376,7 +378,9 @@ static void keywords(void **state)
         "UPDATE message SET kw=(1<<63) WHERE mailbox=1 AND uid=2;"
         "INSERT INTO message_kw VALUES(1,2,70),(1,2,63);"
         "UPDATE message SET kw=(1<<62)|(1<<63) WHERE mailbox=1 AND uid=3;"
-        "INSERT INTO message_kw VALUES(1,3,63);");
+        "INSERT INTO message_kw VALUES(1,3,63);"
+        "UPDATE message SET kw=(1<<63) WHERE mailbox=(SELECT id FROM mailbox WHERE name='Junk');"
+        "INSERT INTO message_kw SELECT id,1,70 FROM mailbox WHERE name='Junk';");
     snapshot = open_snapshot(account);
     assert_ok(snapshot_keywords(snapshot, &fixture->arena, &names, &count));
     assert_int_equal(count, 63);
@@ -395,6 +399,8 @@ static void keywords(void **state)
     assert_err(snapshot_message_keywords(snapshot, 1, 5, &fixture->arena, &names, &count), ERR_NOT_FOUND);
     assert_ok(snapshot_mailbox_keywords(snapshot, 1, &fixture->arena, &names, &count));
     expect_names(names, count, (const char *const[]){"zero", "last", "more", "most"}, 4);
+    assert_ok(snapshot_mailbox_keywords(snapshot, junk, &fixture->arena, &names, &count));
+    expect_names(names, count, (const char *const[]){"most"}, 1);
     assert_ok(snapshot_mailbox_keywords(snapshot, sent, &fixture->arena, &names, &count));
     assert_int_equal(count, 0);
     snapshot_close(snapshot);

@@ -200,6 +200,33 @@ static void threads_span_mailboxes_and_are_found(void **state)
     account_close(account);
 }
 
+static void keys_of_empty_threads_go(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    for (int i = 0; i < 30; i++) {
+        append_header(fixture, account, "INBOX",
+                      arena_printf(&fixture->arena,
+                                   "Message-ID: <%d@x>\r\nReferences: <%d@y>\r\nSubject: %d\r\n", i, i, i));
+    }
+    struct threads before = read_threads(account, 1);
+    assert_int_equal(number(account, "SELECT count(*) FROM thread_ref"), 90);
+    struct uid_range some = {11, 30};
+    struct batch_operation expunge = {
+        .kind = BATCH_EXPUNGE, .mailbox = mailbox_named(S("INBOX")), .expunge = {.uids = {&some, 1}}};
+    assert_ok(batch_commit(account, &expunge, 1, NULL));
+    for (unsigned piece = 0; piece < 256; piece++) {
+        assert_ok(threads_trim_piece(account, piece));
+    }
+    assert_int_equal(number(account, "SELECT count(*) FROM thread_ref"), 30);
+    append_header(fixture, account, "INBOX", "References: <3@y>\r\n");
+    append_header(fixture, account, "INBOX", "References: <20@y>\r\n");
+    struct threads after = read_threads(account, 1);
+    assert_memory_equal(after.ids, before.ids, 10 * 16);
+    expect_threads(&after, (const int[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 11}, 12);
+    account_close(account);
+}
+
 static void a_snapshot_says_that_it_wants_threads(void **state)
 {
     struct fixture *fixture = *state;
@@ -298,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_thread_never_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(threads_span_mailboxes_and_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_snapshot_says_that_it_wants_threads, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(keys_of_empty_threads_go, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_in_pieces, set_up, tear_down),
         cmocka_unit_test(references_have_a_limit),
     };
