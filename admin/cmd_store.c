@@ -236,6 +236,26 @@ static bool rebuild_progress(void *data, const struct check_report *report)
     return show_progress(data, report);
 }
 
+static enum err rebuild_search(struct store *store, struct slice login, const struct check *progress,
+                               uint64_t *bodies_r)
+{
+    struct account *account;
+    struct account_stats stats;
+    enum err err = account_open(store, login, &account);
+    if (err) {
+        return err;
+    }
+    err = account_rebuild_search(account, progress);
+    if (!err) {
+        err = account_stats(account, &stats);
+    }
+    account_close(account);
+    if (!err) {
+        *bodies_r = stats.bodies;
+    }
+    return err;
+}
+
 static int rebuild(struct instance *instance, const struct invocation *call)
 {
     struct arena arena = {0};
@@ -245,7 +265,9 @@ static int rebuild(struct instance *instance, const struct invocation *call)
     if (!code) {
         struct watching watching = {.login = logins[0], .terminal = isatty(STDERR_FILENO) == 1};
         struct check progress = {.progress = rebuild_progress, .data = &watching};
-        enum err err = account_rebuild(instance->store, logins[0], &progress, &messages);
+        enum err err = option_given(call, "search")
+                           ? rebuild_search(instance->store, logins[0], &progress, &messages)
+                           : account_rebuild(instance->store, logins[0], &progress, &messages);
         clear_progress(&watching);
         code = err ? refuse_because(call->arguments[0], err, NULL) : EXIT_DONE;
     }

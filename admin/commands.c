@@ -188,7 +188,7 @@ const struct command commands[] = {
      1,
      "build an account's index anew from its files",
      "The former index is kept beside it for a month. UIDs, UIDLs, flags and keywords stay.",
-     {{NULL}},
+     {{"search", NULL, "only the full-text index"}},
      cmd_store_rebuild},
     {"store",
      "stats",

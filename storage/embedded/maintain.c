@@ -33,6 +33,8 @@
 #define WAIT_MAX_MS    30000 /* but its work waits no longer than this */
 #define RETRY_MS       60000
 #define NICENESS       10
+#define TURN_MS        5000
+#define BODIES_AT_ONCE 256
 #define IDLE_WAL_BYTES (1024 * 1024)
 #define DAMAGED_DAYS   30
 
@@ -60,6 +62,8 @@ struct pass {
     struct account *account;
     maintain_go_on *go_on;
     void *data;
+    bool in_turns; /* other accounts wait */
+    bool more;     /* to be gone on with when they had theirs */
 };
 
 static bool may_go_on(const struct pass *pass)
@@ -67,7 +71,7 @@ static bool may_go_on(const struct pass *pass)
     return !pass->go_on || pass->go_on(pass->data);
 }
 
-static enum err rename_files(const struct pass *pass)
+static enum err rename_files(struct pass *pass)
 {
     bool more = true;
     enum err err = ERR_OK;
@@ -77,37 +81,44 @@ static enum err rename_files(const struct pass *pass)
     return err;
 }
 
-static enum err trim_vanished(const struct pass *pass)
+static enum err trim_vanished(struct pass *pass)
 {
     return vanished_trim(pass->account, clock_wall_us());
 }
 
-static enum err copy_index(const struct pass *pass)
+static enum err copy_index(struct pass *pass)
 {
     return index_backup_if_due(pass->account, pass->go_on, pass->data);
 }
 
-static enum err find_threads(const struct pass *pass)
+static enum err find_threads(struct pass *pass)
 {
     enum err err = threads_catch_up(pass->account, pass->go_on, pass->data);
     return err ? err : threads_trim(pass->account);
 }
 
-/* What is wrong with the full-text index is no trouble of the account's: damaged, it is made anew. */
-static enum err fill_search(const struct pass *pass)
+/* Much text takes long: others get their turn in between. */
+static enum err index_text(struct pass *pass)
 {
-    enum err err = fts_sweep(pass->account, NULL);
-    if (!err) {
-        err = fts_catch_up(pass->account, SIZE_MAX, pass->go_on, pass->data);
+    int64_t until = clock_monotonic_ms() + TURN_MS;
+    uint64_t pending = UINT64_MAX, before;
+    bool cleared = false;
+    enum err err = fts_sweep(pass->account, &cleared);
+    do {
+        before = pending;
+        err = err ? err : fts_catch_up(pass->account, BODIES_AT_ONCE, pass->go_on, pass->data);
+        err = err ? err : fts_pending(pass->account, &pending);
+        pass->more = pass->in_turns && clock_monotonic_ms() > until;
+    } while (!err && pending > 0 && pending < before && !pass->more);
+    if (err == ERR_CORRUPT) { /* no trouble of the account's: the next use makes a new one */
+        pass->more = true;
+        err = ERR_OK;
     }
-    if (err == ERR_CORRUPT) {
-        err = fts_catch_up(pass->account, SIZE_MAX, pass->go_on, pass->data);
-    }
-    return err == ERR_BUSY ? ERR_OK : err == ERR_CORRUPT ? ERR_UNAVAILABLE : err;
+    return err == ERR_BUSY ? ERR_OK : err; /* somebody else is at it */
 }
 
 /* Indexes that were found damaged are kept for somebody to look at, but not for ever. */
-static enum err remove_damaged(const struct pass *pass)
+static enum err remove_damaged(struct pass *pass)
 {
     int fd = openat(pass->account->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -126,7 +137,7 @@ static enum err remove_damaged(const struct pass *pass)
     return ERR_OK;
 }
 
-static enum err cut_wal(const struct pass *pass)
+static enum err cut_wal(struct pass *pass)
 {
     enum err err = db_checkpoint(pass->account->db, IDLE_WAL_BYTES);
     return err == ERR_BUSY ? ERR_OK : err; /* then it is not idle */
@@ -134,19 +145,19 @@ static enum err cut_wal(const struct pass *pass)
 
 static const struct {
     const char *name;
-    enum err (*run)(const struct pass *pass);
+    enum err (*run)(struct pass *pass);
 } jobs[] = {
     {"letters of files", rename_files},
     {"vanished messages", trim_vanished},
     {"threads", find_threads},
-    {"full text", fill_search},
+    {"full text", index_text},
     {"copy of the index", copy_index},
     {"damaged indexes", remove_damaged},
     {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */
-static enum err run_jobs(const struct pass *pass)
+static enum err run_jobs(struct pass *pass)
 {
     enum err first = store_check_writable(pass->account->store);
     for (size_t i = 0; i < ARRAY_LEN(jobs) && first != ERR_CANCELED && first != ERR_CORRUPT; i++) {
@@ -250,12 +261,14 @@ static bool is_worth_another_try(enum err err)
     return err && err != ERR_NOT_FOUND && err != ERR_CANCELED;
 }
 
-static enum err work_on(struct maintenance *maintenance, const char *login)
+static enum err work_on(struct maintenance *maintenance, const char *login, bool *more_r)
 {
     struct account *account;
     enum err err = account_open(maintenance->store, slice_from(login), &account);
     if (!err) {
-        err = run_jobs(&(struct pass){account, not_stopped, maintenance});
+        struct pass pass = {.account = account, .go_on = not_stopped, .data = maintenance, .in_turns = true};
+        err = run_jobs(&pass);
+        *more_r = pass.more;
         account_close(account);
     }
     return err;
@@ -277,10 +290,13 @@ static void *run(void *data)
     pthread_mutex_lock(&maintenance->mutex);
     while ((waiting = next_due(maintenance))) {
         pthread_mutex_unlock(&maintenance->mutex);
-        enum err err = work_on(maintenance, waiting->login);
+        bool more = false;
+        enum err err = work_on(maintenance, waiting->login, &more);
         pthread_mutex_lock(&maintenance->mutex);
         if (is_worth_another_try(err)) {
             add(maintenance, waiting->login, clock_monotonic_ms() + RETRY_MS);
+        } else if (more) {
+            add(maintenance, waiting->login, clock_monotonic_ms() + maintenance->quiet_ms);
         }
         free_waiting(waiting);
     }

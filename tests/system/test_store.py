@@ -134,3 +134,12 @@ def test_misuse(server):
     assert server.postern("store", "frobnicate", check=False).returncode == 2
     result = server.postern("store", "check", "nobody@example.org", check=False)
     assert result.returncode == 1 and "no user nobody@example.org" in result.stderr
+
+
+def test_search_index_anew(server):
+    (stats,) = server.json("store", "stats", ALICE)
+    result = server.postern("store", "rebuild", ALICE, "--search")
+    assert result.stdout == f"{ALICE}: {stats['bodies']} messages\n"
+    (stats,) = server.json("store", "stats", ALICE)
+    assert stats["search_bytes"] > 0 and stats["search_pending"] == 0
+    assert server.postern("store", "check").returncode == 0
