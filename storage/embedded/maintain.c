@@ -25,6 +25,7 @@
 #include "fts.h"
 #include "index_backup.h"
 #include "letters.h"
+#include "recovery.h"
 #include "storage/care.h"
 #include "threads.h"
 #include "vanished.h"
@@ -79,6 +80,11 @@ static enum err rename_files(struct pass *pass)
         err = may_go_on(pass) ? letters_run(pass->account, LETTERS_AT_ONCE, &more) : ERR_CANCELED;
     }
     return err;
+}
+
+static enum err compare_folders(struct pass *pass)
+{
+    return account_compare_folders(pass->account);
 }
 
 static enum err trim_vanished(struct pass *pass)
@@ -147,13 +153,9 @@ static const struct {
     const char *name;
     enum err (*run)(struct pass *pass);
 } jobs[] = {
-    {"letters of files", rename_files},
-    {"vanished messages", trim_vanished},
-    {"threads", find_threads},
-    {"full text", index_text},
-    {"copy of the index", copy_index},
-    {"damaged indexes", remove_damaged},
-    {"checkpoint", cut_wal},
+    {"letters of files", rename_files},  {"folders", compare_folders}, {"vanished messages", trim_vanished},
+    {"threads", find_threads},           {"full text", index_text},    {"copy of the index", copy_index},
+    {"damaged indexes", remove_damaged}, {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */

@@ -16,6 +16,10 @@ enum err account_recover(struct account *account) MUST_CHECK;
 enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id,
                          bool *differs_r) MUST_CHECK;
 
+/* folder_compare.c: finds what the times of folders did not tell, in mailboxes that were changed within the
+ * last minute and are quiet, and mends it. */
+enum err account_compare_folders(struct account *account) MUST_CHECK;
+
 /* adopt.c: enters a file that has no row, from cur or new, into the mailbox. `keep_uids`: the UID in its name
  * counts unless another message has it; else only one that was not given out yet. A file that is gone
  * meanwhile is no error. */

@@ -115,6 +115,37 @@ static void many_threads_and_the_background_get_along(void **state)
     account_close(account);
 }
 
+/* Makes the folder look as if nobody but us had touched it: its time is what the index knows. */
+static void hide_change(struct fixture *fixture, struct account *account)
+{
+    struct stat info;
+    assert_int_equal(stat(path_of(fixture, ALICE_INBOX "/cur"), &info), 0);
+    assert_ok(db_begin(account->db));
+    sqlite3_stmt *statement = db_statement(account->db, "UPDATE mailbox SET cur_mtime=?1 WHERE id=1");
+    db_bind_int(statement, 1, (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec);
+    assert_ok(db_run(account->db, statement));
+    assert_ok(db_commit(account->db));
+}
+
+static void change_in_the_same_tick_as_ours_is_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_text(fixture, account, "INBOX", HELLO);
+    assert_ok(fs_write_durable(path_of(fixture, ALICE_INBOX "/cur/1.foreign:2,S"), HELLO, 0600));
+    hide_change(fixture, account);
+    assert_int_equal(status_of(account, "INBOX").messages, 1);
+    nanosleep(&(struct timespec){0, 300000000}, NULL);
+    assert_ok(account_maintain(account));
+    assert_int_equal(status_of(account, "INBOX").messages, 2);
+    uint64_t modseq = status_of(account, "INBOX").highestmodseq;
+    nanosleep(&(struct timespec){0, 300000000}, NULL);
+    assert_ok(account_maintain(account)); /* and then all is well */
+    assert_int_equal(status_of(account, "INBOX").highestmodseq, modseq);
+    check_consistent(fixture, account, "INBOX", ALICE_INBOX "/cur");
+    account_close(account);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +155,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(idle_account_gives_its_wal_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_damaged_indexes_go, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(change_in_the_same_tick_as_ours_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_threads_and_the_background_get_along, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
