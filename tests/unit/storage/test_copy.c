@@ -362,7 +362,9 @@ static void many_messages_at_once(void **state)
     assert_int_equal(run_one(fixture, account, move_to("INBOX", "Archive", uid_set_all)).uid, MANY + 1);
     check_consistent(fixture, account, "Archive", ARCHIVE_CUR);
     check_consistent(fixture, account, "INBOX", INBOX_CUR);
-    assert_int_equal(run_one(fixture, account, expunge_from("Archive", uid_set_all)).affected, 2 * MANY);
+    assert_int_equal(run_one(fixture, account, copy_to("Archive", "Archive", uid_set_all)).affected,
+                     2 * MANY);
+    assert_int_equal(run_one(fixture, account, expunge_from("Archive", uid_set_all)).affected, 4 * MANY);
     assert_int_equal(count_files(fixture, ARCHIVE_CUR), 0);
     assert_int_equal(sql_number(account, "SELECT count(*) FROM body"), 0);
     assert_int_equal(sql_number(account, "SELECT bytes+messages FROM counter"), 0);
