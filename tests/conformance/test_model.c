@@ -678,7 +678,7 @@ static void store_agrees_with_the_model(void **state)
     uint64_t seed = from_environment("MODEL_SEED", (uint64_t)time(NULL)) | 1;
     uint64_t steps = from_environment("MODEL_OPERATIONS", 1500); /* batches of some two operations */
     struct game game = {.fixture = fixture, .account = open_account(fixture, ALICE), .random = seed};
-    print_message("MODEL_SEED=%llu\n", (unsigned long long)seed);
+    print_message("# MODEL_SEED=%llu\n", (unsigned long long)seed);
     game.model = calloc(1, sizeof(struct model));
     game.next = calloc(1, sizeof(struct model));
     for (int i = 0; i < MODEL_TEXTS; i++) {

@@ -533,7 +533,7 @@ static void many_at_once_get_along(void **state)
     assert_true(known != MAP_FAILED);
     run_workers(fixture, known, now_us() + (int64_t)seconds * 1000000);
     unsigned long long commits = atomic_load(&known->commits) + atomic_load(&known->refused);
-    print_message("%d s: %llu commits/s (%llu changed something, %llu refused), %llu messages came, worst "
+    print_message("# %d s: %llu commits/s (%llu changed something, %llu refused), %llu messages came, worst "
                   "wait %llu ms, mean %llu us; %llu snapshots/s, %llu bodies\n",
                   seconds, commits / (unsigned)MAX_OF(seconds, 1), atomic_load(&known->changed),
                   atomic_load(&known->refused), atomic_load(&known->appends),
