@@ -35,11 +35,6 @@ struct store *account_store(const struct account *account)
     return account->store;
 }
 
-struct slice mailbox_canonical_name(struct slice name)
-{
-    return slice_eq_nocase(name, S("INBOX")) ? S("INBOX") : name;
-}
-
 enum err row_found(int step)
 {
     return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : db_step_err(step);

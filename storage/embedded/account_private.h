@@ -57,8 +57,6 @@ bool account_has_its_index(const struct account *account);
 
 enum err account_set_quota(struct account *account, uint64_t bytes) MUST_CHECK;
 
-/* "INBOX" in any case is one name. */
-struct slice mailbox_canonical_name(struct slice name);
 /* ERR_OK for 1 (a row), ERR_NOT_FOUND for 0, the error for the rest: the results of db_step. */
 enum err row_found(int step);
 

@@ -36,20 +36,21 @@ static void read_mailbox(sqlite3_stmt *statement, struct arena *arena, struct ma
     memcpy(entry->guid, guid.data, MIN_OF(guid.len, sizeof(entry->guid) - 1));
 }
 
-static sqlite3_stmt *mailbox_statement(struct snapshot *snapshot, struct mailbox_ref mailbox)
+static sqlite3_stmt *mailbox_statement(struct snapshot *snapshot, struct mailbox_ref mailbox,
+                                       struct arena *arena)
 {
     if (mailbox.id) {
         return snapshot_statement(snapshot, MAILBOX_COLUMNS " WHERE id=?1", mailbox.id);
     }
     sqlite3_stmt *statement = db_statement(snapshot->db, MAILBOX_COLUMNS " WHERE parent=0 AND name=?1");
-    db_bind_text(statement, 1, mailbox_canonical_name(mailbox.name));
+    db_bind_text(statement, 1, mailbox_name_canonical(arena, mailbox.name));
     return statement;
 }
 
 enum err snapshot_mailbox(struct snapshot *snapshot, struct mailbox_ref mailbox, struct arena *arena,
                           struct mailbox_entry *entry_r)
 {
-    sqlite3_stmt *statement = mailbox_statement(snapshot, mailbox);
+    sqlite3_stmt *statement = mailbox_statement(snapshot, mailbox, arena);
     enum err err = snapshot_found(snapshot, db_step(snapshot->db, statement));
     if (!err) {
         read_mailbox(statement, arena, entry_r);
