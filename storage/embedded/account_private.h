@@ -33,6 +33,8 @@ struct account {
         pthread_mutex_t mutex;
         int64_t mailbox, mtime;
     } empty_new;
+    /* Of INBOX's folder when every folder in it was known to have its mailbox, ns; 0: unknown. */
+    _Atomic int64_t folders_mtime;
 
     /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
     pthread_mutex_t queue_mutex;

@@ -53,6 +53,15 @@ static operation_handler *const handlers[BATCH_KIND_COUNT] = {
     [BATCH_MAILBOX_DELETE] = run_mailbox_delete,
     [BATCH_MAILBOX_SET] = run_mailbox_set,
     [BATCH_SUBSCRIBE] = run_subscribe,
+    [BATCH_ANNOTATE] = run_annotate,
+    [BATCH_SET_RIGHTS] = run_set_rights,
+    [BATCH_SIEVE_PUT] = run_sieve_put,
+    [BATCH_SIEVE_ACTIVATE] = run_sieve_activate,
+    [BATCH_SIEVE_DELETE] = run_sieve_delete,
+    [BATCH_SIEVE_RENAME] = run_sieve_rename,
+    [BATCH_SEEN] = run_seen,
+    [BATCH_QUOTA_SET] = run_quota_set,
+    [BATCH_ASSERT] = run_assert,
 };
 
 uint64_t work_modseq(struct batch_work *work)

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "file_find.h"
+#include "settings.h"
 
 #define LINES_MAX    (64 * 1024) /* bytes of lines in one row */
 #define ROWS_AT_ONCE 4           /* of some 600 files each, while others wait for the lock */
@@ -135,6 +136,13 @@ static enum err run_remove(struct intent_run *run, int64_t mailbox_id, struct sl
     return intent_remove(run->change, mailbox_id, lines);
 }
 
+static enum err run_settings(struct intent_run *run, int64_t mailbox_id, struct slice lines)
+{
+    (void)mailbox_id;
+    (void)lines;
+    return settings_write(run->change);
+}
+
 static const struct {
     const char *op;
     enum err (*run)(struct intent_run *run, int64_t mailbox_id, struct slice lines);
@@ -142,6 +150,7 @@ static const struct {
     {INTENT_UNLINK, run_unlink},
     {INTENT_FOLDER, run_folder},
     {INTENT_REMOVE, run_remove},
+    {INTENT_SETTINGS, run_settings},
 };
 
 struct intent {

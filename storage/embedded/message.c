@@ -92,6 +92,21 @@ static enum err open_file(struct account *account, const struct location *locati
     return fd < 0 ? ERR_NOT_FOUND : reader_of(fd, reader_r);
 }
 
+/* The index says that the message is there, but its file is not found: the folder of its mailbox may be on
+ * its way to another name (intent_folder.c). Who has the lock sees the end of that. */
+static enum err open_moved(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
+                           struct blob_reader *reader_r)
+{
+    struct location location;
+    enum err err = db_begin(account->db);
+    if (err) {
+        return err;
+    }
+    db_rollback(account->db);
+    err = find_location(account, mailbox_id, uid, arena, &location);
+    return err ? err : open_file(account, &location, arena, reader_r);
+}
+
 enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid, struct blob_reader *reader_r)
 {
     struct arena arena = {0};
@@ -99,6 +114,9 @@ enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid,
     enum err err = find_location(account, mailbox_id, uid, &arena, &location);
     if (!err) {
         err = open_file(account, &location, &arena, reader_r);
+        if (err == ERR_NOT_FOUND) {
+            err = open_moved(account, mailbox_id, uid, &arena, reader_r);
+        }
     }
     arena_free(&arena);
     return err;

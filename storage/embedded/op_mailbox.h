@@ -17,4 +17,7 @@ enum err work_make_levels_above(struct batch_work *work, struct slice name, size
 enum err work_subscribe(struct batch_work *work, struct slice name, bool subscribed,
                         bool *changed_r) MUST_CHECK;
 
+/* op_settings.c: ERR_LIMIT when annotations and scripts are over SETTINGS_BYTES_MAX. */
+enum err settings_have_room(struct change *change) MUST_CHECK;
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Building an index. The descriptors tell the mailboxes; `rebuild` in the table meta tells account_recover
- * that the messages in the folders keep the UIDs that stand in their names, until it has entered them all.
+ * Building an index. The descriptors tell the mailboxes (folder_adopt.c); `rebuild` in the table meta tells
+ * account_recover that the messages in the folders keep the UIDs that stand in their names, until it has
+ * entered them all.
  *
  * The MODSEQ starts at the time in µs: higher than anything that the lost index can have given out, so that
  * clients see everything as changed once, and nothing twice. New accounts are made in the same way. What no
@@ -9,14 +10,9 @@
  */
 #include "rebuild.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-
-#include <sodium.h>
 
 #include "base/clock.h"
 #include "base/fsio.h"
@@ -24,6 +20,7 @@
 #include "fts.h"
 #include "mailbox_folder.h"
 #include "rebuild_copy.h"
+#include "settings.h"
 #include "storage/care.h"
 
 #define CHANGES_IN_A_DAY INT64_C(1000000000)
@@ -85,124 +82,29 @@ enum err index_move_aside(struct account *account)
     return err;
 }
 
-#define INSERT_MAILBOX                                                                            \
-    "INSERT INTO mailbox(id, name, dir, guid, uidvalidity, uidnext, uidreserved, highestmodseq, " \
-    "created_modseq,"                                                                             \
-    " attr_modseq, vanished_floor, special) VALUES(?1,?2,?3,?4,?5,?6,?6,?7,?7,?7,?7,?8)"
-
-static enum err insert_mailbox(struct account *account, const struct mailbox_descriptor *descriptor,
-                               struct slice dir, int64_t modseq)
+/* INBOX first: its descriptor knows the identifiers that were given. */
+static enum err add_folders(struct change *change, bool subscribe)
 {
-    sqlite3_stmt *statement = db_statement(account->db, INSERT_MAILBOX);
-    db_bind_int(statement, 1, descriptor->id);
-    db_bind_text(statement, 2, descriptor->name);
-    db_bind_text(statement, 3, dir);
-    db_bind_blob(statement, 4, slice_of(descriptor->guid, GUID_SIZE));
-    db_bind_int(statement, 5, descriptor->uidvalidity);
-    db_bind_int(statement, 6, descriptor->uidnext);
-    db_bind_int(statement, 7, modseq);
-    db_bind_text(statement, 8, descriptor->special_use);
-    enum err err = db_run(account->db, statement);
-    if (!err && descriptor->subscribed) {
-        statement = db_statement(account->db, "INSERT OR IGNORE INTO subscription VALUES(?1)");
-        db_bind_text(statement, 1, descriptor->name);
-        err = db_run(account->db, statement);
+    struct mailbox_descriptor inbox = {0};
+    struct slice *list = NULL;
+    size_t count = 0;
+    int64_t id = 0;
+    const char *path = arena_printf(&change->arena, "%s/" INBOX_FOLDER, change->account->path);
+    if (!mailbox_descriptor_read(path, &change->arena, &inbox)) {
+        change->counters.mailbox = MAX_OF(change->counters.mailbox, inbox.last_mailbox);
     }
-    return err;
-}
-
-/* For a folder without a descriptor (made by another program, or damaged): clients will load its messages
- * anew. */
-static enum err make_descriptor(struct account *account, struct arena *arena, struct slice dir,
-                                struct mailbox_descriptor *descriptor)
-{
-    sqlite3_stmt *statement =
-        db_statement(account->db, "SELECT 1+max(100, coalesce(max(id), 0)) FROM mailbox");
-    enum err err = row_found(db_step(account->db, statement));
-    if (err) {
-        return err;
-    }
-    bool inbox = slice_eq(dir, S(INBOX_FOLDER));
-    *descriptor = (struct mailbox_descriptor){
-        .id = inbox ? 1 : sqlite3_column_int64(statement, 0),
-        .uidvalidity = (uint32_t)(clock_wall_us() / 1000000),
-        .uidnext = 1,
-        .subscribed = true,
-        .special_use = SLICE_EMPTY,
-        .name = inbox ? S("INBOX") : slice_skip(dir, sizeof(INBOX_FOLDER "/.") - 1),
-    };
-    sqlite3_reset(statement);
-    randombytes_buf(descriptor->guid, GUID_SIZE);
-    log_warning("mailbox.without_descriptor", log_cstr("account", account->login), log_text("folder", dir));
-    return mailbox_descriptor_write(arena_printf(arena, "%s/%.*s", account->path, SLICE_ARG(dir)),
-                                    descriptor);
-}
-
-static enum err add_folder(struct account *account, struct arena *arena, struct slice dir, int64_t modseq)
-{
-    struct mailbox_descriptor descriptor;
-    const char *path = arena_printf(arena, "%s/%.*s", account->path, SLICE_ARG(dir));
-    enum err err = mailbox_descriptor_read(path, arena, &descriptor);
+    enum err err = index_add_folder_with(change, S(INBOX_FOLDER), subscribe, &id);
     if (!err) {
-        err = insert_mailbox(account, &descriptor, dir, modseq);
-        if (err != ERR_EXISTS) { /* else: a copy of another folder, descriptor included */
-            return err;
-        }
-    } else if (err != ERR_NOT_FOUND && err != ERR_CORRUPT) {
-        return err;
+        err = index_unknown_folders(change->account, change->db, &change->arena, &list, &count);
     }
-    err = make_descriptor(account, arena, dir, &descriptor);
-    return err ? err : insert_mailbox(account, &descriptor, dir, modseq);
-}
-
-bool index_is_mailbox_folder(int maildir_fd, const char *name)
-{
-    struct arena arena = {0};
-    struct stat info;
-    bool is = name[0] == '.' && name[1] && strcmp(name, "..") != 0 &&
-              fstatat(maildir_fd, arena_printf(&arena, "%s/cur", name), &info, 0) == 0 &&
-              S_ISDIR(info.st_mode);
-    arena_free(&arena);
-    return is;
-}
-
-#define ADDED "SELECT id, uidvalidity FROM mailbox WHERE dir=?1"
-
-enum err index_add_folder(struct change *change, struct slice dir, int64_t *id_r)
-{
-    enum err err = add_folder(change->account, &change->arena, dir, (int64_t)change_next_modseq(change));
-    if (err) {
-        return err;
-    }
-    sqlite3_stmt *statement = db_statement(change->db, ADDED);
-    db_bind_text(statement, 1, dir);
-    err = row_found(db_step(change->db, statement));
-    if (!err) {
-        struct counters *counters = &change->counters;
-        *id_r = sqlite3_column_int64(statement, 0);
-        counters->mailbox = MAX_OF(counters->mailbox, *id_r);
-        counters->uidvalidity = MAX_OF(counters->uidvalidity, (uint32_t)sqlite3_column_int64(statement, 1));
-        sqlite3_reset(statement);
-    }
-    return err;
-}
-
-static enum err add_folders(struct account *account, struct arena *arena, int64_t modseq)
-{
-    enum err err = add_folder(account, arena, S(INBOX_FOLDER), modseq);
-    int fd = openat(account->dir_fd, INBOX_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-    if (!directory) {
-        return err ? err : err_from_errno(errno);
-    }
-    while (!err && (entry = readdir(directory))) {
-        if (index_is_mailbox_folder(fd, entry->d_name)) {
-            err = add_folder(account, arena,
-                             slice_from(arena_printf(arena, INBOX_FOLDER "/%s", entry->d_name)), modseq);
+    for (size_t i = 0; i < count && !err; i++) {
+        err = index_add_folder_with(change, list[i], subscribe, &id);
+        if (err == ERR_DENIED) {
+            log_error("mailbox.not_adopted", log_cstr("account", change->account->login),
+                      log_text("folder", list[i]), log_err(err));
+            err = ERR_OK;
         }
     }
-    closedir(directory);
     return err;
 }
 
@@ -216,30 +118,43 @@ static enum err insert_meta(struct account *account, const char *key, int64_t va
 
 #define INSERT_COUNTERS                                                                                   \
     "INSERT INTO counter(id, modseq, body, mailbox, uidvalidity, threaded, bytes, messages, limit_bytes," \
-    " limit_messages) SELECT 0, ?1, 0, max(100, max(id)), max(uidvalidity), 0, 0, 0, ?2, 0 FROM mailbox"
+    " limit_messages) VALUES(0, ?1, 0, ?2, ?3, 0, 0, 0, ?4, ?5)"
 
-static enum err insert_counters(struct account *account, int64_t modseq, uint64_t quota)
+static enum err insert_counters(struct change *change)
 {
-    sqlite3_stmt *statement = db_statement(account->db, INSERT_COUNTERS);
-    db_bind_int(statement, 1, modseq);
-    db_bind_int(statement, 2, (int64_t)quota);
-    return db_run(account->db, statement);
+    const struct counters *counters = &change->counters;
+    sqlite3_stmt *statement = db_statement(change->db, INSERT_COUNTERS);
+    db_bind_int(statement, 1, (int64_t)counters->modseq);
+    db_bind_int(statement, 2, counters->mailbox);
+    db_bind_int(statement, 3, counters->uidvalidity);
+    db_bind_int(statement, 4, counters->limit_bytes);
+    db_bind_int(statement, 5, counters->limit_messages);
+    return db_run(change->db, statement);
 }
 
+/* In a transaction that the caller began, with counters that are not in their row yet. */
 static enum err build(struct account *account, uint64_t quota)
 {
-    struct arena arena = {0};
     fts_remove_files(account->dir_fd); /* it speaks of the numbers that bodies had in another index */
     /* Above all that the copy tells of and, if the clock was put back, above a day of changes after it. */
     int64_t modseq = MAX_OF(clock_wall_us(), rebuild_copy_modseq(account) + CHANGES_IN_A_DAY);
-    enum err err = add_folders(account, &arena, modseq);
+    struct change change = {
+        .account = account,
+        .db = account->db,
+        .counters = {.modseq = (uint64_t)modseq, .mailbox = 100, .limit_bytes = (int64_t)quota},
+    };
+    bool settings = settings_exist(account);
+    enum err err = add_folders(&change, !settings);
+    if (!err && settings) {
+        err = settings_read(&change);
+    }
     if (!err) {
-        err = insert_counters(account, modseq, quota);
+        err = insert_counters(&change);
     }
     if (!err) {
         err = insert_meta(account, "rebuild", 1);
     }
-    arena_free(&arena);
+    change_free(&change);
     return err;
 }
 

@@ -23,5 +23,12 @@ enum err rebuild_note_progress(uint64_t bytes) MUST_CHECK;
 bool index_is_mailbox_folder(int maildir_fd, const char *name);
 /* Makes a mailbox of a folder that has none, without its messages. `dir`: "Maildir/.Name". */
 enum err index_add_folder(struct change *change, struct slice dir, int64_t *id_r) MUST_CHECK;
+/* `subscribe`: when its descriptor says so. */
+enum err index_add_folder_with(struct change *change, struct slice dir, bool subscribe,
+                               int64_t *id_r) MUST_CHECK;
+/* The folders that have no mailbox, as index_add_folder takes them, those first that are called what their
+ * descriptor says. In a transaction on `db`. */
+enum err index_unknown_folders(struct account *account, struct db *db, struct arena *arena,
+                               struct slice **list_r, size_t *count_r) MUST_CHECK;
 
 #endif

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
+#include "mailbox_folder.h"
+#include "rebuild.h"
 #include "rebuild_copy.h"
 
 /* A folder's time moves in steps of some milliseconds: while it is as young as this, more files may come
@@ -83,6 +85,25 @@ static bool has_new_mail(struct account *account, struct arena *arena, int64_t m
         pthread_mutex_unlock(&account->empty_new.mutex);
     }
     return found;
+}
+
+/* Whether another program put a folder for a mailbox there. Changes of our own move the time, too, and lead
+ * to one more look. */
+static enum err look_for_folders(struct account *account, struct db *db, struct arena *arena, bool *found_r)
+{
+    struct slice *list = NULL;
+    size_t count = 0;
+    int64_t mtime = folder_mtime(account->dir_fd, INBOX_FOLDER);
+    *found_r = false;
+    if (mtime != 0 && mtime == atomic_load(&account->folders_mtime)) {
+        return ERR_OK;
+    }
+    enum err err = index_unknown_folders(account, db, arena, &list, &count);
+    if (!err && count == 0 && is_settled(mtime)) {
+        atomic_store(&account->folders_mtime, mtime);
+    }
+    *found_r = count > 0;
+    return err;
 }
 
 static struct folder_state look_at_folder(struct account *account, sqlite3_stmt *statement,
@@ -158,7 +179,11 @@ enum err account_differs(struct account *account, struct db *db, int64_t mailbox
     if (!err) {
         err = look_at_folders(account, db, mailbox_id, &arena, &folders, &count);
     }
-    *differs_r = work != 0 || count > 0 || journal_is_unfinished(account, (uint64_t)modseq);
+    bool folders_came = false;
+    if (!err && mailbox_id == 0) {
+        err = look_for_folders(account, db, &arena, &folders_came);
+    }
+    *differs_r = work != 0 || count > 0 || folders_came || journal_is_unfinished(account, (uint64_t)modseq);
     arena_free(&arena);
     return err;
 }
@@ -198,6 +223,26 @@ static enum err mend_folder(struct change *change, const struct folder_state *fo
     return err;
 }
 
+/* One that cannot be taken in must not keep the account from anything. */
+static enum err take_in_folders(struct change *change)
+{
+    struct slice *list = NULL;
+    size_t count = 0;
+    enum err err = index_unknown_folders(change->account, change->db, &change->arena, &list, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct folder_state folder = {.cur_changed = true, .new_changed = true};
+        err = index_add_folder(change, list[i], &folder.id);
+        if (!err) {
+            err = mend_folder(change, &folder, true);
+        } else if (!sqlite3_get_autocommit(db_handle(change->db))) {
+            log_error("mailbox.not_adopted", log_cstr("account", change->account->login),
+                      log_text("folder", list[i]), log_err(err));
+            err = ERR_OK;
+        }
+    }
+    return err;
+}
+
 /* `copied`: the copy of the lost index is attached. */
 static enum err mend_all(struct change *change, bool copied)
 {
@@ -216,6 +261,9 @@ static enum err mend_all(struct change *change, bool copied)
         if (err == ERR_UNAVAILABLE) { /* a folder is missing, which is logged: the other mailboxes work on */
             err = ERR_OK;
         }
+    }
+    if (!err) {
+        err = take_in_folders(change);
     }
     if (!err && rebuild && copied) {
         err = rebuild_copy_take(change);

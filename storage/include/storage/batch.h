@@ -49,8 +49,8 @@ struct batch_append {
     size_t keyword_count;
     int64_t internal_date_us; /* 0: now */
     /* For what comes from another store. UID: one not in use in this mailbox, ERR_EXISTS otherwise; 0: the
-     * next. Guid, 16 bytes: when the account has it already with the same bytes, the message is one more place
-     * of that body, as a copy would be; with other bytes it is ERR_EXISTS. NULL: a new one. */
+     * next. Guid, 16 bytes: when the account has it already with the same bytes, the message is one more
+     * place of that body, as a copy would be; with other bytes it is ERR_EXISTS. NULL: a new one. */
     uint32_t wanted_uid;
     const unsigned char *wanted_guid;
 };
@@ -88,9 +88,11 @@ struct batch_expunge {
 /* BATCH_CLAIM_RECENT has no arguments: all messages that no session claimed so far are this one's (\Recent of
  * RFC 3501 section 2.3.2). Result: uid, from which on they are. Changes no MODSEQ. */
 
-/* Result: mailbox_id, uidvalidity. The operation's `mailbox` is a name. ERR_EXISTS; ERR_SYNTAX for a name
- * that cannot be one; ERR_LIMIT. Levels above that are missing are made too. UIDVALIDITY never repeats for a
- * name; a wanted one counts when it is not lower than any given for this name. */
+/* Result: mailbox_id, uidvalidity, guid, affected (mailboxes made). The operation's `mailbox` is a name.
+ * ERR_EXISTS; ERR_SYNTAX for a name that cannot be one (mailbox_name_check); ERR_LIMIT over MAILBOXES_MAX.
+ * Levels above that are missing are made too, without special use and subscription. UIDVALIDITY never repeats
+ * for a name, but rises; a wanted one counts when it is not lower than any given for this name, and when it
+ * is the last one, UIDNEXT is not lower than it was. A wanted guid counts when no other mailbox has it. */
 struct batch_create {
     struct slice special_use; /* "\\Archive"; ERR_EXISTS when another mailbox has it */
     bool subscribed;
@@ -98,15 +100,19 @@ struct batch_create {
     const unsigned char *wanted_guid;            /* 16 bytes or NULL */
 };
 
-/* With all mailboxes below it; identifiers, UIDs, UIDVALIDITY and subscriptions go along. Levels above that
- * are missing are made. To rename INBOX moves its messages to a new mailbox and leaves INBOX empty (RFC 3501
- * section 6.3.5); what is below INBOX stays. ERR_EXISTS, ERR_NOT_FOUND, ERR_SYNTAX (also: into itself). */
+/* With all mailboxes below it; identifiers, UIDs, UIDVALIDITY, subscriptions (also of names below that have
+ * no mailbox), special use, rights and annotations go along. A name that has no mailbox but some below it,
+ * because its own was deleted, is renamed with these. Levels above that are missing are made. To rename INBOX
+ * moves its messages to a new mailbox and leaves INBOX empty (RFC 3501 section 6.3.5); what is below INBOX
+ * stays, and the new mailbox may be there, too. ERR_EXISTS (also for a name further down); ERR_NOT_FOUND;
+ * ERR_SYNTAX (also: into itself, or a name further down would break the rules). Result: mailbox_id,
+ * uidvalidity, affected: how many have a new name. */
 struct batch_rename {
     struct slice new_name;
 };
 
-/* BATCH_MAILBOX_DELETE has no arguments: the mailbox with its messages; what is below it stays. ERR_DENIED
- * for INBOX. */
+/* BATCH_MAILBOX_DELETE has no arguments: the mailbox with its messages, rights and annotations; what is below
+ * it stays, and so does a subscription of its name. ERR_DENIED for INBOX. */
 
 /* Special use (RFC 6154); an empty one takes it away. ERR_EXISTS when another mailbox has it. For what comes
  * from another store: the UIDVALIDITY and UIDNEXT of there, also lower ones, in a mailbox that never had a
@@ -121,8 +127,14 @@ struct batch_subscribe {
     bool subscribed;
 };
 
+/* Annotations and Sieve scripts of an account have SETTINGS_BYTES_MAX bytes together at most; ERR_LIMIT. */
+#define SETTINGS_BYTES_MAX (16 * 1024 * 1024)
+
 /* An annotation of the mailbox, or of the account when neither id nor name is given (RFC 5464). An empty
- * value with `remove` takes it away. ERR_LIMIT over ANNOTATION_VALUE_MAX or ANNOTATIONS_MAX. */
+ * value with `remove` takes it away; that there is none is fine. An entry is ASCII that begins with a slash,
+ * without empty levels, wildcards and control characters: ERR_SYNTAX. ERR_LIMIT over ANNOTATION_VALUE_MAX or
+ * ANNOTATIONS_MAX. Result: modseq, affected, when it was not so before. */
+#define ANNOTATION_ENTRY_MAX 1024
 #define ANNOTATION_VALUE_MAX 65536
 #define ANNOTATIONS_MAX      1000 /* in an account */
 struct batch_annotate {
@@ -131,15 +143,21 @@ struct batch_annotate {
     bool remove;
 };
 
-/* One identifier's rights on the mailbox (RFC 4314), a canonical string of letters; empty takes the entry
- * away. */
+/* One identifier's rights on the mailbox (RFC 4314), a canonical string of letters and digits, each once;
+ * empty takes the entry away. ERR_SYNTAX also for an identifier that is empty, no UTF-8 or has control
+ * characters; ERR_LIMIT. */
+#define RIGHTS_IDENTIFIER_MAX 512
+#define RIGHTS_MAX            10000 /* in an account */
 struct batch_rights {
     struct slice identifier;
     struct slice rights;
 };
 
-/* Scripts by name. Put replaces; activate with an empty name: none is active; delete of the active one is
- * ERR_DENIED; rename onto another is ERR_EXISTS. */
+/* Scripts by name (UTF-8, not empty, no control characters: ERR_SYNTAX). Put replaces, and leaves an active
+ * one active; a script is UTF-8 without NUL; ERR_LIMIT when it is too long or they are too many. Activate:
+ * ERR_NOT_FOUND; with an empty name none is active. Delete: ERR_NOT_FOUND; of the active one ERR_DENIED.
+ * Rename: ERR_NOT_FOUND; onto another ERR_EXISTS; an active one stays active. */
+#define SIEVE_NAME_MAX    512
 #define SIEVE_SCRIPT_MAX  (1024 * 1024)
 #define SIEVE_SCRIPTS_MAX 64
 struct batch_sieve {
@@ -149,10 +167,12 @@ struct batch_sieve {
 };
 
 /* Remembers a key (vacation: who was answered; duplicate: what was seen) until it expires. Result: was_new.
- * One that expired before counts as new. */
+ * One that expired before counts as new; one that did not keeps its time. ERR_LIMIT for a key that is empty
+ * or too long. */
+#define SEEN_KEY_MAX 64
 struct batch_seen {
     unsigned kind;
-    struct slice key; /* at most 64 bytes */
+    struct slice key;
     int64_t expires_us;
 };
 
