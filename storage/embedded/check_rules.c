@@ -7,6 +7,7 @@
  * The order matters: rows before the counters that count them.
  */
 #include "check_private.h"
+#include "mailbox_rows.h"
 
 #include "base/mem.h"
 #include "recovery.h"
@@ -71,12 +72,13 @@ static enum err adopt_again(struct change *change)
 
 /* ---- counters ---- */
 
-#define TRUE_COUNTERS                                                                        \
-    "SELECT max((SELECT coalesce(max(modseq), 0) FROM message),"                             \
-    " (SELECT coalesce(max(highestmodseq), 0) FROM mailbox),"                                \
-    " (SELECT coalesce(max(modseq), 0) FROM vanished)),"                                     \
-    " (SELECT coalesce(max(id), 0) FROM body), (SELECT max(id) FROM mailbox),"               \
-    " (SELECT max(uidvalidity) FROM mailbox), (SELECT coalesce(sum(size), 0) FROM message)," \
+#define TRUE_COUNTERS                                                          \
+    "SELECT max((SELECT coalesce(max(modseq), 0) FROM message),"               \
+    " (SELECT coalesce(max(highestmodseq), 0) FROM mailbox),"                  \
+    " (SELECT coalesce(max(modseq), 0) FROM vanished)),"                       \
+    " (SELECT coalesce(max(id), 0) FROM body), (SELECT max(id) FROM mailbox)," \
+    " (SELECT max(uidvalidity) FROM mailbox WHERE " UIDVALIDITY_IS_OURS        \
+    "), (SELECT coalesce(sum(size), 0) FROM message),"                         \
     " (SELECT count(*) FROM message)"
 
 static enum err count_again(struct change *change)
@@ -208,7 +210,7 @@ static const struct rule rules[] = {
     {.find =
          "SELECT 'a body, mailbox or UIDVALIDITY has a higher number than its counter', 1 FROM counter WHERE"
          " body<(SELECT coalesce(max(id), 0) FROM body) OR mailbox<(SELECT max(id) FROM mailbox) OR"
-         " uidvalidity<(SELECT max(uidvalidity) FROM mailbox) OR threaded>body",
+         " uidvalidity<(SELECT max(uidvalidity) FROM mailbox WHERE " UIDVALIDITY_IS_OURS ") OR threaded>body",
      .mend_by = count_again},
     {.find =
          "SELECT 'there is no INBOX', 1 WHERE NOT EXISTS(SELECT 1 FROM mailbox WHERE id=1 AND name='INBOX')"},

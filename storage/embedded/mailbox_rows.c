@@ -290,8 +290,7 @@ enum err mailbox_choose_validity(struct change *change, struct slice name, uint3
     *uidnext = MAX_OF(*uidnext, 1U);
     if (*uidvalidity != 0 && *uidvalidity >= last) {
         *uidnext = *uidvalidity == last ? MAX_OF(*uidnext, last_uidnext) : *uidnext;
-        /* One from elsewhere that lies in the future does not push the store's own numbers there. */
-        if (*uidvalidity <= now) {
+        if (*uidvalidity <= now + UIDVALIDITY_AHEAD) {
             change->counters.uidvalidity = MAX_OF(change->counters.uidvalidity, *uidvalidity);
         }
         return ERR_OK;

@@ -45,6 +45,11 @@ enum err mailbox_guid_is_taken(struct change *change, const unsigned char *guid,
 /* The mailbox gives its name up: who asks for that name later finds another UIDVALIDITY under it. */
 enum err mailbox_name_given_up(struct change *change, const struct mailbox_row *row,
                                uint64_t modseq) MUST_CHECK;
+/* The store's own UIDVALIDITYs are about the time at which they were given. One that came from elsewhere and
+ * lies further in the future does not raise the counter, which would soon have no higher ones to give. */
+#define UIDVALIDITY_AHEAD   86400
+#define UIDVALIDITY_IS_OURS "uidvalidity<=unixepoch()+86400"
+
 /* UIDVALIDITY and UIDNEXT for a mailbox that is to have this name: the wanted ones, unless clients could mix
  * them up with those of an earlier mailbox of the name; 0: the store's. ERR_LIMIT. */
 enum err mailbox_choose_validity(struct change *change, struct slice name, uint32_t *uidvalidity,
