@@ -2,7 +2,7 @@
 /*
  * The full-text index of an account: fts.db beside index.db, which names the bodies that may contain a text.
  * It is disposable: damaged, it is deleted; missing, it is built anew; behind, the bodies that it does not
- * know yet are looked at one by one. So nothing here can make an answer wrong, only slower.
+ * know yet are looked at one by one. So what it lacks makes an answer slower, not wrong.
  *
  * Bodies are indexed in the order of body.id, and the index remembers how far it came. Expunged bodies stay
  * in it until a sweep finds too many of them.

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -148,14 +149,25 @@ static void deliver_all_messages(void)
     fflush(stdout);
 }
 
+/* Of the processor, for machines that others use too. */
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
 static void fill(void)
 {
     int64_t start = clock_wall_us();
+    double cpu = cpu_seconds();
     check(fts_catch_up(bench.account, SIZE_MAX, NULL, NULL), "fts_catch_up");
     double seconds = (double)(clock_wall_us() - start) / 1e6;
-    printf("index filled in %.1f s: %.1f MB/s, %.0f messages/s; %.1f MB, %.2f of the messages\n", seconds,
-           (double)bench.bytes / 1e6 / seconds, (double)bench.messages / seconds,
-           (double)fts_bytes(bench.account) / 1e6, (double)fts_bytes(bench.account) / (double)bench.bytes);
+    printf(
+        "index filled in %.1f s (%.1f s of CPU): %.1f MB/s, %.0f messages/s; %.1f MB, %.2f of the messages\n",
+        seconds, cpu_seconds() - cpu, (double)bench.bytes / 1e6 / seconds, (double)bench.messages / seconds,
+        (double)fts_bytes(bench.account) / 1e6, (double)fts_bytes(bench.account) / (double)bench.bytes);
     start = clock_wall_us();
     deliver_batch(bench.messages, 1);
     check(fts_catch_up(bench.account, SIZE_MAX, NULL, NULL), "fts_catch_up");
@@ -167,16 +179,18 @@ static void search(const char *what, const struct search_term *terms, size_t cou
 {
     struct search_request request = {
         .mailbox_id = bench.mailbox, .within = uid_set_all, .terms = terms, .term_count = count};
-    double best = 0, first = 0;
+    double best = 0, first = 0, cpu_best = 0;
     uint64_t found = 0;
     for (int i = 0; i < attempts; i++) {
         struct arena arena = {0};
         struct uid_set uids;
+        double cpu = cpu_seconds();
         int64_t start = clock_wall_us();
         check(search_text(bench.account, &request, &arena, &uids), "search_text");
-        double ms = (double)(clock_wall_us() - start) / 1e3;
+        double ms = (double)(clock_wall_us() - start) / 1e3, cpu_ms = (cpu_seconds() - cpu) * 1e3;
         first = i == 0 ? ms : first;
         best = i == 0 || ms < best ? ms : best;
+        cpu_best = i == 0 || cpu_ms < cpu_best ? cpu_ms : cpu_best;
         found = uid_set_size(&uids);
         arena_free(&arena);
     }
