@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -21,6 +22,7 @@
 #define TEMPORARY         INDEX_BACKUP ".tmp"
 #define DAY_SECONDS       86400
 #define HASTE_SECONDS     600 /* many messages are a reason not more often than this */
+#define ROOM_FOR_MAIL     ((uint64_t)64 * 1024 * 1024)
 #define MANY_BODIES       1000
 #define BUSY_MILLISECONDS 10000
 
@@ -126,9 +128,24 @@ static enum err check_copy(struct copying *work)
     return err;
 }
 
+/* The last room on the disk is for mail. */
+static enum err check_room(struct account *account)
+{
+    struct stat index;
+    struct statvfs disk;
+    if (fstatat(account->dir_fd, "index.db", &index, 0) != 0 || fstatvfs(account->dir_fd, &disk) != 0) {
+        return err_from_errno(errno);
+    }
+    uint64_t room = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return room < 2 * (uint64_t)index.st_size + ROOM_FOR_MAIL ? ERR_NO_SPACE : ERR_OK;
+}
+
 static enum err copy_index(struct copying *work)
 {
-    enum err err = open_source(work);
+    enum err err = check_room(work->account);
+    if (!err) {
+        err = open_source(work);
+    }
     if (!err) {
         err = open_target(work);
     }

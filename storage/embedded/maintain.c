@@ -162,6 +162,9 @@ static const struct {
 static enum err run_jobs(struct pass *pass)
 {
     enum err first = store_check_writable(pass->account->store);
+    if (first) {
+        return first;
+    }
     for (size_t i = 0; i < ARRAY_LEN(jobs) && first != ERR_CANCELED && first != ERR_CORRUPT; i++) {
         if (!may_go_on(pass)) {
             return ERR_CANCELED;

@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "notify.h"
+#include "storage/snapshot.h"
 
 #define DATAGRAMS_MAX 1024 /* taken in one call; the descriptor stays readable when there are more */
 #define URGENT_MAX    256  /* accounts compared in one call besides the sweep's share */
@@ -314,19 +315,19 @@ static struct stamp look_at_wal(const struct watched_account *account)
                           .inode = info.st_ino};
 }
 
+/* By a handle for readers: no waiting for somebody's commit. */
 static enum err read_modseq(const struct watched_account *watched, uint64_t *modseq_r)
 {
     struct account *account;
+    struct snapshot *snapshot = NULL;
     enum err err = account_open(watched->watch->store, slice_from(watched->login), &account);
     if (err) {
         return err;
     }
-    err = db_begin_read(account->db);
+    err = snapshot_open(account, &snapshot);
     if (!err) {
-        sqlite3_stmt *statement = db_statement(account->db, "SELECT modseq FROM counter");
-        err = row_found(db_step(account->db, statement));
-        *modseq_r = err ? 0 : (uint64_t)sqlite3_column_int64(statement, 0);
-        db_end_read(account->db);
+        *modseq_r = snapshot_modseq(snapshot);
+        snapshot_close(snapshot);
     }
     account_close(account);
     return err;
