@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "index_backup.h"
 #include "message_rows.h"
+#include "settings.h"
 
 /* SQL that is used once in a lifetime is not worth a place among the statements of the connection. */
 static enum err run(struct change *change, const char *sql)
@@ -212,13 +213,10 @@ static enum err take_limits(struct change *change)
 
 enum err rebuild_copy_take(struct change *change)
 {
-    bool mirrored = faccessat(change->account->dir_fd, "settings", F_OK, 0) == 0;
     enum err err = run_each(change, always, ARRAY_LEN(always));
-    if (!err && !mirrored) {
+    if (!err && !settings_exist(change->account)) {
         err = run_each(change, settings, ARRAY_LEN(settings));
-    }
-    if (!err) {
-        err = take_limits(change);
+        err = err ? err : take_limits(change);
     }
     return err ? err : take_keywords(change);
 }

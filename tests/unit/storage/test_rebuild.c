@@ -96,9 +96,9 @@ static void describe(struct account *account, struct buf *out, uint32_t *uidnext
     assert_true(count <= 64);
     for (size_t i = 0; i < count; i++) {
         const struct mailbox_status *status = &list[i].status;
-        buf_printf(out, "%.*s %s %lld %u %.*s %llu\n", SLICE_ARG(list[i].name), list[i].guid,
+        buf_printf(out, "%.*s %s %lld %u %.*s %d %llu\n", SLICE_ARG(list[i].name), list[i].guid,
                    (long long)status->id, status->uidvalidity, SLICE_ARG(list[i].special_use),
-                   (unsigned long long)status->messages);
+                   list[i].subscribed, (unsigned long long)status->messages);
         describe_messages(snapshot, status->id, out);
         uidnexts_r[i] = status->uidnext;
     }
