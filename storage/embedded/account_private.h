@@ -36,6 +36,8 @@ struct account {
     /* Of INBOX's folder when every folder in it was known to have its mailbox, ns; 0: unknown. */
     _Atomic int64_t folders_mtime;
 
+    atomic_uint looks_put_off; /* in a row (mailbox_refresh) */
+
     /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
     pthread_mutex_t queue_mutex;
     pthread_cond_t queue_changed;

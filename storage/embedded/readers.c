@@ -33,13 +33,14 @@ static enum err open_reader(struct account *account, struct db **reader_r)
     return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err;
 }
 
-/* The index is looked at after the opening, which goes by the name: while account->db is open, no other file
+/* One that was found damaged is to be left: the next opening of the account checks it, and builds it anew.
+ * The index is looked at after the opening, which goes by the name: while account->db is open, no other file
  * can have the inode that it had. */
 enum err readers_take(struct account *account, struct db **reader_r)
 {
     struct db *reader = take_idle(&account->readers);
     enum err err = reader ? ERR_OK : open_reader(account, &reader);
-    if (!account_has_its_index(account)) {
+    if (atomic_load(&account->damaged) || !account_has_its_index(account)) {
         db_close(reader);
         log_info("account.replaced", log_cstr("account", account->login));
         return ERR_UNAVAILABLE;

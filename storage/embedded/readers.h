@@ -26,7 +26,8 @@ void readers_init(struct readers *readers);
 /* All must have been given back. */
 void readers_free(struct readers *readers);
 
-/* A handle on the index that the account was opened on; ERR_UNAVAILABLE when another has taken its place. */
+/* A handle on the index that the account was opened on; ERR_UNAVAILABLE when another has taken its place,
+ * or it was found damaged. */
 enum err readers_take(struct account *account, struct db **reader_r) MUST_CHECK;
 void readers_give_back(struct account *account, struct db *reader);
 

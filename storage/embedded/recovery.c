@@ -162,17 +162,22 @@ static enum err read_meta(struct db *db, const char *sql, int64_t *value_r)
     return db_step_err(step);
 }
 
-#define HAS_WORK "SELECT " INTENTS_UNDONE " OR EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
+#define HAS_WORK "SELECT " INTENTS_UNDONE
+#define REBUILDS "SELECT EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
 
-/* A look without the lock: what is in the middle of another process's commit looks like a difference too, so
- * the answer is checked again under the lock. */
-enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id, bool *differs_r)
+/* A look without the lock: what is in the middle of another's commit looks like a difference too, so the
+ * answer is checked again under the lock. But no commit of ours puts anything into new/. */
+enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id,
+                         enum difference *difference_r)
 {
     struct arena arena = {0};
     struct folder_state *folders;
     size_t count = 0;
-    int64_t modseq = 0, work = 0;
+    int64_t modseq = 0, work = 0, rebuilds = 0;
     enum err err = read_meta(db, HAS_WORK, &work);
+    if (!err) {
+        err = read_meta(db, REBUILDS, &rebuilds);
+    }
     if (!err) {
         err = read_meta(db, "SELECT modseq FROM counter", &modseq);
     }
@@ -183,7 +188,12 @@ enum err account_differs(struct account *account, struct db *db, int64_t mailbox
     if (!err && mailbox_id == 0) {
         err = look_for_folders(account, db, &arena, &folders_came);
     }
-    *differs_r = work != 0 || count > 0 || folders_came || journal_is_unfinished(account, (uint64_t)modseq);
+    bool likely = work != 0 || count > 0 || folders_came || journal_is_unfinished(account, (uint64_t)modseq);
+    bool certain = rebuilds != 0;
+    for (size_t i = 0; i < count; i++) {
+        certain = certain || folders[i].new_changed;
+    }
+    *difference_r = certain ? DIFFERENCE_CERTAIN : likely ? DIFFERENCE_LIKELY : DIFFERENCE_NONE;
     arena_free(&arena);
     return err;
 }
@@ -305,17 +315,17 @@ static enum err mend_with_copy(struct account *account, bool rebuild)
 
 enum err account_recover(struct account *account)
 {
-    bool needed = false;
+    enum difference difference = DIFFERENCE_NONE;
     int64_t rebuild = 0;
     enum err err = db_begin_read(account->db);
     if (!err) {
-        err = account_differs(account, account->db, 0, &needed);
-        if (!err && needed) {
+        err = account_differs(account, account->db, 0, &difference);
+        if (!err && difference) {
             err = read_meta(account->db, "SELECT v FROM meta WHERE k='rebuild'", &rebuild);
         }
         db_end_read(account->db);
     }
-    if (!err && needed && !store_check_writable(account->store)) {
+    if (!err && difference && !store_check_writable(account->store)) {
         err = mend_with_copy(account, rebuild != 0);
     }
     return account_note_error(account, err);

@@ -11,10 +11,15 @@
 #include "change.h"
 
 enum err account_recover(struct account *account) MUST_CHECK;
+enum difference {
+    DIFFERENCE_NONE,
+    DIFFERENCE_LIKELY, /* or a commit is in flight, which looks the same: its files are there, its rows not */
+    DIFFERENCE_CERTAIN
+};
 /* Whether there is something to mend that concerns this mailbox (0: any). `db`: account->db or a reader, in a
  * transaction of the caller's. */
 enum err account_differs(struct account *account, struct db *db, int64_t mailbox_id,
-                         bool *differs_r) MUST_CHECK;
+                         enum difference *difference_r) MUST_CHECK;
 
 /* folder_compare.c: finds what the times of folders did not tell, in mailboxes that were changed within the
  * last minute and are quiet, and mends it. */

@@ -10,6 +10,8 @@
  * runs: the files are in the kernel's cache, as those of a mailbox in use are.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,44 @@ static void time_opening(void)
         arena_free(&arena);
     }
     printf("%-46s %10.3f ms\n", "opening: its counters", best);
+}
+
+static struct {
+    atomic_bool stop;
+    unsigned commits;
+} beside;
+
+static void *keep_appending(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&beside.stop)) {
+        append(1);
+        beside.commits++;
+    }
+    return NULL;
+}
+
+/* Nobody who reads waits for a commit, whose fsync takes longer than all of this. */
+static void time_opening_beside_a_writer(void)
+{
+    enum { LOOKS = 5000 };
+    static double samples[LOOKS];
+    pthread_t thread;
+    double begin = now_ms();
+    pthread_create(&thread, NULL, keep_appending, NULL);
+    for (int i = 0; i < LOOKS; i++) {
+        struct mailbox_status status;
+        double start = now_ms();
+        check(mailbox_status(bench.account, S("INBOX"), &status), "mailbox_status");
+        samples[i] = now_ms() - start;
+        nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL); /* or the writer gets nowhere */
+    }
+    atomic_store(&beside.stop, true);
+    pthread_join(thread, NULL);
+    double commit = (now_ms() - begin) / beside.commits;
+    qsort(samples, LOOKS, sizeof(samples[0]), compare);
+    printf("%-46s %10.3f ms, p99 %.3f ms, %.3f ms a commit\n", "mailbox_status beside a writer, p50",
+           samples[LOOKS / 2], samples[LOOKS * 99 / 100], commit);
 }
 
 /* Returns how many rows came. */
@@ -336,6 +376,7 @@ int main(int argc, char **argv)
     time_changes();
     time_vanished();
     show_memory();
+    time_opening_beside_a_writer();
     account_close(bench.account);
     store_close(bench.store);
     printf("left in %s\n", root);

@@ -14,8 +14,8 @@
 
 struct snapshot;
 
-/* ERR_UNAVAILABLE also when what the handle was opened on was replaced (rebuilt, restored, the user removed):
- * close the account and open it again. Never ERR_BUSY. */
+/* ERR_UNAVAILABLE also when what the handle was opened on was replaced (rebuilt, restored, the user removed)
+ * or found damaged: close the account and open it again. Never ERR_BUSY. */
 enum err snapshot_open(struct account *account, struct snapshot **snapshot_r) MUST_CHECK;
 /* As snapshot_open, for scans that will ask for these fields: what a store works out late is ready then.
  * Needed for SCAN_THREAD (and FIND_THREAD), which in any other snapshot give ERR_DENIED; may take long after

@@ -76,6 +76,16 @@ static void one_moment(void **state)
     account_close(account);
 }
 
+static void plant_file(struct fixture *fixture)
+{
+    int fd = open(path_of(fixture, ALICE_INBOX "/cur/1700000000.M1P1Q1.mx,S=46,U=2,"
+                                               "G=00112233445566778899aabbccddeeff:2,"),
+                  O_WRONLY | O_CREAT | O_EXCL, 0600);
+    assert_true(fd >= 0);
+    assert_ok(fs_write_all(fd, HELLO));
+    close(fd);
+}
+
 /* Everything that reads, while this very thread holds the lock and the handle that commits: it would hang. */
 static void reading_waits_for_no_commit(void **state)
 {
@@ -93,6 +103,7 @@ static void reading_waits_for_no_commit(void **state)
     alarm(60);
     assert_ok(change_begin(account, &change));
     assert_ok(db_run(account->db, db_statement(account->db, "UPDATE mailbox SET messages=99")));
+    plant_file(fixture); /* as a commit in flight has it: a file without a row */
     assert_ok(mailbox_status(account, S("INBOX"), &status));
     assert_int_equal(status.messages, 1);
     assert_ok(mailbox_list(account, &fixture->arena, &list, &count));
@@ -108,6 +119,8 @@ static void reading_waits_for_no_commit(void **state)
     change_abort(&change);
     change_free(&change);
     alarm(0);
+    assert_ok(mailbox_status(account, S("INBOX"), &status)); /* nobody commits: somebody else put it there */
+    assert_int_equal(status.messages, 2);
     account_close(account);
 }
 
