@@ -197,7 +197,7 @@ static enum err describe(const struct adoption *adoption)
     return mailbox_descriptor_write(adoption->path, &descriptor);
 }
 
-/* Its expunged messages are not known. */
+/* Which of the messages that it had were expunged is not known. */
 static enum err forget_history(struct change *change, int64_t id)
 {
     sqlite3_stmt *statement =
@@ -230,7 +230,7 @@ static enum err add_new(struct adoption *adoption)
     if (!err) {
         err = mailbox_row_insert(change, &adoption->row, change_next_modseq(change));
     }
-    if (!err) {
+    if (!err && adoption->row.uidnext > 1) {
         err = forget_history(change, adoption->row.id);
     }
     return err ? err : subscribe(adoption);

@@ -41,7 +41,7 @@ enum err run_mailbox_create(struct batch_work *work, struct batch_operation *ope
     struct mailbox_row row = wanted_row(create, arena_copy(&change->arena, name));
     err = check_special_use(change, row.special_use, 0);
     if (!err) {
-        err = work_make_levels_above(work, row.name, &result->affected);
+        err = work_make_levels_above(work, row.name);
     }
     if (!err) {
         err = work_make_mailbox(work, &row);
@@ -53,7 +53,6 @@ enum err run_mailbox_create(struct batch_work *work, struct batch_operation *ope
         result->mailbox_id = row.id;
         result->uidvalidity = row.uidvalidity;
         result->modseq = work->modseq;
-        result->affected++;
         memcpy(result->guid, row.guid, GUID_SIZE);
     }
     return err;
@@ -238,7 +237,6 @@ enum err run_subscribe(struct batch_work *work, struct batch_operation *operatio
     }
     err = work_subscribe(work, name, subscribed, &changed);
     if (!err && changed) {
-        result->affected = 1;
         result->modseq = work->modseq;
     }
     return err;

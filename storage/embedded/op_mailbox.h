@@ -11,7 +11,7 @@
  * ERR_EXISTS, ERR_LIMIT. */
 enum err work_make_mailbox(struct batch_work *work, struct mailbox_row *row) MUST_CHECK;
 /* Makes the missing levels above the name. */
-enum err work_make_levels_above(struct batch_work *work, struct slice name, size_t *made) MUST_CHECK;
+enum err work_make_levels_above(struct batch_work *work, struct slice name) MUST_CHECK;
 
 /* A subscription comes or goes, of a mailbox or not; *changed_r: it was not so before. ERR_LIMIT. */
 enum err work_subscribe(struct batch_work *work, struct slice name, bool subscribed,

@@ -124,14 +124,13 @@ enum err work_make_mailbox(struct batch_work *work, struct mailbox_row *row)
     return err ? err : record_folder(change, row->id);
 }
 
-enum err work_make_levels_above(struct batch_work *work, struct slice name, size_t *made)
+enum err work_make_levels_above(struct batch_work *work, struct slice name)
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < name.len && !err; i++) {
         if (name.data[i] == '/') {
             struct mailbox_row row = {.name = slice_take(name, i), .special_use = SLICE_EMPTY};
             err = work_make_mailbox(work, &row);
-            *made += !err;
             err = err == ERR_EXISTS ? ERR_OK : err;
         }
     }

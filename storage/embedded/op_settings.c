@@ -40,7 +40,6 @@ static enum err note_change(struct batch_work *work, int64_t mailbox, struct bat
     uint64_t modseq = work_modseq(work);
     enum err err = mailbox ? mailbox_touch(work->change, mailbox, modseq) : ERR_OK;
     result->modseq = modseq;
-    result->affected = 1;
     return err ? err : intent_put(work->change, INTENT_SETTINGS, 0, SLICE_EMPTY);
 }
 

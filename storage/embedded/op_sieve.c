@@ -32,7 +32,6 @@ static enum err run_texts(struct change *change, const char *sql, struct slice f
 static enum err note_change(struct batch_work *work, struct batch_operation *operation)
 {
     operation->result.modseq = work_modseq(work);
-    operation->result.affected = 1;
     return intent_put(work->change, INTENT_SETTINGS, 0, SLICE_EMPTY);
 }
 

@@ -56,9 +56,10 @@ struct batch_append {
 };
 
 /* BATCH_COPY, BATCH_MOVE: to `target`, in the order of UIDs, with flags, keywords and internal date; bodies
- * are shared, and with them the guids, also within one mailbox (RFC 8474 section 5.1). UIDs that are not there are passed over. A copy within one mailbox is fine; to move within one
- * gives new UIDs. A copy counts against the quota, a move does not. Result: `source` (UIDs that were copied),
- * and their copies have the UIDs uid … uid + affected - 1 in the same order, of the target's uidvalidity. */
+ * are shared, and with them the guids, also within one mailbox (RFC 8474 section 5.1). UIDs that are not
+ * there are passed over. A copy within one mailbox is fine; to move within one gives new UIDs. A copy counts
+ * against the quota, a move does not. Result: `source` (UIDs that were copied), and their copies have the
+ * UIDs uid … uid + affected - 1 in the same order, of the target's uidvalidity. */
 struct batch_copy {
     struct uid_set uids;
     struct mailbox_ref target;
@@ -88,7 +89,7 @@ struct batch_expunge {
 /* BATCH_CLAIM_RECENT has no arguments: all messages that no session claimed so far are this one's (\Recent of
  * RFC 3501 section 2.3.2). Result: uid, from which on they are. Changes no MODSEQ. */
 
-/* Result: mailbox_id, uidvalidity, guid, affected (mailboxes made). The operation's `mailbox` is a name.
+/* Result: mailbox_id, uidvalidity, guid. The operation's `mailbox` is a name.
  * ERR_EXISTS; ERR_SYNTAX for a name that cannot be one (mailbox_name_check); ERR_LIMIT over MAILBOXES_MAX.
  * Levels above that are missing are made too, without special use and subscription. UIDVALIDITY never repeats
  * for a name, but rises; a wanted one counts when it is not lower than any given for this name, and when it
@@ -100,13 +101,11 @@ struct batch_create {
     const unsigned char *wanted_guid;            /* 16 bytes or NULL */
 };
 
-/* With all mailboxes below it; identifiers, UIDs, UIDVALIDITY, subscriptions (also of names below that have
- * no mailbox), special use, rights and annotations go along. A name that has no mailbox but some below it,
- * because its own was deleted, is renamed with these. Levels above that are missing are made. To rename INBOX
- * moves its messages to a new mailbox and leaves INBOX empty (RFC 3501 section 6.3.5); what is below INBOX
- * stays, and the new mailbox may be there, too. ERR_EXISTS (also for a name further down); ERR_NOT_FOUND;
- * ERR_SYNTAX (also: into itself, or a name further down would break the rules). Result: mailbox_id,
- * uidvalidity, affected: how many have a new name. */
+/* With all mailboxes below it; identifiers, UIDs, UIDVALIDITY, their subscriptions, special use, rights and
+ * annotations go along. Levels above that are missing are made. To rename INBOX moves its messages to a new
+ * mailbox and leaves INBOX empty (RFC 3501 section 6.3.5); what is below INBOX stays, and the new mailbox may
+ * be there, too. ERR_NOT_FOUND; ERR_EXISTS (also for a name further down); ERR_SYNTAX (also: into itself, or
+ * a name further down would break the rules). Result: mailbox_id, uidvalidity. */
 struct batch_rename {
     struct slice new_name;
 };
@@ -133,7 +132,7 @@ struct batch_subscribe {
 /* An annotation of the mailbox, or of the account when neither id nor name is given (RFC 5464). An empty
  * value with `remove` takes it away; that there is none is fine. An entry is ASCII that begins with a slash,
  * without empty levels, wildcards and control characters: ERR_SYNTAX. ERR_LIMIT over ANNOTATION_VALUE_MAX or
- * ANNOTATIONS_MAX. Result: modseq, affected, when it was not so before. */
+ * ANNOTATIONS_MAX. Result: modseq, when it was not so before. */
 #define ANNOTATION_ENTRY_MAX 1024
 #define ANNOTATION_VALUE_MAX 65536
 #define ANNOTATIONS_MAX      1000 /* in an account */
