@@ -129,6 +129,18 @@ static void add_file(struct backup_file *files, size_t *count, struct buf *text,
     files[(*count)++] = (struct backup_file){name, buf_slice(text)};
 }
 
+/* The private authority that `init` made lies beside the certificate; with a public one there is none. */
+static const char *beside(struct arena *arena, const struct conf *conf, const char *name)
+{
+    struct slice certificate = slice_from(conf->tls_certificate);
+    struct slice folder = slice_take(certificate, slice_find_last(certificate, '/'));
+    const char *path = arena_printf(arena, "%.*s/%s", SLICE_ARG(folder), name);
+    identity_raise();
+    bool exists = folder.len < certificate.len && euidaccess(path, F_OK) == 0;
+    identity_lower();
+    return exists ? path : NULL;
+}
+
 static int verify(const char *directory, const char *name)
 {
     struct buf why;
@@ -187,7 +199,8 @@ static int run_backup(const struct instance *instance, const struct invocation *
 static int make_backup(const struct invocation *call, uint64_t keep)
 {
     struct instance instance;
-    struct backup_file files[3];
+    struct arena arena = {0};
+    struct backup_file files[5];
     struct buf texts[ARRAY_LEN(files)];
     struct backup backup = {
         .directory = call->arguments[0],
@@ -203,6 +216,9 @@ static int make_backup(const struct invocation *call, uint64_t keep)
         add_file(files, &backup.file_count, &texts[0], "postern.conf", instance.conf->file);
         add_file(files, &backup.file_count, &texts[1], "certificate.pem", instance.conf->tls_certificate);
         add_file(files, &backup.file_count, &texts[2], "key.pem", instance.conf->tls_key);
+        add_file(files, &backup.file_count, &texts[3], "ca.pem", beside(&arena, instance.conf, "ca.pem"));
+        add_file(files, &backup.file_count, &texts[4], "ca-key.pem",
+                 beside(&arena, instance.conf, "ca-key.pem"));
         code = run_backup(&instance, call, &backup);
     }
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -212,6 +228,7 @@ static int make_backup(const struct invocation *call, uint64_t keep)
         buf_free(&texts[i]);
     }
     instance_close(&instance);
+    arena_free(&arena);
     return code;
 }
 
