@@ -168,13 +168,21 @@ static enum err insert_all(struct filling *filling, int64_t after, size_t count)
     return err ? err : write_state(filling, &filling->list[count - 1], count);
 }
 
+/* Within a transaction: only there the handle is ours alone. */
+static void set_cache(struct db *db, const char *pragma)
+{
+    sqlite3_exec(db_handle(db), pragma, NULL, NULL, NULL);
+}
+
 static enum err write_batch(struct filling *filling, int64_t after, size_t count)
 {
     enum err err = db_begin_relaxed(filling->db);
     if (err) {
         return err;
     }
+    set_cache(filling->db, CACHE_FILLING);
     err = insert_all(filling, after, count);
+    set_cache(filling->db, CACHE_RESTING);
     if (err) {
         db_rollback(filling->db);
         return err;
@@ -222,7 +230,6 @@ static enum err fill(struct filling *filling, size_t limit, fts_go_on *go_on, vo
 {
     enum err err = ERR_OK;
     size_t count = 1;
-    sqlite3_exec(db_handle(filling->db), CACHE_FILLING, NULL, NULL, NULL);
     while (!err && count > 0 && limit > 0) {
         if (go_on && !go_on(data)) {
             err = ERR_CANCELED;
@@ -231,7 +238,6 @@ static enum err fill(struct filling *filling, size_t limit, fts_go_on *go_on, vo
             limit -= MIN_OF(count, limit);
         }
     }
-    sqlite3_exec(db_handle(filling->db), CACHE_RESTING, NULL, NULL, NULL);
     return err;
 }
 

@@ -336,6 +336,58 @@ static void an_unreadable_message(void **state)
     search_world_close(&world);
 }
 
+/* --- all at once --- */
+
+#define COMING 60
+
+struct searcher {
+    pthread_t thread;
+    struct search_world *world;
+    uint64_t seen;
+    enum err err;
+};
+
+static void *search_until_all_came(void *data)
+{
+    struct searcher *searcher = data;
+    struct search_term term = {.where = SEARCH_BODY, .text = S("needle")};
+    struct search_request request = {
+        .mailbox_id = searcher->world->mailbox, .within = uid_set_all, .terms = &term, .term_count = 1};
+    while (!searcher->err && searcher->seen < COMING) {
+        struct arena arena = {0};
+        struct uid_set found = {0};
+        searcher->err = search_text(searcher->world->account, &request, &arena, &found);
+        if (!searcher->err && uid_set_size(&found) < searcher->seen) {
+            searcher->err = ERR_CONFLICT; /* what was found once is there */
+        }
+        searcher->seen = uid_set_size(&found);
+        arena_free(&arena);
+    }
+    return NULL;
+}
+
+static void searches_while_mail_comes_in(void **state)
+{
+    struct search_world world;
+    struct searcher searchers[3] = {0};
+    search_world_open(&world, *state);
+    for (size_t i = 0; i < ARRAY_LEN(searchers); i++) {
+        searchers[i].world = &world;
+        assert_int_equal(pthread_create(&searchers[i].thread, NULL, search_until_all_came, &searchers[i]), 0);
+    }
+    for (int i = 0; i < COMING; i++) {
+        append_text(world.fixture, world.account, "INBOX", S("Subject: x\r\n\r\na needle in hay\r\n"));
+        if (i % 20 == 10) {
+            unlink(path_of(world.fixture, FTS)); /* if it is there by now */
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LEN(searchers); i++) {
+        assert_int_equal(pthread_join(searchers[i].thread, NULL), 0);
+        assert_ok(searchers[i].err);
+    }
+    search_world_close(&world);
+}
+
 static void care_for_the_index(void **state)
 {
     struct search_world world;
@@ -407,6 +459,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_older_index_is_put_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_index_is_no_trouble, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_message, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(searches_while_mail_comes_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(care_for_the_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_life, set_up, tear_down),
     };
