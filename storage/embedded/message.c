@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "file_find.h"
 #include "mailbox_folder.h"
+#include "recovery.h"
 
 struct location {
     struct slice dir, file, suffix;
@@ -20,36 +21,50 @@ struct location {
     "mailbox.id=message.mailbox"                                                     \
     " WHERE message.mailbox=?1 AND message.uid=?2"
 
+static enum err read_location(struct db *db, int64_t mailbox_id, uint32_t uid, struct arena *arena,
+                              struct location *location_r, int *step_r)
+{
+    sqlite3_stmt *statement = db_statement(db, FIND_FILE);
+    db_bind_int(statement, 1, mailbox_id);
+    db_bind_int(statement, 2, uid);
+    *step_r = db_step(db, statement);
+    if (*step_r == 1) {
+        *location_r = (struct location){
+            .dir = db_column_text(statement, 0, arena),
+            .file = db_column_text(statement, 1, arena),
+            .suffix = db_column_text(statement, 2, arena),
+        };
+    }
+    return row_found(*step_r);
+}
+
 static enum err find_location(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
                               struct location *location_r)
 {
     struct snapshot *snapshot = NULL;
+    int step = 0;
     enum err err = snapshot_open(account, &snapshot);
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = snapshot_statement(snapshot, FIND_FILE, mailbox_id);
-    db_bind_int(statement, 2, uid);
-    err = snapshot_found(snapshot, db_step(snapshot->db, statement));
-    if (!err) {
-        location_r->dir = db_column_text(statement, 0, arena);
-        location_r->file = db_column_text(statement, 1, arena);
-        location_r->suffix = db_column_text(statement, 2, arena);
-    }
+    err = read_location(snapshot->db, mailbox_id, uid, arena, location_r, &step);
+    err = step < 0 ? snapshot_outcome(snapshot, step) : err;
     snapshot_close(snapshot);
     return err;
 }
 
-/* Under other letters than we remember: another program changed them, or we do so right now. */
+/* Under other letters than we remember: another program changed them. */
 static int open_renamed(struct account *account, const struct location *location, struct arena *arena)
 {
     const char *folder = arena_printf(arena, "%.*s/cur", SLICE_ARG(location->dir));
     int cur_fd = openat(account->dir_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *name = cur_fd < 0 ? NULL : file_find(cur_fd, location->file, arena);
     int fd = name ? openat(cur_fd, name, O_RDONLY | O_CLOEXEC) : -1;
+    int reason = name ? errno : ENOENT;
     if (cur_fd >= 0) {
         close(cur_fd);
     }
+    errno = reason;
     return fd;
 }
 
@@ -76,47 +91,68 @@ static enum err reader_of(int fd, struct blob_reader *reader_r)
     return ERR_OK;
 }
 
-static enum err open_file(struct account *account, const struct location *location, struct arena *arena,
-                          struct blob_reader *reader_r)
+static enum err open_result(struct account *account, const struct location *location, int fd,
+                            struct blob_reader *reader_r)
 {
-    int fd = open_at_place(account, location, arena);
-    if (fd < 0 && errno != ENOENT) {
-        enum err err = err_from_errno(errno);
+    if (fd >= 0) {
+        return reader_of(fd, reader_r);
+    }
+    enum err err = err_from_errno(errno);
+    if (err != ERR_NOT_FOUND) {
         log_error("message.open_failed", log_cstr("account", account->login),
                   log_text("file", location->file), log_errno(errno));
-        return err;
     }
-    if (fd < 0) {
-        fd = open_renamed(account, location, arena);
-    }
-    return fd < 0 ? ERR_NOT_FOUND : reader_of(fd, reader_r);
+    return err;
 }
 
-/* The index says that the message is there, but its file is not found: the folder of its mailbox may be on
- * its way to another name (intent_folder.c). Who has the lock sees the end of that. */
-static enum err open_moved(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
-                           struct blob_reader *reader_r)
+/* The file is not where the index said: it was expunged, or somebody renames it, perhaps at this moment, with
+ * thousands of others; a look through the folder could miss it then. Who renames holds the account's lock, so
+ * behind him index and folder agree again. */
+static enum err open_under_lock(struct account *account, int64_t mailbox_id, uint32_t uid,
+                                struct arena *arena, struct blob_reader *reader_r, bool *known_r)
 {
     struct location location;
+    int step = 0;
     enum err err = db_begin(account->db);
     if (err) {
         return err;
     }
+    err = account_note_error(account, read_location(account->db, mailbox_id, uid, arena, &location, &step));
+    *known_r = err == ERR_OK;
+    if (!err) {
+        int fd = open_at_place(account, &location, arena);
+        if (fd < 0 && errno == ENOENT) {
+            fd = open_renamed(account, &location, arena);
+        }
+        err = open_result(account, &location, fd, reader_r);
+    }
     db_rollback(account->db);
-    err = find_location(account, mailbox_id, uid, arena, &location);
-    return err ? err : open_file(account, &location, arena, reader_r);
+    return err;
+}
+
+/* As the index has it now, without waiting for anybody. */
+static enum err open_at_once(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
+                             struct blob_reader *reader_r, bool *known_r)
+{
+    struct location location;
+    enum err err = find_location(account, mailbox_id, uid, arena, &location);
+    *known_r = err == ERR_OK;
+    return err ? err : open_result(account, &location, open_at_place(account, &location, arena), reader_r);
 }
 
 enum err message_open(struct account *account, int64_t mailbox_id, uint32_t uid, struct blob_reader *reader_r)
 {
     struct arena arena = {0};
-    struct location location;
-    enum err err = find_location(account, mailbox_id, uid, &arena, &location);
-    if (!err) {
-        err = open_file(account, &location, &arena, reader_r);
-        if (err == ERR_NOT_FOUND) {
-            err = open_moved(account, mailbox_id, uid, &arena, reader_r);
-        }
+    bool known = false;
+    enum err err = open_at_once(account, mailbox_id, uid, &arena, reader_r, &known);
+    if (err == ERR_NOT_FOUND && known) {
+        err = open_under_lock(account, mailbox_id, uid, &arena, reader_r, &known);
+    }
+    if (err == ERR_NOT_FOUND && known) {
+        /* The folder of its mailbox is on its way to another name (intent_folder.c), or the file is gone:
+         * this ends the one and takes note of the other. */
+        err = account_recover(account);
+        err = err ? err : open_at_once(account, mailbox_id, uid, &arena, reader_r, &known);
     }
     arena_free(&arena);
     return err;

@@ -2,6 +2,8 @@
 /* FLAGS and EXPUNGE with their conditions and results, CLAIM_RECENT, and the letters that follow. */
 #include "inside.h"
 
+#include <pthread.h>
+
 #include "recovery.h"
 
 #define INBOX_CUR ALICE_INBOX "/cur"
@@ -215,6 +217,41 @@ static void letters_wait_and_are_no_work_for_readers(void **state)
     account_close(account);
 }
 
+#define RENAMED 1200
+
+static void *rename_often(void *data)
+{
+    struct account *account = data;
+    for (int i = 0; i < 12; i++) {
+        struct batch_operation operation =
+            store_flags("INBOX", uid_set_all, i % 2 ? FLAGS_REMOVE : FLAGS_ADD, MESSAGE_SEEN);
+        assert_ok(batch_commit(account, &operation, 1, NULL));
+        assert_ok(letters_run(account, 0, NULL));
+    }
+    return NULL;
+}
+
+static void files_are_found_while_they_are_renamed(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct sealed sealed = seal(fixture, HELLO);
+    struct batch_operation *appends = arena_array(&fixture->arena, struct batch_operation, RENAMED);
+    pthread_t thread;
+    struct blob_reader reader;
+    for (size_t i = 0; i < RENAMED; i++) {
+        appends[i] = append_to("INBOX", &sealed);
+    }
+    assert_ok(batch_commit(account, appends, RENAMED, NULL));
+    blob_free(sealed.blob);
+    assert_int_equal(pthread_create(&thread, NULL, rename_often, account), 0);
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        assert_ok(message_open(account, 1, 1 + (uint32_t)rand() % RENAMED, &reader));
+        blob_reader_close(&reader);
+    }
+    account_close(account);
+}
+
 static void letters_of_what_left_are_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -306,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(expunge_of_what_is_deleted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(recent_messages_belong_to_who_claims_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(letters_wait_and_are_no_work_for_readers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_are_found_while_they_are_renamed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(letters_of_what_left_are_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(foreign_letters_and_ours_come_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(crash_between_renaming_and_remembering, set_up, tear_down),
