@@ -17,6 +17,24 @@
 
 #define READ_CHUNK (64 * 1024)
 
+static _Thread_local bool sync_failed;
+
+bool fs_take_sync_failure(void)
+{
+    bool failed = sync_failed;
+    sync_failed = false;
+    return failed;
+}
+
+static enum err sync_file(int fd)
+{
+    if (fsync(fd) == 0) {
+        return ERR_OK;
+    }
+    sync_failed = true;
+    return err_from_errno(errno);
+}
+
 enum err fs_write_all(int fd, struct slice content)
 {
     while (content.len) {
@@ -45,14 +63,11 @@ static char *parent_of(struct arena *arena, const char *path)
 
 enum err fs_sync_directory(const char *path)
 {
-    enum err err = ERR_OK;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return err_from_errno(errno);
     }
-    if (fsync(fd) != 0) {
-        err = err_from_errno(errno);
-    }
+    enum err err = sync_file(fd);
     close(fd);
     return err;
 }
@@ -64,8 +79,8 @@ static enum err fill_and_close(int fd, struct slice content, unsigned mode)
     if (!err) {
         err = fs_write_all(fd, content);
     }
-    if (!err && fsync(fd) != 0) {
-        err = err_from_errno(errno);
+    if (!err) {
+        err = sync_file(fd);
     }
     /* Network file systems report late write errors here. */
     if (close(fd) != 0 && !err) {

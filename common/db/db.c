@@ -34,6 +34,15 @@ static void configure_sqlite(void)
     db_wal_writer_init();
 }
 
+/* SQLITE_FULL is ENOSPC at a write to the database or its log only: not a disk quota, and not the shared
+ * memory that cannot grow. */
+static bool is_full(struct db *db, int result)
+{
+    int reason = sqlite3_system_errno(db->handle);
+    return (reason == ENOSPC || reason == EDQUOT) && result != SQLITE_IOERR_FSYNC &&
+           result != SQLITE_IOERR_DIR_FSYNC;
+}
+
 enum err db_error(struct db *db, int result, const char *doing)
 {
     enum err err;
@@ -55,7 +64,8 @@ enum err db_error(struct db *db, int result, const char *doing)
         err = ERR_DENIED;
         break;
     case SQLITE_IOERR:
-        err = ERR_IO;
+        db->sync_failed |= result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC;
+        err = is_full(db, result) ? ERR_NO_SPACE : ERR_IO;
         break;
     case SQLITE_CANTOPEN: {
         int reason = sqlite3_system_errno(db->handle);
@@ -291,6 +301,11 @@ void db_end_read(struct db *db)
 sqlite3 *db_handle(struct db *db)
 {
     return db->handle;
+}
+
+bool db_sync_failed(const struct db *db)
+{
+    return db->sync_failed;
 }
 
 int db_lock_fd(const struct db *db)

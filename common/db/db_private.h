@@ -25,7 +25,9 @@ struct db {
      * to the thread, and a transaction to the connection, so neither keeps two threads apart. */
     pthread_mutex_t mutex;
 
-    bool relaxed; /* commits are not synced at the moment */
+    bool relaxed;           /* commits are not synced at the moment */
+    enum err prepare_error; /* why the last statement that could not be prepared could not */
+    bool sync_failed;
 
     struct db_cached_statement *statements;
     size_t statement_count;

@@ -33,7 +33,7 @@ sqlite3_stmt *db_statement(struct db *db, const char *sql)
     }
     int result = sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL);
     if (result != SQLITE_OK) {
-        db_error(db, result, sql);
+        db->prepare_error = db_error(db, result, sql);
         return NULL;
     }
     db->statements =
@@ -66,8 +66,8 @@ struct slice db_column_text(sqlite3_stmt *statement, int index, struct arena *ar
 
 int db_step(struct db *db, sqlite3_stmt *statement)
 {
-    if (!statement) { /* could not be prepared, which is logged */
-        return -ERR_CORRUPT;
+    if (!statement) { /* could not be prepared, which is logged: damaged, or the schema could not be read */
+        return -(int)db->prepare_error;
     }
     int result = sqlite3_step(statement);
     if (result == SQLITE_ROW) {

@@ -9,6 +9,7 @@
  * collected (not db_begin_relaxed): there the sync comes before SQLite tells other connections of the new
  * frames, and a write that fails is reported by it.
  */
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -41,12 +42,23 @@ static void forget(struct wal_file *wal)
     wal->length = wal->room = 0;
 }
 
+/* SQLite knows a full disk, but takes a full quota for a broken one. */
+static int real_write(struct wal_file *wal, const void *bytes, int count, sqlite3_int64 offset)
+{
+    int reason = 0;
+    int result = wal->real->pMethods->xWrite(wal->real, bytes, count, offset);
+    if (result == SQLITE_IOERR_WRITE) {
+        wal->real->pMethods->xFileControl(wal->real, SQLITE_FCNTL_LAST_ERRNO, &reason);
+    }
+    return reason == EDQUOT ? SQLITE_FULL : result;
+}
+
 static int write_out(struct wal_file *wal)
 {
     if (wal->length == 0) {
         return SQLITE_OK;
     }
-    int result = wal->real->pMethods->xWrite(wal->real, wal->bytes, (int)wal->length, wal->offset);
+    int result = real_write(wal, wal->bytes, (int)wal->length, wal->offset);
     wal->length = 0;
     return result;
 }
@@ -63,7 +75,7 @@ static int wal_write(sqlite3_file *file, const void *bytes, int count, sqlite3_i
         }
     }
     if (!wal->collecting || size > COLLECT_MAX) {
-        return wal->real->pMethods->xWrite(wal->real, bytes, count, offset);
+        return real_write(wal, bytes, count, offset);
     }
     if (wal->length + size > wal->room) {
         wal->room = MAX_OF(2 * wal->room, wal->length + size + (size_t)32 * 1024);

@@ -112,6 +112,13 @@ static enum err move_aside(struct store *store, struct arena *arena, struct slic
     return err;
 }
 
+static void note_failed_sync(struct store *store)
+{
+    if (fs_take_sync_failure()) {
+        store_note_commit_error(store, ERR_IO);
+    }
+}
+
 enum err account_folder_create(struct store *store, struct slice login, uint32_t uidvalidity)
 {
     struct arena arena = {0};
@@ -123,6 +130,7 @@ enum err account_folder_create(struct store *store, struct slice login, uint32_t
     if (!err) {
         err = create_folder(store, &arena, path, uidvalidity);
     }
+    note_failed_sync(store);
     arena_free(&arena);
     return err;
 }
@@ -139,6 +147,7 @@ enum err account_folder_remove(struct store *store, struct slice login, bool pur
             return ERR_OK;
         }
     }
+    note_failed_sync(store);
     if (!err && purge) {
         err = fs_remove_tree(aside);
     }

@@ -126,6 +126,9 @@ static enum err open_index(struct account *account, uint64_t quota)
     if (!err) {
         err = index_build_if_empty(account, quota);
     }
+    if (account->db && db_sync_failed(account->db)) {
+        store_note_commit_error(account->store, ERR_IO);
+    }
     if (!err) {
         err = account_recover(account);
     }

@@ -256,12 +256,15 @@ static void commit_all(struct change *change, struct batch_request *requests)
         return;
     }
     err = change_commit(change);
-    if (err) {
+    if (err == ERR_NO_SPACE) {
         for (struct batch_request *request = requests; request; request = request->next) {
             take_files_away(change, request);
         }
-        fail_all(requests, err);
     }
+    /* After another error, as of the sync, the transaction may be in the log as a whole and come back with a
+     * restart: a MOVE's files must then be there. The journal knows them; who finds that it did not come back
+     * takes them out. */
+    fail_all(requests, err);
 }
 
 /* The requests live on the stacks of their threads: once `done` is set they are gone. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fsio.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailbox_rows.h"
@@ -113,6 +114,7 @@ static enum err try_begin(struct change *change, bool relaxed, bool overwritten,
 static enum err begin(struct account *account, struct change *change, bool relaxed)
 {
     bool dead = false;
+    fs_take_sync_failure(); /* what happened before is no matter of this store */
     *change = (struct change){.account = account, .db = account->db};
     enum err err = try_begin(change, relaxed, false, &dead);
     if (!err && dead) {
@@ -193,9 +195,11 @@ static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, bool
         mailbox.cur_fd = open_moved(change, &mailbox);
     }
     if (mailbox.cur_fd < 0 && needs_folder) {
+        int reason = errno;
         log_error("mailbox.folder_missing", log_cstr("account", change->account->login),
-                  log_text("mailbox", mailbox.name), log_errno(errno));
-        return ERR_UNAVAILABLE;
+                  log_text("mailbox", mailbox.name), log_errno(reason));
+        /* What this process lacks is no reason to go on without the mailbox. */
+        return reason == EMFILE || reason == ENFILE || reason == ENOMEM ? ERR_IO : ERR_UNAVAILABLE;
     }
     mailbox.mtime_known = cur_mtime != 0 && folder_mtime(mailbox.cur_fd, ".") == cur_mtime;
     change->mailboxes =
@@ -382,7 +386,7 @@ enum err change_commit(struct change *change)
     if (!err) {
         tell_others(change);
     }
-    store_note_commit_error(change->account->store, err);
+    store_note_commit_error(change->account->store, db_sync_failed(change->db) ? ERR_IO : err);
     return err;
 }
 
@@ -393,6 +397,9 @@ void change_abort(struct change *change)
 
 void change_free(struct change *change)
 {
+    if (fs_take_sync_failure()) { /* of a descriptor */
+        store_note_commit_error(change->account->store, ERR_IO);
+    }
     for (size_t i = 0; i < change->mailbox_count; i++) {
         if (change->mailboxes[i].own_fd && change->mailboxes[i].cur_fd >= 0) {
             close(change->mailboxes[i].cur_fd);

@@ -91,23 +91,25 @@ static struct folder_names *names_of(struct intent_run *run, const struct change
     return &run->names;
 }
 
-static void unlink_file(struct intent_run *run, struct change_mailbox *folder, struct slice line)
+static enum err unlink_file(struct intent_run *run, struct change_mailbox *folder, struct slice line)
 {
     char name[NAME_MAX + 1];
     struct slice suffix = line;
     struct slice base = slice_split(&suffix, '\t');
     snprintf(name, sizeof(name), "%.*s:2,%.*s", SLICE_ARG(base), SLICE_ARG(suffix));
     if (unlinkat(folder->cur_fd, name, 0) == 0) {
-        return;
+        return ERR_OK;
     }
     if (errno == ENOENT) { /* done before a crash, or another program gave it other letters */
         const char *found = folder_names_find(names_of(run, folder), base);
         if (!found || unlinkat(folder->cur_fd, found, 0) == 0 || errno == ENOENT) {
-            return;
+            return ERR_OK;
         }
     }
+    enum err err = err_from_errno(errno);
     log_error("message.unlink_failed", log_cstr("account", run->change->account->login),
               log_cstr("file", name), log_errno(errno));
+    return err;
 }
 
 static enum err run_unlink(struct intent_run *run, int64_t mailbox_id, struct slice lines)
@@ -119,10 +121,11 @@ static enum err run_unlink(struct intent_run *run, int64_t mailbox_id, struct sl
     }
     struct change_mailbox *folder = &run->change->mailboxes[mailbox];
     folder->sync = true;
-    while (lines.len) {
-        unlink_file(run, folder, slice_split(&lines, '\n'));
+    while (lines.len) { /* one that stays would come back as new mail: it is tried again */
+        enum err failed = unlink_file(run, folder, slice_split(&lines, '\n'));
+        err = err ? err : failed;
     }
-    return ERR_OK;
+    return err;
 }
 
 static enum err run_folder(struct intent_run *run, int64_t mailbox_id, struct slice lines)

@@ -220,11 +220,27 @@ static enum err adopt_new(struct change *change, size_t mailbox)
     return err;
 }
 
+/* Files of expunged messages that could not be unlinked are no new mail. */
+static enum err has_files_to_unlink(struct change *change, int64_t mailbox, bool *left_r)
+{
+    sqlite3_stmt *statement =
+        db_statement(change->db, "SELECT 1 FROM intent WHERE op='" INTENT_UNLINK "' AND mailbox=?1 LIMIT 1");
+    db_bind_int(statement, 1, mailbox);
+    int step = db_step(change->db, statement);
+    *left_r = step == 1;
+    sqlite3_reset(statement);
+    return db_step_err(step);
+}
+
 static enum err mend_folder(struct change *change, const struct folder_state *folder, bool rebuild)
 {
     size_t mailbox = 0;
     enum err err = change_mailbox_by_id(change, folder->id, &mailbox);
+    bool left = false;
     if (!err && folder->cur_changed) {
+        err = has_files_to_unlink(change, folder->id, &left);
+    }
+    if (!err && folder->cur_changed && !left) {
         err = reconcile_cur(change, mailbox, rebuild);
     }
     if (!err && folder->new_changed) {

@@ -161,17 +161,20 @@ void store_close(struct store *store)
     mem_free(store);
 }
 
-enum err store_check_writable(struct store *store)
-{
-    return atomic_load(&store->read_only) ? ERR_UNAVAILABLE : ERR_OK;
-}
-
 static void become_read_only(struct store *store, const char *what)
 {
     if (!atomic_exchange(&store->read_only, true)) {
         log_error("store.read_only", log_cstr("directory", store->data), log_cstr("after", what),
                   log_cstr("cure", "check the disk, then restart"));
     }
+}
+
+enum err store_check_writable(struct store *store)
+{
+    if (db_sync_failed(store->directory)) {
+        become_read_only(store, "directory.db");
+    }
+    return atomic_load(&store->read_only) ? ERR_UNAVAILABLE : ERR_OK;
 }
 
 static enum err sync_result(struct store *store, int result, const char *what)

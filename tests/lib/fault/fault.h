@@ -20,7 +20,7 @@
 
 #include "base/base.h"
 
-/* What can fail. Reading is counted only when it is asked for: FAULT_READ. */
+/* What can fail. What changes nothing counts only when it is asked for. */
 enum fault_call {
     FAULT_CREATE = 1, /* an open that makes a file */
     FAULT_WRITE = 2,
@@ -30,9 +30,10 @@ enum fault_call {
     FAULT_LINK = 32,
     FAULT_UNLINK = 64, /* and rmdir */
     FAULT_MKDIR = 128,
-    FAULT_READ = 256 /* an open of what is there, read, pread */
+    FAULT_OPEN = 256, /* of what is there */
+    FAULT_READ = 512
 };
-#define FAULT_CHANGES (FAULT_READ - 1)
+#define FAULT_CHANGES (FAULT_OPEN - 1)
 
 /* Calls below this folder (absolute, without symbolic links) are looked at from now on; NULL: none. Forgets
  * all about the one before. */

@@ -286,7 +286,7 @@ static int open_at(int dir_fd, const char *path, int flags, mode_t mode)
     pthread_mutex_lock(&mutex);
     const char *below = watched_path(dir_fd, path, full);
     bool creates = below && (flags & O_CREAT) && !is_there(dir_fd, path);
-    int error = below ? strike(creates ? FAULT_CREATE : FAULT_READ, NULL) : 0;
+    int error = below ? strike(creates ? FAULT_CREATE : FAULT_OPEN, NULL) : 0;
     if (error) {
         return fail(error);
     }

@@ -484,13 +484,14 @@ const struct run runs[] = {
     {"settings", NULL, {change_settings, change_special_use, claim_recent}},
     {"sieve", NULL, {put_scripts, change_scripts}},
     {"checkpoint", NULL, {append_with_checkpoint, append_with_cut_log, append_small, append_with_checkpoint}},
-    {"users", NULL, {add_user, remove_user, add_user}},
-    {"lost index", lose_index, {open_accounts, append_small}, .invisible = true},
-    {"damaged index", break_index, {open_accounts, append_small}, .invisible = true},
+    {"users", NULL, {add_user, remove_user, add_user}, .makes_database = true},
+    {"lost index", lose_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
+    {"damaged index", break_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
     {"foreign mail",
      drop_foreign_mail,
      {open_accounts, append_small},
      .invisible = true,
+     .makes_database = true,
      .new_identifiers = true},
 };
 const size_t run_count = ARRAY_LEN(runs);

@@ -29,6 +29,7 @@ struct run {
     bool invisible;
     /* The first step gives messages their identifiers: before it is promised, others may come. */
     bool new_identifiers;
+    bool makes_database;
     /* Steps whose success for one account and failure for another may be found after a failure. */
     bool several_accounts;
 };

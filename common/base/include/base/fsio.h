@@ -16,6 +16,8 @@ enum err fs_make_directories(const char *path, unsigned mode) MUST_CHECK;
 /* Removes a file or a folder with all in it; that it is gone already is fine. Not durable. */
 enum err fs_remove_tree(const char *path) MUST_CHECK;
 enum err fs_sync_directory(const char *path) MUST_CHECK;
+/* Whether one of these functions failed at a sync in this thread since this was asked last. */
+bool fs_take_sync_failure(void);
 /* All of `content`, retrying short writes and EINTR. */
 enum err fs_write_all(int fd, struct slice content) MUST_CHECK;
 

@@ -73,6 +73,10 @@ enum err db_open_reader(const char *path, struct db **reader_r) MUST_CHECK;
 enum err db_begin_view(struct db *reader) MUST_CHECK;
 void db_end_view(struct db *reader);
 
+/* Whether a sync of the database or its log failed since it was opened. What was committed before and synced
+ * is safe; whether the last commit will be there after a restart, nobody knows. */
+bool db_sync_failed(const struct db *db);
+
 sqlite3 *db_handle(struct db *db);
 /* The lock file. What is in it belongs to the caller, while he holds the lock (db_begin). */
 int db_lock_fd(const struct db *db);
