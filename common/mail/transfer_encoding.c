@@ -112,7 +112,7 @@ static void hold(struct transfer_decoder *decoder, struct buf *out, char c)
     case HELD_OPEN:
         return;
     case HELD_BYTE:
-        buf_append_char(out, (char)(hex_value(decoder->held[1]) << 4 | hex_value(decoder->held[2])));
+        buf_append_char(out, (char)(hex_value(decoder->held[1]) * 16 + hex_value(decoder->held[2])));
         break;
     case HELD_SOFT_BREAK:
         break;
