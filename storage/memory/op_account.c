@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Annotations, rights, scripts, what was seen, quota, assertions. */
+#include "settings_check.h"
 #include "work.h"
 
 /* The mailbox's id, or 0 for the account when none is named. */
@@ -21,51 +22,88 @@ static void attributes_changed(struct work *work, int64_t mailbox_id, struct bat
 {
     size_t index;
     result->modseq = work_modseq(work, mailbox_id);
+    result->affected = 1;
     if (!state_find(work->state, mailbox_numbered(mailbox_id), &index)) {
         state_own(work->state, index)->attr_modseq = work->modseq;
     }
 }
 
-enum err run_annotate(struct work *work, struct batch_operation *operation)
+/* Annotations and scripts together, with what is about to come. */
+static bool settings_have_room(const struct state *state, uint64_t more, uint64_t less)
 {
-    const struct batch_annotate *annotate = &operation->annotate;
+    uint64_t bytes = more - less;
+    for (size_t i = 0; i < state->annotations->count; i++) {
+        bytes += state->annotations->records[i].value->len;
+    }
+    for (size_t i = 0; i < state->sieve->count; i++) {
+        bytes += state->sieve->records[i].value->len;
+    }
+    return bytes <= SETTINGS_BYTES_MAX;
+}
+
+static enum err put_annotation(struct work *work, int64_t id, const struct batch_annotate *annotate,
+                               bool *changed_r)
+{
     struct table **table = &work->state->annotations;
-    int64_t id;
-    enum err err = annotated(work, operation, &id);
-    if (!err && annotate->value.len > ANNOTATION_VALUE_MAX) {
-        err = ERR_LIMIT;
-    }
-    if (err) {
-        return err;
-    }
-    bool known = table_find(*table, id, annotate->entry) != NULL;
-    if (annotate->remove) {
-        if (table_remove(table, id, annotate->entry)) {
-            attributes_changed(work, id, &operation->result);
-        }
+    const struct record *known = table_find(*table, id, annotate->entry);
+    *changed_r = !known || !slice_eq(text_slice(known->value), annotate->value);
+    if (!*changed_r) {
         return ERR_OK;
     }
-    if (!known && (*table)->count == ANNOTATIONS_MAX) {
+    if ((!known && (*table)->count == ANNOTATIONS_MAX) ||
+        !settings_have_room(work->state, annotate->value.len, known ? known->value->len : 0)) {
         return ERR_LIMIT;
     }
     table_put(table, id, annotate->entry, annotate->value, 0);
-    attributes_changed(work, id, &operation->result);
     return ERR_OK;
+}
+
+enum err run_annotate(struct work *work, struct batch_operation *operation)
+{
+    const struct batch_annotate *annotate = &operation->annotate;
+    bool changed = false;
+    int64_t id;
+    if (!annotation_entry_is_valid(annotate->entry)) {
+        return ERR_SYNTAX;
+    }
+    if (annotate->value.len > ANNOTATION_VALUE_MAX) {
+        return ERR_LIMIT;
+    }
+    enum err err = annotated(work, operation, &id);
+    if (!err && annotate->remove) {
+        changed = table_remove(&work->state->annotations, id, annotate->entry);
+    } else if (!err) {
+        err = put_annotation(work, id, annotate, &changed);
+    }
+    if (!err && changed) {
+        attributes_changed(work, id, &operation->result);
+    }
+    return err;
 }
 
 enum err run_set_rights(struct work *work, struct batch_operation *operation)
 {
     const struct batch_rights *rights = &operation->rights;
+    struct table **table = &work->state->rights;
     size_t index;
+    if (!rights_identifier_is_valid(rights->identifier) || !rights_are_valid(rights->rights)) {
+        return ERR_SYNTAX;
+    }
     enum err err = work_find(work, operation->mailbox, &operation->result, &index);
     if (err) {
         return err;
     }
     int64_t id = operation->result.mailbox_id;
-    if (rights->rights.len) {
-        table_put(&work->state->rights, id, rights->identifier, rights->rights, 0);
+    const struct record *known = table_find(*table, id, rights->identifier);
+    if (slice_eq(known ? text_slice(known->value) : SLICE_EMPTY, rights->rights)) {
+        return ERR_OK; /* is so already */
+    }
+    if (rights->rights.len == 0) {
+        table_remove(table, id, rights->identifier);
+    } else if (known || (*table)->count < RIGHTS_MAX) {
+        table_put(table, id, rights->identifier, rights->rights, 0);
     } else {
-        table_remove(&work->state->rights, id, rights->identifier);
+        return ERR_LIMIT;
     }
     attributes_changed(work, id, &operation->result);
     return ERR_OK;
@@ -73,42 +111,60 @@ enum err run_set_rights(struct work *work, struct batch_operation *operation)
 
 /* --- scripts --- */
 
+static void scripts_changed(struct work *work, struct batch_operation *operation)
+{
+    operation->result.modseq = work_modseq(work, 0);
+    operation->result.affected = 1;
+}
+
 enum err run_sieve_put(struct work *work, struct batch_operation *operation)
 {
     const struct batch_sieve *sieve = &operation->sieve;
     struct table **table = &work->state->sieve;
     const struct record *known = table_find(*table, 0, sieve->name);
-    if (sieve->name.len == 0) {
+    if (sieve->script.len > SIEVE_SCRIPT_MAX) {
+        return ERR_LIMIT;
+    }
+    if (!sieve_name_is_valid(sieve->name) || !sieve_script_is_valid(sieve->script)) {
         return ERR_SYNTAX;
     }
-    if (sieve->script.len > SIEVE_SCRIPT_MAX || (!known && (*table)->count == SIEVE_SCRIPTS_MAX)) {
+    if ((!known && (*table)->count == SIEVE_SCRIPTS_MAX) ||
+        !settings_have_room(work->state, sieve->script.len, known ? known->value->len : 0)) {
         return ERR_LIMIT;
     }
     table_put(table, 0, sieve->name, sieve->script, known ? known->extra : 0);
+    scripts_changed(work, operation);
     return ERR_OK;
 }
 
 /* Writes the record anew with this mark, when it has another. */
-static void mark(struct table **table, const struct record *record, bool active)
+static bool mark(struct table **table, const struct record *record, bool active)
 {
-    if ((record->extra != 0) != active) {
-        struct text *name = text_share(record->name), *value = text_share(record->value);
-        table_put(table, 0, text_slice(name), text_slice(value), active);
-        text_release(name);
-        text_release(value);
+    if ((record->extra != 0) == active) {
+        return false;
     }
+    struct text *name = text_share(record->name), *value = text_share(record->value);
+    table_put(table, 0, text_slice(name), text_slice(value), active);
+    text_release(name);
+    text_release(value);
+    return true;
 }
 
 enum err run_sieve_activate(struct work *work, struct batch_operation *operation)
 {
     struct table **table = &work->state->sieve;
     struct slice name = operation->sieve.name;
+    bool changed = false;
     if (name.len && !table_find(*table, 0, name)) {
         return ERR_NOT_FOUND;
     }
     for (size_t i = 0; i < (*table)->count; i++) {
         const struct record *record = &(*table)->records[i];
-        mark(table, record, name.len && slice_eq(text_slice(record->name), name));
+        bool active = name.len && slice_eq(text_slice(record->name), name);
+        changed = mark(table, record, active) || changed;
+    }
+    if (changed) {
+        scripts_changed(work, operation);
     }
     return ERR_OK;
 }
@@ -123,6 +179,7 @@ enum err run_sieve_delete(struct work *work, struct batch_operation *operation)
         return ERR_DENIED;
     }
     table_remove(&work->state->sieve, 0, operation->sieve.name);
+    scripts_changed(work, operation);
     return ERR_OK;
 }
 
@@ -130,15 +187,12 @@ enum err run_sieve_rename(struct work *work, struct batch_operation *operation)
 {
     const struct batch_sieve *sieve = &operation->sieve;
     struct table **table = &work->state->sieve;
-    const struct record *known = table_find(*table, 0, sieve->name);
-    if (!known) {
-        return ERR_NOT_FOUND;
-    }
-    if (sieve->new_name.len == 0) {
+    if (!sieve_name_is_valid(sieve->new_name)) {
         return ERR_SYNTAX;
     }
-    if (slice_eq(sieve->name, sieve->new_name)) {
-        return ERR_OK;
+    const struct record *known = table_find(*table, 0, sieve->name);
+    if (!known || slice_eq(sieve->name, sieve->new_name)) {
+        return known ? ERR_OK : ERR_NOT_FOUND;
     }
     if (table_find(*table, 0, sieve->new_name)) {
         return ERR_EXISTS;
@@ -148,13 +202,13 @@ enum err run_sieve_rename(struct work *work, struct batch_operation *operation)
     table_remove(table, 0, sieve->name);
     table_put(table, 0, sieve->new_name, text_slice(script), active);
     text_release(script);
+    scripts_changed(work, operation);
     return ERR_OK;
 }
 
 /* --- what was seen --- */
 
-#define SEEN_KEY_MAX 64
-#define SWEEP_EVERY  1024
+#define SWEEP_EVERY 1024
 
 static void sweep_seen(struct work *work)
 {
@@ -172,7 +226,7 @@ static void sweep_seen(struct work *work)
 enum err run_seen(struct work *work, struct batch_operation *operation)
 {
     const struct batch_seen *seen = &operation->seen;
-    if (seen->key.len > SEEN_KEY_MAX) {
+    if (seen->key.len == 0 || seen->key.len > SEEN_KEY_MAX) {
         return ERR_LIMIT;
     }
     const struct record *known = table_find(work->state->seen, seen->kind, seen->key);

@@ -77,13 +77,23 @@ static enum err check_special_use(const struct state *state, int64_t mailbox_id,
 
 /* --- making --- */
 
+static bool guid_is_taken(const struct state *state, const unsigned char *guid)
+{
+    for (size_t i = 0; i < state->mailbox_count; i++) {
+        if (memcmp(state->mailboxes[i]->guid, guid, GUID_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct mailbox *make_mailbox(struct work *work, struct slice name, const struct batch_create *create)
 {
     struct mailbox *mailbox = mailbox_new(name, create->special_use);
     mailbox->status.id = ++work->state->last_mailbox;
     choose_uids(work, mailbox, create);
     mailbox->status.highestmodseq = mailbox->attr_modseq = work_modseq(work, 0);
-    if (create->wanted_guid) {
+    if (create->wanted_guid && !guid_is_taken(work->state, create->wanted_guid)) {
         memcpy(mailbox->guid, create->wanted_guid, GUID_BYTES);
     } else {
         randombytes_buf(mailbox->guid, GUID_BYTES);
@@ -128,6 +138,7 @@ enum err run_mailbox_create(struct work *work, struct batch_operation *operation
         operation->result.mailbox_id = made->status.id;
         operation->result.uidvalidity = made->status.uidvalidity;
         operation->result.modseq = work->modseq;
+        memcpy(operation->result.guid, made->guid, GUID_BYTES);
     }
     return err;
 }

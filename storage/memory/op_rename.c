@@ -3,69 +3,94 @@
 #include "base/mem.h"
 #include "op_mailbox.h"
 
-/* Identity, messages and subscription stay; the name says more or less at its beginning. */
-static void rename_one(struct work *work, size_t index, struct slice new_name)
-{
-    struct state *state = work->state;
-    struct mailbox *mailbox = state_own(state, index);
-    struct slice old_name = text_slice(mailbox->name);
-    note_name_gone(state, mailbox);
-    if (table_remove(&state->subscriptions, 0, old_name)) {
-        table_put(&state->subscriptions, 0, new_name, SLICE_EMPTY, 0);
-    }
-    text_release(mailbox->name);
-    mailbox->name = text_new(new_name);
-    mailbox->attr_modseq = work_modseq(work, 0);
-}
-
-struct new_name {
-    int64_t mailbox_id;
-    struct slice name;
+/* One tree on its way. */
+struct renaming {
+    struct work *work;
+    struct slice from, to;
+    struct slice *names; /* of the mailboxes, in their order; data NULL: stays as it is */
 };
 
-/* What the mailbox and those below it are to be called. ERR_SYNTAX, ERR_EXISTS. */
-static enum err plan_names(struct work *work, struct slice from, struct slice to, struct new_name *plan,
-                           size_t *count_r)
+static bool is_in_tree(const struct renaming *renaming, struct slice name)
 {
-    const struct state *state = work->state;
-    enum err err = ERR_OK;
-    size_t count = 0;
-    for (size_t i = 0; i < state->mailbox_count && !err; i++) {
-        struct slice name = text_slice(state->mailboxes[i]->name);
-        if (!slice_eq(name, from) && !mailbox_name_is_below(name, from)) {
-            continue;
+    return slice_eq(name, renaming->from) || mailbox_name_is_below(name, renaming->from);
+}
+
+static struct slice new_name(const struct renaming *renaming, struct slice old)
+{
+    struct slice rest = slice_skip(old, renaming->from.len);
+    return slice_from(
+        arena_printf(&renaming->work->scratch, "%.*s%.*s", SLICE_ARG(renaming->to), SLICE_ARG(rest)));
+}
+
+/* Whether a mailbox has the name and keeps it. */
+static bool is_taken(const struct renaming *renaming, struct slice name)
+{
+    const struct state *state = renaming->work->state;
+    for (size_t i = 0; i < state->mailbox_count; i++) {
+        struct slice other = text_slice(state->mailboxes[i]->name);
+        if (slice_eq(other, name) && !is_in_tree(renaming, other)) {
+            return true;
         }
-        struct slice tail = slice_skip(name, from.len);
-        struct slice wanted =
-            slice_from(arena_printf(&work->scratch, "%.*s%.*s", SLICE_ARG(to), SLICE_ARG(tail)));
-        plan[count].mailbox_id = state->mailboxes[i]->status.id;
-        err = mailbox_name_of(work, wanted, &plan[count].name);
-        if (!err && mailbox_exists(state, plan[count].name)) {
-            err = ERR_EXISTS;
-        }
-        count++;
     }
-    *count_r = count;
+    return false;
+}
+
+/* A name further down may become too long or too deep, or be somebody else's. */
+static enum err plan_names(struct renaming *renaming)
+{
+    const struct state *state = renaming->work->state;
+    enum err err = ERR_OK;
+    renaming->names = arena_array(&renaming->work->scratch, struct slice, state->mailbox_count);
+    for (size_t i = 0; i < state->mailbox_count && !err; i++) {
+        struct slice old = text_slice(state->mailboxes[i]->name);
+        if (is_in_tree(renaming, old)) {
+            err = mailbox_name_of(renaming->work, new_name(renaming, old), &renaming->names[i]);
+            err = !err && is_taken(renaming, renaming->names[i]) ? ERR_EXISTS : err;
+        }
+    }
     return err;
 }
 
-static enum err rename_tree(struct work *work, struct slice from, struct slice to)
+/* Takes the subscriptions of the old names away: when all are gone, a new name may be an old one. */
+static bool *take_subscriptions(struct renaming *renaming)
 {
-    struct new_name *plan = arena_array(&work->scratch, struct new_name, work->state->mailbox_count);
-    size_t count = 0, index;
-    enum err err = plan_names(work, from, to, plan, &count);
-    for (size_t i = 0; i < count && !err; i++) {
-        err = state_find(work->state, mailbox_numbered(plan[i].mailbox_id), &index);
-        if (!err) {
-            rename_one(work, index, plan[i].name);
+    struct state *state = renaming->work->state;
+    bool *subscribed = arena_array(&renaming->work->scratch, bool, state->mailbox_count);
+    for (size_t i = 0; i < state->mailbox_count; i++) {
+        subscribed[i] = renaming->names[i].data &&
+                        table_remove(&state->subscriptions, 0, text_slice(state->mailboxes[i]->name));
+    }
+    return subscribed;
+}
+
+/* Identity and messages stay. */
+static enum err rename_tree(struct renaming *renaming)
+{
+    struct work *work = renaming->work;
+    struct state *state = work->state;
+    enum err err = plan_names(renaming);
+    if (err) {
+        return err;
+    }
+    const bool *subscribed = take_subscriptions(renaming);
+    for (size_t i = 0; i < state->mailbox_count; i++) {
+        if (renaming->names[i].data) {
+            struct mailbox *mailbox = state_own(state, i);
+            note_name_gone(state, mailbox);
+            text_release(mailbox->name);
+            mailbox->name = text_new(renaming->names[i]);
+            mailbox->attr_modseq = work_modseq(work, 0);
+        }
+        if (subscribed[i]) {
+            table_put(&state->subscriptions, 0, renaming->names[i], SLICE_EMPTY, 0);
         }
     }
-    state_sort(work->state);
-    return err ? err : make_levels_above(work, to);
+    state_sort(state);
+    return make_levels_above(work, renaming->to);
 }
 
 /* RFC 3501 section 6.3.5: the messages go to a new mailbox, INBOX and what is below it stay. */
-static enum err empty_inbox(struct work *work, struct batch_operation *operation, struct slice to)
+static enum err empty_inbox(struct work *work, struct slice to, struct batch_result *result)
 {
     struct batch_operation move = {
         .kind = BATCH_MOVE,
@@ -79,32 +104,32 @@ static enum err empty_inbox(struct work *work, struct batch_operation *operation
     const struct mailbox *made = make_mailbox(work, to, &(struct batch_create){.special_use = SLICE_EMPTY});
     move.copy.target = mailbox_numbered(made->status.id);
     err = run_move(work, &move);
-    operation->result.mailbox_id = move.result.mailbox_id;
-    operation->result.uidvalidity = move.result.uidvalidity;
-    operation->result.affected = move.result.affected;
+    result->mailbox_id = move.result.mailbox_id;
+    result->uidvalidity = move.result.uidvalidity;
     return err;
 }
 
 enum err run_mailbox_rename(struct work *work, struct batch_operation *operation)
 {
-    struct slice to;
+    struct batch_result *result = &operation->result;
+    struct renaming renaming = {.work = work};
     size_t index;
-    enum err err = work_find(work, operation->mailbox, &operation->result, &index);
+    enum err err = mailbox_name_of(work, operation->rename.new_name, &renaming.to);
     if (!err) {
-        err = mailbox_name_of(work, operation->rename.new_name, &to);
-    }
-    if (!err && mailbox_exists(work->state, to)) {
-        err = ERR_EXISTS;
+        err = work_find(work, operation->mailbox, result, &index);
     }
     if (err) {
         return err;
     }
-    struct slice from = arena_copy(&work->scratch, text_slice(work->state->mailboxes[index]->name));
-    if (slice_eq(from, S("INBOX"))) {
-        err = empty_inbox(work, operation, to);
-    } else {
-        err = mailbox_name_is_below(to, from) ? ERR_SYNTAX : rename_tree(work, from, to);
+    renaming.from = arena_copy(&work->scratch, text_slice(work->state->mailboxes[index]->name));
+    bool inbox = slice_eq(renaming.from, S("INBOX"));
+    if (!inbox && mailbox_name_is_below(renaming.to, renaming.from)) {
+        return ERR_SYNTAX;
     }
-    operation->result.modseq = work->modseq;
+    if (mailbox_exists(work->state, renaming.to)) {
+        return ERR_EXISTS;
+    }
+    err = inbox ? empty_inbox(work, renaming.to, result) : rename_tree(&renaming);
+    result->modseq = work->modseq;
     return err;
 }

@@ -185,48 +185,71 @@ static inline void model_subscribe(struct model *model, const char *name, bool s
     }
 }
 
+static inline bool model_is_in_tree(const char *name, const char *top)
+{
+    return strcmp(name, top) == 0 || model_is_below(name, top);
+}
+
+static inline const char *model_new_name(char buffer[MODEL_NAME + 1], const char *name, const char *from,
+                                         const char *to)
+{
+    assert_true(snprintf(buffer, MODEL_NAME + 1, "%s%s", to, name + strlen(from)) <= MODEL_NAME);
+    return buffer;
+}
+
+/* RFC 3501 section 6.3.5 */
+static inline void model_rename_inbox(struct model *model, const char *to)
+{
+    model_levels_above(model, to);
+    struct model_mailbox *made = model_make(model, to), *inbox = model_find(model, "INBOX");
+    while (inbox->count) {
+        model_put(model, made, inbox->messages[0]);
+        model_take(model, inbox, inbox->messages[0].uid);
+    }
+}
+
 static inline enum err model_rename(struct model *model, const char *from, const char *to)
 {
-    char name[2 * MODEL_NAME + 2];
-    size_t count = model->count;
+    char name[MODEL_NAME + 1];
+    struct model *old;
     if (!model_find(model, from)) {
         return ERR_NOT_FOUND;
+    }
+    if (strcmp(from, "INBOX") != 0 && model_is_below(to, from)) {
+        return ERR_SYNTAX;
     }
     if (model_find(model, to)) {
         return ERR_EXISTS;
     }
     if (strcmp(from, "INBOX") == 0) {
-        model_levels_above(model, to);
-        struct model_mailbox *made = model_make(model, to), *inbox = model_find(model, from);
-        while (inbox->count) {
-            model_put(model, made, inbox->messages[0]);
-            model_take(model, inbox, inbox->messages[0].uid);
-        }
+        model_rename_inbox(model, to);
         return ERR_OK;
     }
-    if (model_is_below(to, from)) {
-        return ERR_SYNTAX;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (model_is_below(model->mailboxes[i].name, from)) {
-            snprintf(name, sizeof(name), "%s%s", to, model->mailboxes[i].name + strlen(from));
-            if (model_find(model, name)) {
+    old = malloc(sizeof(*old));
+    *old = *model;
+    for (size_t i = 0; i < old->count; i++) {
+        if (model_is_in_tree(old->mailboxes[i].name, from)) {
+            struct model_mailbox *other =
+                model_find(old, model_new_name(name, old->mailboxes[i].name, from, to));
+            if (other && !model_is_in_tree(other->name, from)) {
+                free(old);
                 return ERR_EXISTS;
             }
+            memcpy(model->mailboxes[i].name, name, sizeof(name));
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        struct model_mailbox *mailbox = &model->mailboxes[i];
-        if (strcmp(mailbox->name, from) == 0 || model_is_below(mailbox->name, from)) {
-            bool subscribed = model_subscription(model, mailbox->name) >= 0;
-            snprintf(name, sizeof(name), "%s%s", to, mailbox->name + strlen(from));
-            model_subscribe(model, mailbox->name, false);
-            snprintf(mailbox->name, sizeof(mailbox->name), "%.60s", name);
-            if (subscribed) {
-                model_subscribe(model, name, true);
-            }
+    for (size_t i = 0; i < old->count; i++) { /* all old ones first: a new name may be an old one */
+        if (model_is_in_tree(old->mailboxes[i].name, from)) {
+            model_subscribe(model, old->mailboxes[i].name, false);
         }
     }
+    for (size_t i = 0; i < old->count; i++) {
+        if (model_is_in_tree(old->mailboxes[i].name, from) &&
+            model_subscription(old, old->mailboxes[i].name) >= 0) {
+            model_subscribe(model, model->mailboxes[i].name, true);
+        }
+    }
+    free(old);
     model_levels_above(model, to);
     model->changed = true;
     return ERR_OK;

@@ -278,12 +278,14 @@ static void do_create(struct game *game, struct move *move)
 /* Names may grow by a rename: within bounds. */
 static bool rename_fits(struct game *game, const char *from, const char *to)
 {
+    size_t longest = 0;
     for (size_t i = 0; i < game->next->count; i++) {
-        if (strlen(game->next->mailboxes[i].name) + strlen(to) > strlen(from) + MODEL_NAME) {
-            return false;
-        }
+        longest = MAX_OF(longest, strlen(game->next->mailboxes[i].name));
     }
-    return true;
+    for (size_t i = 0; i < game->next->subscription_count; i++) {
+        longest = MAX_OF(longest, strlen(game->next->subscriptions[i]));
+    }
+    return longest + strlen(to) <= strlen(from) + MODEL_NAME;
 }
 
 static void do_rename(struct game *game, struct move *move)
@@ -292,7 +294,13 @@ static void do_rename(struct game *game, struct move *move)
     const char *to = one_in(game, 2)
                          ? any_name(game)
                          : arena_printf(&game->arena, "%s/r%d", any_name(game), (int)below(game, 3));
-    if (!rename_fits(game, from, to) || !model_find(game->next, from)) {
+    if (one_in(game, 3)) { /* up in its own tree */
+        struct slice name = slice_from(from);
+        size_t slash = slice_find_last(name, '/');
+        to = slash < name.len ? arena_cstr(&game->arena, slice_take(name, slash)) : to;
+    }
+    bool two_errors = model_is_below(to, from) && model_find(game->next, to); /* either may be told */
+    if (two_errors || !rename_fits(game, from, to)) {
         from = "none/such";
         to = "free";
     }
@@ -474,14 +482,14 @@ static void compare_messages(struct game *game, struct snapshot *snapshot, struc
 }
 
 static void compare_vanished(struct game *game, struct snapshot *snapshot,
-                             const struct model_mailbox *mailbox)
+                             const struct model_mailbox *mailbox, uint64_t floor)
 {
     uint64_t since = mailbox->gone_count ? mailbox->gone[below(game, mailbox->gone_count)].modseq : 0;
     uint32_t list[MODEL_GONE];
     struct uid_set found;
     bool complete = false;
     size_t count = 0;
-    since = MAX_OF(since, mailbox->gone_floor);
+    since = MAX_OF(MAX_OF(since, mailbox->gone_floor), floor);
     for (size_t i = 0; i < mailbox->gone_count; i++) {
         if (mailbox->gone[i].modseq > since) {
             size_t at = count++;
@@ -511,7 +519,7 @@ static void compare_mailbox(struct game *game, struct snapshot *snapshot, const 
     expect(game, entry->status.messages == mailbox->count);
     expect(game, entry->subscribed == (model_subscription(game->model, mailbox->name) >= 0));
     compare_messages(game, snapshot, mailbox);
-    compare_vanished(game, snapshot, mailbox);
+    compare_vanished(game, snapshot, mailbox, entry->status.vanished_floor);
 }
 
 static void compare_rest(struct game *game, struct snapshot *snapshot)
