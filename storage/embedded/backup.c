@@ -332,10 +332,10 @@ static enum err make_backup(struct backup_run *run, struct arena *arena, const c
     if (err) {
         return err;
     }
-    log_info("backup.made", log_cstr("name", name), log_number("accounts", (int64_t)run->manifest.accounts),
-             log_number("messages", (int64_t)run->manifest.messages),
-             log_number("copied", (int64_t)run->progress.bytes_copied),
-             log_number("linked", (int64_t)run->progress.bytes_linked));
+    log_debug("backup.made", log_cstr("name", name), log_number("accounts", (int64_t)run->manifest.accounts),
+              log_number("messages", (int64_t)run->manifest.messages),
+              log_number("copied", (int64_t)run->progress.bytes_copied),
+              log_number("linked", (int64_t)run->progress.bytes_linked));
     if (point_latest(options->directory, name, arena)) {
         log_warning("backup.no_link_to_latest", log_cstr("directory", options->directory), log_errno(errno));
     }

@@ -350,10 +350,10 @@ enum err restore_store(const struct restore *restore, const char *data_directory
         buf_printf(why, "%s: %s", data_directory, err_text(err));
     }
     if (!err) {
-        log_info("backup.restored", log_cstr("from", run.folder),
-                 log_number("accounts", (int64_t)run.progress.accounts_done),
-                 log_number("messages", (int64_t)run.progress.messages_done),
-                 log_number("copied", (int64_t)run.progress.bytes_copied));
+        log_debug("backup.restored", log_cstr("from", run.folder),
+                  log_number("accounts", (int64_t)run.progress.accounts_done),
+                  log_number("messages", (int64_t)run.progress.messages_done),
+                  log_number("copied", (int64_t)run.progress.bytes_copied));
     }
     link_table_free(&run.links);
     arena_free(&arena);
