@@ -7,6 +7,7 @@
 
 #include "account_private.h"
 #include "db_private.h"
+#include "fault/disk.h"
 #include "fault_state.h"
 
 #define INBOX "INBOX"
@@ -466,6 +467,45 @@ static enum err drop_foreign_mail(const char *folder)
     return ERR_OK;
 }
 
+#define OLD TEST_DATA_DIR "/schema/1/"
+
+static void load_dump(const char *dump, const char *folder, const char *database)
+{
+    char path[4096];
+    sqlite3 *handle = NULL;
+    struct buf text;
+    buf_init(&text, 1 << 24);
+    must(fs_read_file(dump, &text), dump);
+    snprintf(path, sizeof(path), "%s/%s", folder, database);
+    if (sqlite3_open(path, &handle) != SQLITE_OK ||
+        sqlite3_exec(handle, buf_cstr(&text), NULL, NULL, NULL) != SQLITE_OK) {
+        must(ERR_CORRUPT, sqlite3_errmsg(handle));
+    }
+    sqlite3_close(handle);
+    buf_free(&text);
+}
+
+enum err run_make_old_store(const char *folder)
+{
+    static const char *const folders[] = {"", "/.Drafts", "/.Sent", "/.Junk", "/.Trash", "/.Archive"};
+    static const char *const parts[] = {"tmp", "new", "cur"};
+    char path[4096];
+    disk_remove(folder);
+    must(fs_make_directories(folder, 0700), folder);
+    struct disk *disk = disk_load(OLD "mail");
+    disk_cut(disk, CUT_KILL, 0);
+    snprintf(path, sizeof(path), "%s/mail", folder);
+    disk_build(disk, path);
+    disk_free(disk);
+    for (size_t i = 0; i < ARRAY_LEN(folders) * ARRAY_LEN(parts); i++) { /* git keeps no empty folders */
+        snprintf(path, sizeof(path), "%s/" ALICE_INBOX "%s/%s", folder, folders[i / 3], parts[i % 3]);
+        must(fs_make_directories(path, 0700), path);
+    }
+    load_dump(OLD "directory.sql", folder, "directory.db");
+    load_dump(OLD "index.sql", folder, ALICE_DIR "/index.db");
+    return ERR_OK;
+}
+
 const struct run runs[] = {
     {"append", NULL, {append_small, append_big, append_small}},
     {"append several", NULL, {append_three, append_here_and_there}},
@@ -487,6 +527,7 @@ const struct run runs[] = {
     {"users", NULL, {add_user, remove_user, add_user}, .makes_database = true},
     {"lost index", lose_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
     {"damaged index", break_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
+    {"upgrade", run_make_old_store, {open_accounts, append_small}, .invisible = true, .makes_database = true},
     {"foreign mail",
      drop_foreign_mail,
      {open_accounts, append_small},

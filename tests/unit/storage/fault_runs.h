@@ -39,6 +39,8 @@ extern const size_t run_count;
 
 /* The common store: alice, bob, carol with some mail. */
 void run_make_store(const char *folder);
+/* One of the first schema instead (tests/data/schema). */
+enum err run_make_old_store(const char *folder);
 /* Opens it as a run does. */
 enum err run_open(const char *folder, struct run_context *context);
 void run_close(struct run_context *context);
