@@ -17,6 +17,7 @@
 #include "maintain.h"
 #include "rebuild.h"
 #include "recovery.h"
+#include "settings.h"
 #include "trash.h"
 
 /* The user is in the directory but has no folder (restored from a backup without mail, or a removal that was
@@ -178,6 +179,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
     if (!err) {
         atomic_store(&account->has_trash, true); /* a process that died may have left some */
         trash_empty(account);
+        settings_write_missing(account);
     }
     arena_free(&arena);
     if (err) {

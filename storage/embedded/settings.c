@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/fsio.h"
+#include "base/log.h"
 
 typedef void row_function(struct buf *out, sqlite3_stmt *statement);
 
@@ -104,4 +105,21 @@ enum err settings_write(struct change *change)
 bool settings_exist(struct account *account)
 {
     return faccessat(account->dir_fd, SETTINGS_FILE, F_OK, 0) == 0;
+}
+
+void settings_write_missing(struct account *account)
+{
+    struct change change;
+    if (settings_exist(account) || store_check_writable(account->store)) {
+        return;
+    }
+    enum err err = change_begin(account, &change);
+    if (!err) {
+        err = settings_write(&change);
+        change_abort(&change);
+        change_free(&change);
+    }
+    if (err) {
+        log_warning("settings.not_written", log_cstr("account", account->login), log_err(err));
+    }
 }

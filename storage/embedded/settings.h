@@ -25,6 +25,9 @@
 /* Writes the file; durable. */
 enum err settings_write(struct change *change) MUST_CHECK;
 bool settings_exist(struct account *account);
+/* Writes the file where it is missing: in an account that is new, or came from a backup or an older version.
+ * What goes wrong is left for the next time. */
+void settings_write_missing(struct account *account);
 /* Puts into the index, which has none of it, what the file says, as far as it makes sense and the mailboxes
  * are there. */
 enum err settings_read(struct change *change) MUST_CHECK;

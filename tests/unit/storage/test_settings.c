@@ -137,6 +137,23 @@ static void settings_come_back(void **state)
     account_close(account);
 }
 
+/* As after a backup came back. */
+static void missing_file_is_written_at_the_next_opening(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    run(account, annotate("", S("/private/a"), S("b")));
+    struct slice before = describe(fixture, account);
+    account_close(account);
+    assert_int_equal(unlink(path_of(fixture, ALICE_DIR "/settings")), 0);
+    reopen_store(fixture);
+    account_close(open_account(fixture, ALICE));
+    lose_index(fixture);
+    account = open_account(fixture, ALICE);
+    assert_slice(describe(fixture, account), before);
+    account_close(account);
+}
+
 static void lines_that_make_no_sense_are_passed_over(void **state)
 {
     struct fixture *fixture = *state;
@@ -242,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(settings_come_back),
+        TEST(missing_file_is_written_at_the_next_opening),
         TEST(lines_that_make_no_sense_are_passed_over),
         TEST(folders_that_appear_become_mailboxes),
         TEST(folders_that_move_keep_their_mailbox),
