@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "mail_file.h"
 #include "mailbox_folder.h"
+#include "storage/care.h"
 
 #define TEXT_MAX (1 << 24)
 
@@ -508,6 +509,23 @@ static bool folders_agree(struct account *account, struct buf *why)
     return why->len == before;
 }
 
+static void note_problem(void *data, const char *text)
+{
+    buf_printf(data, "store check: %s\n", text);
+}
+
+/* What `postern store check` would say. */
+static bool passes_check(struct account *account, struct buf *why)
+{
+    struct check check = {.read_bodies = true, .problem = note_problem, .data = why};
+    struct check_report report = {0};
+    enum err err = account_check(account, &check, &report);
+    if (err) {
+        buf_printf(why, "store check: %s\n", err_text(err));
+    }
+    return !err && report.problems == 0;
+}
+
 bool state_is_sound(struct store *store, struct buf *why)
 {
     bool good = true;
@@ -521,6 +539,7 @@ bool state_is_sound(struct store *store, struct buf *why)
         good = obeys_rules(account, why) && good;
         good = folders_agree(account, why) && good;
         good = contents_are_right(account, why) && good;
+        good = passes_check(account, why) && good;
         account_close(account);
     }
     return good;

@@ -341,7 +341,7 @@ static struct tally walk_run(const struct run *run, char *place)
         "# %-22s %5zu operations %6lu cuts %6lu disks; of recoveries %6lu cuts %6lu disks  %5.1f s%s\n",
         run->name, walk.step_count, walk.tally.points, walk.tally.disks, walk.recoveries.points,
         walk.recoveries.disks, (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9,
-        known ? "" : "  NOT KNOWN YET");
+        known ? "" : "  THE ENGINE DOES NOT KNOW THIS");
     for (size_t i = run->invisible ? 1 : 0; i < walk.promises; i++) {
         state_free(&walk.states[i]);
     }
@@ -349,7 +349,7 @@ static struct tally walk_run(const struct run *run, char *place)
     fault_steps_free(walk.steps, walk.step_count);
     free(walk.folder);
     free(walk.seen);
-    total_failures += walk.failures;
+    total_failures += walk.failures + !known;
     return (struct tally){walk.tally.points + walk.recoveries.points,
                           walk.tally.disks + walk.recoveries.disks};
 }
