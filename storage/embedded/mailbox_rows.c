@@ -70,9 +70,12 @@ enum err mailbox_row_find(struct change *change, struct mailbox_ref ref, struct 
                   : mailbox_row_by_name(change, mailbox_name_canonical(&change->arena, ref.name), row_r);
 }
 
-/* "0" follows "/". */
-#define ROWS_BELOW \
-    "SELECT " COLUMNS " FROM mailbox WHERE parent=0 AND name>?1||'/' AND name<?1||'0' ORDER BY name"
+/* "0" follows "/". Short names first: when a tree is renamed to a name above its own, a new name that is an
+ * old one of the same tree is one of a shorter mailbox, which has moved by then. */
+#define ROWS_BELOW                                                                          \
+    "SELECT " COLUMNS                                                                       \
+    " FROM mailbox WHERE parent=0 AND name>?1||'/' AND name<?1||'0' ORDER BY length(name)," \
+    " name"
 
 enum err mailbox_rows_below(struct change *change, struct slice name, struct mailbox_row **list_r,
                             size_t *count_r)

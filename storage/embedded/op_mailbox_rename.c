@@ -45,7 +45,7 @@ static enum err rename_one(struct renaming *renaming, const struct mailbox_row *
     return err ? err : intent_put(change, INTENT_FOLDER, row->id, SLICE_EMPTY);
 }
 
-/* In the order of names: what is renamed to a name further up in its own tree finds it free. */
+/* In the order of mailbox_rows_below: what is renamed to a name further up in its own tree finds it free. */
 static enum err rename_tree(struct renaming *renaming, const struct mailbox_row *top)
 {
     struct mailbox_row *list = NULL;

@@ -144,6 +144,21 @@ static void rename_takes_the_tree_along(void **state)
     account_close(account);
 }
 
+/* New names that are old names of the same tree: in whatever order, none is in the way of another. */
+static void rename_moves_a_tree_up_in_itself(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    create(fixture, account, "a/x/x/z");
+    create(fixture, account, "a/x/z");
+    run(fixture, account, operation_on(BATCH_MAILBOX_DELETE, "a"));
+    int64_t id = status_of(account, "a/x/x/z").id;
+    run(fixture, account, rename_of("a/x", "a"));
+    assert_string_equal(mailbox_names(fixture, account), FIRST ",a,a/x,a/x/z,a/z");
+    assert_int_equal(status_of(account, "a/x/z").id, id);
+    account_close(account);
+}
+
 static void rename_refuses_what_cannot_be(void **state)
 {
     struct fixture *fixture = *state;
@@ -335,6 +350,7 @@ int main(void)
         conformance_test(create_makes_levels_above),
         conformance_test(what_is_no_name_is_refused),
         conformance_test(rename_takes_the_tree_along),
+        conformance_test(rename_moves_a_tree_up_in_itself),
         conformance_test(rename_refuses_what_cannot_be),
         conformance_test(rename_of_inbox_moves_its_messages),
         conformance_test(delete_takes_messages_and_leaves_what_is_below),
