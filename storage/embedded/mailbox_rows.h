@@ -20,7 +20,7 @@ enum err mailbox_row_by_id(struct change *change, int64_t id, struct mailbox_row
 /* By id or name, as an operation says it. */
 enum err mailbox_row_find(struct change *change, struct mailbox_ref ref,
                           struct mailbox_row *row_r) MUST_CHECK;
-/* All below the name, sorted by name. */
+/* All below the name, short names first. */
 enum err mailbox_rows_below(struct change *change, struct slice name, struct mailbox_row **list_r,
                             size_t *count_r) MUST_CHECK;
 enum err mailbox_rows_count(struct change *change, uint64_t *count_r) MUST_CHECK;
