@@ -214,7 +214,7 @@ int cmd_store_check(const struct invocation *call)
         code = find_accounts(&instance, call, &arena, &logins, &count);
     }
     if (!code) {
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count && logins; i++) {
             check_one(&checked, instance.store, call, logins[i], list);
         }
         code = list ? print_json(json_incref(list)) : print_summary(&checked, count);
@@ -262,7 +262,7 @@ static int rebuild(struct instance *instance, const struct invocation *call)
     struct slice *logins = NULL;
     uint64_t messages = 0;
     int code = find_named(instance, call, &arena, &logins);
-    if (!code) {
+    if (!code && logins) {
         struct watching watching = {.login = logins[0], .terminal = isatty(STDERR_FILENO) == 1};
         struct check progress = {.progress = rebuild_progress, .data = &watching};
         enum err err = option_given(call, "search")
@@ -271,7 +271,7 @@ static int rebuild(struct instance *instance, const struct invocation *call)
         clear_progress(&watching);
         code = err ? refuse_because(call->arguments[0], err, NULL) : EXIT_DONE;
     }
-    if (!code) {
+    if (!code && logins) {
         struct buf text;
         buf_init(&text, 4096);
         buf_printf(&text, "%.*s: %llu messages\n", SLICE_ARG(logins[0]), (unsigned long long)messages);

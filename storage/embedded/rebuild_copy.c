@@ -133,7 +133,7 @@ static enum err add_keyword(struct change *change, const struct copied_keyword *
 {
     struct uid_range uid = {keyword->uid, keyword->uid};
     struct marking marking = {.uids = {&uid, 1}};
-    struct keyword_set lettered;
+    struct keyword_set lettered = {0};
     size_t mailbox, changed;
     enum err err = change_mailbox_by_id(change, keyword->mailbox, &mailbox);
     if (!err) {
