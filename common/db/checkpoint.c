@@ -15,7 +15,7 @@
 
 #define PASSIVE_PAGES \
     1000 /* copied without waiting for readers; the next writer starts the WAL from its beginning */
-#define TRUNCATE_PAGES 4096 /* 16 MiB: readers kept it from restarting for long; try to cut the file */
+#define TRUNCATE_PAGES 4096 /* 8 to 16 MiB: readers kept it from restarting for long; try to cut the file */
 
 static int note_pages(void *data, sqlite3 *handle, const char *schema, int pages)
 {

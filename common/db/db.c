@@ -133,7 +133,7 @@ enum err db_open_handle(struct db *db, int flags)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     db_checkpoint_init(db);
-    return db_execute(db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA cache_size=64;"
+    return db_execute(db, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=OFF; PRAGMA cache_size=-256;"
                           "PRAGMA temp_store=MEMORY");
 }
 

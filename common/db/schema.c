@@ -38,11 +38,24 @@ static enum err run_step(struct db *db, const char *step, size_t version)
     return err;
 }
 
+static enum err set_page_size(struct db *db, unsigned bytes)
+{
+    char sql[64];
+    if (bytes == 0) {
+        return ERR_OK;
+    }
+    sqlite3_snprintf(sizeof(sql), sql, "PRAGMA page_size=%u", bytes);
+    return db_execute(db, sql);
+}
+
 static enum err run_missing_steps(struct db *db, const struct db_schema *schema)
 {
     int64_t version = 0;
-    /* The mode is kept in the file, so this changes something only at the first opening of all. */
-    enum err err = db_execute(db, "PRAGMA journal_mode=WAL");
+    /* Both are kept in the file, so this changes something only at the first opening of all. */
+    enum err err = set_page_size(db, schema->page_size);
+    if (!err) {
+        err = db_execute(db, "PRAGMA journal_mode=WAL");
+    }
     if (!err) { /* again, under the lock: another process may have been faster */
         err = read_version(db, &version);
     }

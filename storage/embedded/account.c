@@ -102,12 +102,5 @@ enum err account_set_quota(struct account *account, uint64_t bytes)
         return err;
     }
     change.counters.limit_bytes = (int64_t)bytes;
-    err = change_prepare(&change);
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
-    return err;
+    return change_finish(&change, ERR_OK);
 }

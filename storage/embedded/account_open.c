@@ -242,5 +242,5 @@ bool account_is_current(const struct account *account)
 {
     struct stat folder;
     return !atomic_load(&account->damaged) && stat(account->path, &folder) == 0 &&
-           folder.st_ino == account->folder_inode && account_has_its_index(account);
+           folder.st_ino == account->folder_inode && inode_of_index(account) == account->index_inode;
 }

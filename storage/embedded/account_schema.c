@@ -145,4 +145,6 @@ static const char *const steps[] = {
     "  modseq INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
-const struct db_schema account_schema = {steps, ARRAY_LEN(steps)};
+/* A commit writes every page that it touched, and a delivery touches eight of them with a row or an entry
+ * each. */
+const struct db_schema account_schema = {.steps = steps, .step_count = ARRAY_LEN(steps), .page_size = 2048};

@@ -287,7 +287,7 @@ static void serve(struct account *account, struct batch_request *requests)
     struct change change = {0};
     enum err err = change_begin(account, &change);
     if (err) {
-        fail_all(requests, account_note_error(account, err) == ERR_CONFLICT ? ERR_UNAVAILABLE : err);
+        fail_all(requests, account_note_error(account, err));
         wake_all(account, requests);
         return;
     }

@@ -97,7 +97,7 @@ static enum err try_begin(struct change *change, bool relaxed, bool overwritten,
     if (err) {
         return err;
     }
-    err = index_is_ours(account) ? read_counters(change) : ERR_CONFLICT;
+    err = index_is_ours(account) ? read_counters(change) : ERR_UNAVAILABLE;
     if (!err && journal_is_unfinished(account, change->counters.modseq)) {
         if (!overwritten) {
             *dead_r = true;
@@ -407,4 +407,18 @@ void change_free(struct change *change)
     }
     mem_free(change->mailboxes);
     arena_free(&change->arena);
+}
+
+enum err change_finish(struct change *change, enum err err)
+{
+    if (!err) {
+        err = change_prepare(change);
+    }
+    if (err) {
+        change_abort(change);
+    } else {
+        err = change_commit(change);
+    }
+    change_free(change);
+    return err;
 }

@@ -65,8 +65,8 @@ struct change {
     struct keyword_names *keywords; /* keywords.c; NULL: not read yet */
 };
 
-/* Takes the lock and begins; undoes first what a process that died left half done. ERR_CONFLICT: the index
- * was replaced since the account was opened, open it again. */
+/* Takes the lock and begins; undoes first what a process that died left half done. ERR_UNAVAILABLE: the
+ * index was replaced since the account was opened, open it again. */
 enum err change_begin(struct account *account, struct change *change) MUST_CHECK;
 /* The same for changes that a restart would make again (db_begin_relaxed). */
 enum err change_begin_relaxed(struct account *account, struct change *change) MUST_CHECK;
@@ -89,5 +89,7 @@ enum err change_commit(struct change *change) MUST_CHECK;
 void change_abort(struct change *change);
 /* Releases memory and descriptors. */
 void change_free(struct change *change);
+/* All of this at once, with the error of what was done so far: prepares and commits, or aborts; and frees. */
+enum err change_finish(struct change *change, enum err err) MUST_CHECK;
 
 #endif

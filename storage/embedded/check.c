@@ -40,20 +40,6 @@ enum err check_go_on(struct checking *work)
     return check->progress && !check->progress(check->data, &work->report) ? ERR_CANCELED : ERR_OK;
 }
 
-enum err check_finish(struct change *change, enum err err)
-{
-    if (!err) {
-        err = change_prepare(change);
-    }
-    if (err) {
-        change_abort(change);
-    } else {
-        err = change_commit(change);
-    }
-    change_free(change);
-    return err;
-}
-
 /* Where the database itself is damaged, nothing else can be asked: the next opening builds it anew. */
 static enum err check_database(struct checking *work)
 {

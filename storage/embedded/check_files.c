@@ -257,9 +257,9 @@ static enum err look_again(struct file_pass *first)
     struct file_pass pass = {first->work, first->mailbox, &change, first->cur_fd, 0, 0, 0, false};
     enum err err = change_begin(first->work->account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
-    return check_finish(&change, look_under_lock(&pass));
+    return change_finish(&change, look_under_lock(&pass));
 }
 
 /* ---- bodies ---- */

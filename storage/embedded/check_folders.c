@@ -133,7 +133,7 @@ static enum err look_again(struct checking *work, const struct checked_mailbox *
     uint32_t uidnext = 0;
     enum err err = change_begin(work->account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     err = read_again(&change, &mailbox, &uidnext);
     const char *fault = err ? NULL : fault_of(work, &change.arena, &mailbox, &descriptor);
@@ -156,7 +156,7 @@ static enum err still_lacks_files(struct checking *work, const struct checked_ma
     struct change change;
     enum err err = change_begin(work->account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     sqlite3_stmt *statement = db_statement(change.db, IS_STILL_THERE);
     db_bind_int(statement, 1, mailbox->id);
@@ -233,14 +233,14 @@ static enum err look_at_unknown(struct checking *work, struct slice dir)
     bool has = false;
     enum err err = change_begin(work->account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     err = has_mailbox(&change, dir, &has);
     const char *cur = arena_printf(&arena, "%.*s/cur", SLICE_ARG(dir));
     bool unknown = !err && !has && is_folder(work->account->dir_fd, cur); /* else: deleted meanwhile */
     if (unknown && work->check->repair) {
         err = take_in(&change, dir);
-        err = check_finish(&change, err);
+        err = change_finish(&change, err);
     } else {
         change_abort(&change);
         change_free(&change);

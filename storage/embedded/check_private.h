@@ -35,7 +35,4 @@ enum err check_folder(struct checking *work, const struct checked_mailbox *mailb
 enum err check_unknown_folders(struct checking *work, const struct checked_mailbox *list,
                                size_t count) MUST_CHECK;
 
-/* Ends a change that mended something, with the error so far: commits or goes back, and frees. */
-enum err check_finish(struct change *change, enum err err) MUST_CHECK;
-
 #endif

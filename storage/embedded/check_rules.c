@@ -289,7 +289,7 @@ static enum err look_again(struct checking *work, const struct rule *rule)
     bool can_mend = rule->mend_by || rule->mend[0];
     enum err err = change_begin(work->account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     err = find_all(&change, rule, &finding);
     if (err || finding.total == 0 || !work->check->repair || !can_mend) {
@@ -300,7 +300,7 @@ static enum err look_again(struct checking *work, const struct rule *rule)
         struct arena texts = change.arena; /* they must outlive the change */
         change.arena = (struct arena){0};
         err = mend(&change, rule);
-        err = check_finish(&change, err);
+        err = change_finish(&change, err);
         report(work, &finding, !err);
         arena_free(&texts);
     }

@@ -128,19 +128,13 @@ static enum err forget_time(struct account *account, int64_t id)
     size_t mailbox;
     enum err err = change_begin_relaxed(account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     err = change_mailbox_by_id(&change, id, &mailbox);
     if (!err) {
         change.mailboxes[mailbox].counters.cur_mtime = 0;
-        err = change_prepare(&change);
     }
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
+    err = change_finish(&change, err);
     return err == ERR_NOT_FOUND ? ERR_OK : err; /* deleted meanwhile */
 }
 

@@ -24,7 +24,7 @@
 #define BODY_BYTES_MAX ((size_t)64 * 1024 * 1024)
 /* Pages of cache while filling, in KiB; otherwise an account shall take little memory. */
 #define CACHE_FILLING "PRAGMA cache_size=-8192"
-#define CACHE_RESTING "PRAGMA cache_size=64"
+#define CACHE_RESTING "PRAGMA cache_size=-256"
 
 struct pending {
     int64_t body;

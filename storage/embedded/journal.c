@@ -147,6 +147,9 @@ static void remove_folder(struct account *account, struct arena *arena, struct s
 {
     const char *folder =
         arena_printf(arena, "%s/%.*s", account->path, SLICE_ARG(slice_take(path, path.len - 1)));
+    if (access(folder, F_OK) != 0 && errno == ENOENT) {
+        return; /* never made, or who failed took it away himself */
+    }
     enum err err = mailbox_folder_remove_empty(folder);
     if (err == ERR_EXISTS) {
         log_warning("recovery.mail_came", log_cstr("account", account->login), log_text("folder", path));

@@ -234,17 +234,8 @@ static enum err run_once(struct account *account, struct letters_run *run, size_
     }
     run->room = room;
     run->more = false;
-    err = run_intents(run);
-    if (!err) {
-        err = change_prepare(&run->change); /* the names are durable before they are remembered */
-    }
-    if (err) {
-        change_abort(&run->change);
-    } else {
-        err = change_commit(&run->change);
-    }
-    change_free(&run->change);
-    return err;
+    /* Which syncs first: the names are durable before they are remembered. */
+    return change_finish(&run->change, run_intents(run));
 }
 
 static enum err any_pending(struct account *account, bool *any_r)

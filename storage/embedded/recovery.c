@@ -297,7 +297,7 @@ static enum err mend_all(struct change *change, bool copied)
     if (!err && rebuild) {
         err = db_run(change->db, db_statement(change->db, "DELETE FROM meta WHERE k='rebuild'"));
     }
-    return err ? err : change_prepare(change);
+    return err;
 }
 
 static enum err mend(struct account *account, bool copied)
@@ -305,16 +305,9 @@ static enum err mend(struct account *account, bool copied)
     struct change change;
     enum err err = change_begin(account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
-    err = mend_all(&change, copied);
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
-    return err;
+    return change_finish(&change, mend_all(&change, copied));
 }
 
 /* An index that is being built anew is nobody else's yet in this process, so its connection may be changed
@@ -343,6 +336,9 @@ enum err account_recover(struct account *account)
     }
     if (!err && difference && !store_check_writable(account->store)) {
         err = mend_with_copy(account, rebuild != 0);
+    }
+    if (err == ERR_NO_SPACE && !rebuild) {
+        return ERR_OK; /* which hinders nobody who reads: the next look finds the same again */
     }
     return account_note_error(account, err);
 }

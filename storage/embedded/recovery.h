@@ -10,6 +10,8 @@
 #include "account_private.h"
 #include "change.h"
 
+/* A full disk is no error, unless the index is empty yet: what is there can be read, and what could not be
+ * entered is found again at the next look. */
 enum err account_recover(struct account *account) MUST_CHECK;
 enum difference {
     DIFFERENCE_NONE,

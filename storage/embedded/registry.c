@@ -101,25 +101,33 @@ static struct entry *find(struct registry *registry, struct slice login)
     return entry;
 }
 
-/* The open entry for the login, with one user more, or NULL; waits for one that is being opened. *stale_r:
- * one that is to be freed by the caller, outside of the mutex. */
-static struct entry *take_open(struct registry *registry, struct slice login, struct entry **stale_r)
+/* The open entry for the login, with one user more, or NULL; waits for one that is being opened. The caller
+ * holds the mutex. */
+static struct entry *take_open(struct registry *registry, struct slice login)
 {
     struct entry *entry;
-    *stale_r = NULL;
     while ((entry = find(registry, login)) && !entry->account) {
         pthread_cond_wait(&registry->changed, &registry->mutex);
-    }
-    if (entry && !account_is_current(entry->account)) {
-        *stale_r = entry->users == 0 ? entry : NULL;
-        unlist(registry, entry);
-        return NULL;
     }
     if (entry && entry->users++ == 0) {
         DL_DELETE(registry->idle, entry);
         registry->idle_count--;
     }
     return entry;
+}
+
+/* Gives back an entry whose account was replaced, and lets nobody find it any more. */
+static void give_up(struct registry *registry, struct entry *entry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    if (entry->listed) {
+        unlist(registry, entry);
+    }
+    bool last = --entry->users == 0;
+    pthread_mutex_unlock(&registry->mutex);
+    if (last) {
+        free_entry(entry);
+    }
 }
 
 static struct entry *add_opening(struct registry *registry, struct slice login)
@@ -157,21 +165,23 @@ static enum err open_entry(struct store *store, struct entry *entry)
 enum err registry_acquire(struct store *store, struct slice login, struct account **account_r)
 {
     struct registry *registry = store->registry;
-    struct entry *stale = NULL;
-    enum err err = ERR_OK;
-    pthread_mutex_lock(&registry->mutex);
-    struct entry *entry = take_open(registry, login, &stale);
-    bool opening = !entry;
-    if (opening) {
-        entry = add_opening(registry, login);
+    struct entry *entry;
+    bool opening;
+    for (;;) {
+        pthread_mutex_lock(&registry->mutex);
+        entry = take_open(registry, login);
+        opening = !entry;
+        if (opening) {
+            entry = add_opening(registry, login);
+        }
+        pthread_mutex_unlock(&registry->mutex);
+        /* Asking the file system with the mutex held would make all accounts wait for each other. */
+        if (opening || account_is_current(entry->account)) {
+            break;
+        }
+        give_up(registry, entry);
     }
-    pthread_mutex_unlock(&registry->mutex);
-    if (stale) {
-        free_entry(stale);
-    }
-    if (opening) {
-        err = open_entry(store, entry);
-    }
+    enum err err = opening ? open_entry(store, entry) : ERR_OK;
     if (!err) {
         *account_r = entry->account;
     }

@@ -14,14 +14,14 @@ struct notifier;
 struct registry;
 
 struct store {
-    char *data;                /* the data directory, absolute */
-    char *host;                /* as it stands in file names */
-    int data_fd, spool_fd;     /* <data>, <data>/spool */
-    struct db *directory;      /* directory.db */
-    struct registry *registry; /* the open accounts */
-    struct notifier *notifier; /* tells other processes of commits */
+    char *data;                      /* the data directory, absolute */
+    char *host;                      /* as it stands in file names */
+    int data_fd, spool_fd;           /* <data>, <data>/spool */
+    struct db *directory;            /* directory.db */
+    struct registry *registry;       /* the open accounts */
+    struct notifier *notifier;       /* tells other processes of commits */
     struct maintenance *maintenance; /* the work in the background; NULL: none was started */
-    atomic_uint sequence;      /* numbers file names */
+    atomic_uint sequence;            /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */
     atomic_bool read_only;

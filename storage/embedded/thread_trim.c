@@ -64,19 +64,10 @@ static enum err delete_empty(struct account *account, const struct piece *piece)
     struct change change;
     enum err err = change_begin_relaxed(account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     err = db_run(change.db, statement_on(change.db, "DELETE" EMPTY, piece));
-    if (!err) {
-        err = change_prepare(&change);
-    }
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
-    return account_note_error(account, err);
+    return account_note_error(account, change_finish(&change, err));
 }
 
 enum err threads_trim_piece(struct account *account, unsigned number)

@@ -143,21 +143,12 @@ static enum err commit_some(struct account *account)
     struct change change;
     enum err err = change_begin_relaxed(account, &change);
     if (err) {
-        return err == ERR_CONFLICT ? ERR_UNAVAILABLE : err;
+        return err;
     }
     if (change.counters.threaded < change.counters.body) {
         err = thread_some(&change);
     }
-    if (!err) {
-        err = change_prepare(&change);
-    }
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
-    return err;
+    return change_finish(&change, err);
 }
 
 static enum err is_pending(struct account *account, bool *pending_r)

@@ -136,14 +136,5 @@ enum err vanished_trim(struct account *account, int64_t now_us)
         return err;
     }
     err = trim(&change, &wanted);
-    if (!err) {
-        err = change_prepare(&change);
-    }
-    if (err) {
-        change_abort(&change);
-    } else {
-        err = change_commit(&change);
-    }
-    change_free(&change);
-    return err;
+    return change_finish(&change, err);
 }

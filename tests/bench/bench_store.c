@@ -3,11 +3,15 @@
  * Deliveries per second into the store, beside two bare loops that know nothing of mail:
  *
  *     maildir   create, write, fdatasync, rename, fsync of the folder: what a Maildir without an index costs
- *     commit    the same, and then so many bytes into a log of the account, as the store's commit writes
- * there, and fdatasync: the file operations and syncs of a delivery, and nothing else
+ *     commit    what a delivery through the store does to files, call for call, with as many bytes: create,
+ *               write, fdatasync, link, fsync of the folder, a line in a journal, the write to the log of the
+ *               index and its fdatasync, locks, a look whether the files are still those that were opened,
+ *               unlink. Nothing else: no parsing, no SQL, no checkpoints
  *
- * All in the same run on the same disk, in turns, so that the ratios mean something. Each thread has a folder
- * or an account of its own; "one account" is all threads on the same.
+ * All on the same disk and in turns, a short time each, so that the ratios mean something where the disk's
+ * speed changes from minute to minute; the ratio of a round is of neighbours, and the median counts. Each
+ * thread has a folder or an account of its own; "one account" is all threads on the same. Files deleted in
+ * the last minute make new ones slow on some file systems: do not clean up right before.
  *
  *     meson setup build-release --buildtype=release && ninja -C build-release tests/bench/bench_store
  *     build-release/tests/bench/bench_store [folder] [seconds per figure] [message bytes] [rounds] [threads…]
@@ -19,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,10 +42,18 @@ static struct {
     const char *root;
     int64_t seconds;
     struct slice message;
+    struct message_summary summary; /* of it: a daemon makes it while the lines arrive, before the delivery */
     struct store *store;
     struct slice logins[ACCOUNTS];
+    unsigned figure;     /* how many were measured: names are never used twice */
     size_t commit_bytes; /* what a commit of one delivery writes to the log of the index */
 } bench;
+
+/* What a bare loop keeps open, as the store does of an account. */
+struct bare {
+    int folder, log, journal, shared;
+    off_t log_end;
+};
 
 struct worker {
     pthread_t thread;
@@ -50,8 +63,7 @@ struct worker {
     int64_t until_us;
     int64_t *samples; /* µs each */
     unsigned count;
-    int log;
-    off_t log_end;
+    struct bare bare;
 };
 
 static void check(enum err err, const char *what)
@@ -70,81 +82,150 @@ static void check_call(int result, const char *what)
     }
 }
 
-/* A folder per thread: as good as it can be. */
-static void write_bare(struct worker *worker, unsigned n)
+struct names {
+    char from[300], to[300], folder[256];
+};
+
+/* Folders per thread: as good as it can be. */
+static struct names write_file(struct worker *worker, unsigned n)
 {
-    char from[512], to[512], folder[256];
-    snprintf(folder, sizeof(folder), "%s/bare/%d", bench.root, worker->number);
-    snprintf(from, sizeof(from), "%s/tmp.%u", folder, n);
-    snprintf(to, sizeof(to), "%s/cur.%u", folder, n);
-    int fd = open(from, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    check_call(fd, from);
+    struct names names;
+    snprintf(names.folder, sizeof(names.folder), "%s/bare/%d/cur", bench.root, worker->number);
+    snprintf(names.from, sizeof(names.from), "%s/bare/%d/tmp/%u", bench.root, worker->number, n);
+    snprintf(names.to, sizeof(names.to), "%s/%u.%u", names.folder, bench.figure, n);
+    int fd = open(names.from, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    check_call(fd, names.from);
     check(fs_write_all(fd, bench.message), "write");
     check_call(fdatasync(fd), "fdatasync");
     close(fd);
-    check_call(rename(from, to), "rename");
-    check(fs_sync_directory(folder), "fsync");
+    return names;
+}
+
+static void write_bare(struct worker *worker, unsigned n)
+{
+    struct names names = write_file(worker, n);
+    check_call(rename(names.from, names.to), "rename");
+    check(fs_sync_directory(names.folder), "fsync");
+}
+
+static int open_bare(struct worker *worker, const char *name, int flags)
+{
+    char path[300];
+    snprintf(path, sizeof(path), "%s/bare/%d/%s", bench.root, worker->number, name);
+    int fd = open(path, flags, 0600);
+    check_call(fd, path);
+    return fd;
+}
+
+static void open_files(struct worker *worker)
+{
+    struct bare *bare = &worker->bare;
+    bare->folder = open_bare(worker, "cur", O_RDONLY | O_DIRECTORY);
+    bare->log = open_bare(worker, "log", O_WRONLY | O_CREAT);
+    bare->journal = open_bare(worker, "journal", O_RDWR | O_CREAT);
+    bare->shared = open_bare(worker, "shared", O_RDWR | O_CREAT);
+    bare->log_end = 0;
+}
+
+static void close_files(struct bare *bare)
+{
+    close(bare->folder);
+    close(bare->log);
+    close(bare->journal);
+    close(bare->shared);
+}
+
+/* A byte of the WAL's shared index, as SQLite locks it: once for a reader's mark and for the writer. */
+static void lock_byte(struct worker *worker, short type, off_t byte)
+{
+    struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    check_call(fcntl(worker->bare.shared, F_SETLK, &lock), "fcntl");
+}
+
+static void lock_bare(struct worker *worker)
+{
+    check_call(flock(worker->bare.journal, LOCK_EX), "flock");
+    lock_byte(worker, F_WRLCK, 124);
+    lock_byte(worker, F_UNLCK, 124);
+    lock_byte(worker, F_RDLCK, 124);
+    lock_byte(worker, F_WRLCK, 120);
+}
+
+static void unlock_bare(struct worker *worker)
+{
+    lock_byte(worker, F_UNLCK, 120);
+    lock_byte(worker, F_UNLCK, 124);
+    check_call((int)pwrite(worker->bare.journal, "done  ", 6, 0), "pwrite");
+    check_call(flock(worker->bare.journal, LOCK_UN), "flock");
 }
 
 /* The log is begun anew when it is as long as the store lets its own become. */
-#define LOG_MAX (4 * 1024 * 1024)
+#define LOG_MAX       (2 * 1024 * 1024)
+#define JOURNAL_BYTES 132
+
+static void append_to_log(struct bare *bare)
+{
+    static const char pages[256 * 1024];
+    if (bare->log_end + (off_t)bench.commit_bytes > LOG_MAX) {
+        bare->log_end = 0;
+    }
+    check_call((int)pwrite(bare->log, pages, bench.commit_bytes, bare->log_end), "pwrite");
+    check_call(fdatasync(bare->log), "fdatasync of the log");
+    bare->log_end += (off_t)bench.commit_bytes;
+}
 
 static void write_bare_with_commit(struct worker *worker, unsigned n)
 {
-    static char pages[256 * 1024];
-    char path[256];
-    write_bare(worker, n);
+    static const char line[JOURNAL_BYTES];
+    struct bare *bare = &worker->bare;
+    struct timespec now[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}};
+    struct stat info;
+    char head[64];
     if (n == 0) {
-        snprintf(path, sizeof(path), "%s/bare/%d/log", bench.root, worker->number);
-        worker->log = open(path, O_WRONLY | O_CREAT, 0600);
-        check_call(worker->log, path);
+        open_files(worker);
     }
-    if (worker->log_end + (off_t)bench.commit_bytes > LOG_MAX) {
-        worker->log_end = 0;
-    }
-    check_call((int)pwrite(worker->log, pages, bench.commit_bytes, worker->log_end), "pwrite");
-    check_call(fdatasync(worker->log), "fdatasync of the log");
-    worker->log_end += (off_t)bench.commit_bytes;
+    struct names names = write_file(worker, n);
+    check_call(stat(names.folder, &info), "stat");
+    check_call(fstatat(bare->folder, "../log", &info, 0), "stat");
+    lock_bare(worker);
+    check_call(fstatat(bare->folder, "../log", &info, 0), "stat");
+    check_call((int)pread(bare->journal, head, sizeof(head), 0), "pread");
+    check_call(fstatat(bare->folder, ".", &info, 0), "stat");
+    check_call((int)pwrite(bare->journal, line, sizeof(line), 0), "pwrite");
+    check_call(link(names.from, names.to), "link");
+    check_call(fsync(bare->folder), "fsync");
+    check_call(futimens(bare->folder, now), "futimens");
+    check_call(fstatat(bare->folder, ".", &info, 0), "stat");
+    append_to_log(bare);
+    unlock_bare(worker);
+    check_call(fstat(bare->folder, &info), "fstat");
+    check_call(unlink(names.from), "unlink");
 }
 
 static void deliver_one(struct worker *worker, unsigned n)
 {
-    struct arena arena = {0};
-    struct mime_parser *parser = mime_parser_new(&arena, NULL);
-    struct message_summary summary;
     struct blob *blob;
     enum err result = ERR_OK;
-    mime_parser_feed(parser, bench.message);
-    mime_parser_finish(parser);
-    summary_build(&arena, parser, &summary);
     check(blob_begin(bench.store, &blob), "blob_begin");
     check(blob_write(blob, bench.message), "blob_write");
     check(blob_seal(blob), "blob_seal");
     size_t account = ((size_t)worker->number + n * THREADS_MAX) % worker->accounts;
-    deliver(bench.store, &bench.logins[account], 1, blob, &summary, &result);
+    deliver(bench.store, &bench.logins[account], 1, blob, &bench.summary, &result);
     check(result, "deliver");
     blob_free(blob);
-    arena_free(&arena);
 }
 
 /* One message to all accounts: a sample counts once, the figure counts each mailbox. */
 static void deliver_to_all(struct worker *worker, unsigned n)
 {
-    struct arena arena = {0};
-    struct mime_parser *parser = mime_parser_new(&arena, NULL);
-    struct message_summary summary;
     struct blob *blob;
     (void)worker;
     (void)n;
-    mime_parser_feed(parser, bench.message);
-    mime_parser_finish(parser);
-    summary_build(&arena, parser, &summary);
     check(blob_begin(bench.store, &blob), "blob_begin");
     check(blob_write(blob, bench.message), "blob_write");
     check(blob_seal(blob), "blob_seal");
-    check(deliver_all(bench.store, bench.logins, ACCOUNTS, blob, &summary), "deliver_all");
+    check(deliver_all(bench.store, bench.logins, ACCOUNTS, blob, &bench.summary), "deliver_all");
     blob_free(blob);
-    arena_free(&arena);
 }
 
 static void *work(void *argument)
@@ -182,6 +263,7 @@ static double run(const char *name, int threads, size_t accounts, void (*once)(s
     static struct worker workers[THREADS_MAX];
     int64_t start = clock_wall_us(), cpu = cpu_time();
     size_t total = 0;
+    bench.figure++;
     for (int i = 0; i < threads; i++) {
         workers[i] = (struct worker){.number = i,
                                      .accounts = accounts,
@@ -202,8 +284,8 @@ static double run(const char *name, int threads, size_t accounts, void (*once)(s
         memcpy(all + filled, workers[i].samples, workers[i].count * sizeof(int64_t));
         filled += workers[i].count;
         mem_free(workers[i].samples);
-        if (workers[i].log > 0) {
-            close(workers[i].log);
+        if (once == write_bare_with_commit) {
+            close_files(&workers[i].bare);
         }
     }
     qsort(all, total, sizeof(int64_t), compare);
@@ -222,7 +304,8 @@ static void prepare(struct arena *arena)
     struct buf why;
     buf_init(&why, 4096);
     for (int i = 0; i < THREADS_MAX; i++) {
-        check(fs_make_directories(arena_printf(arena, "%s/bare/%d", bench.root, i), 0700), "mkdir");
+        check(fs_make_directories(arena_printf(arena, "%s/bare/%d/tmp", bench.root, i), 0700), "mkdir");
+        check(fs_make_directories(arena_printf(arena, "%s/bare/%d/cur", bench.root, i), 0700), "mkdir");
     }
     if (store_open(arena_printf(arena, "%s/data", bench.root), "bench.example", &bench.store, &why)) {
         fprintf(stderr, "%s\n", buf_cstr(&why));
@@ -236,7 +319,7 @@ static void prepare(struct arena *arena)
     buf_free(&why);
 }
 
-static struct slice make_message(struct arena *arena, size_t size)
+static void make_message(struct arena *arena, size_t size)
 {
     struct buf text;
     buf_init(&text, size + 200);
@@ -245,9 +328,12 @@ static struct slice make_message(struct arena *arena, size_t size)
     while (text.len < size) {
         buf_append(&text, S("The quick brown fox jumps over the lazy dog and does so again.\r\n"));
     }
-    struct slice message = arena_copy(arena, buf_slice(&text));
+    bench.message = arena_copy(arena, buf_slice(&text));
     buf_free(&text);
-    return message;
+    struct mime_parser *parser = mime_parser_new(arena, NULL);
+    mime_parser_feed(parser, bench.message);
+    mime_parser_finish(parser);
+    summary_build(arena, parser, &bench.summary);
 }
 
 /* By the length that the log of a new account has after some deliveries. */
@@ -265,14 +351,41 @@ static void measure_commit(struct arena *arena)
     bench.commit_bytes = (size_t)(after.st_size - before.st_size) / 50;
 }
 
-static void compare_at(int threads)
+#define ROUNDS_MAX 100
+
+struct ratios {
+    double values[ROUNDS_MAX];
+    int count;
+};
+
+static int compare_ratios(const void *a, const void *b)
 {
-    double maildir = run("bare maildir", threads, ACCOUNTS, write_bare, 1);
-    double commit = run("bare commit", threads, ACCOUNTS, write_bare_with_commit, 1);
-    double store = run("store, an account each", threads, ACCOUNTS, deliver_one, 1);
-    double one = run("store, one account", threads, 1, deliver_one, 1);
-    printf("%-26s %3d threads   an account each %.2f of commit, %.2f of maildir; one account %.2f, %.2f\n",
-           "  ratio", threads, store / commit, store / maildir, one / commit, one / maildir);
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void print_ratio(const char *name, int threads, struct ratios *ratios)
+{
+    qsort(ratios->values, (size_t)ratios->count, sizeof(double), compare_ratios);
+    printf("  %-32s %3d threads   median %.2f   (%.2f to %.2f)\n", name, threads,
+           ratios->values[ratios->count / 2], ratios->values[0], ratios->values[ratios->count - 1]);
+}
+
+static void compare_at(int threads, int rounds)
+{
+    struct ratios each = {0}, one = {0}, maildir = {0};
+    for (int round = 0; round < rounds; round++) {
+        double bare = run("bare maildir", threads, ACCOUNTS, write_bare, 1);
+        double commit = run("bare commit", threads, ACCOUNTS, write_bare_with_commit, 1);
+        double store = run("store, an account each", threads, ACCOUNTS, deliver_one, 1);
+        each.values[each.count++] = store / commit;
+        maildir.values[maildir.count++] = store / bare;
+        commit = run("bare commit", threads, ACCOUNTS, write_bare_with_commit, 1);
+        one.values[one.count++] = run("store, one account", threads, 1, deliver_one, 1) / commit;
+    }
+    print_ratio("an account each / bare commit", threads, &each);
+    print_ratio("one account / bare commit", threads, &one);
+    print_ratio("an account each / bare maildir", threads, &maildir);
 }
 
 int main(int argc, char **argv)
@@ -287,18 +400,17 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &files);
     bench.root = root;
     bench.seconds = argc > 2 ? atoi(argv[2]) : 3;
-    bench.message = make_message(&arena, argc > 3 ? (size_t)atoi(argv[3]) : 4096);
+    make_message(&arena, argc > 3 ? (size_t)atoi(argv[3]) : 4096);
     prepare(&arena);
     measure_commit(&arena);
     printf("%zu bytes a message, %zu a commit, %d accounts, %lld s a figure, in %s\n", bench.message.len,
            bench.commit_bytes, ACCOUNTS, (long long)bench.seconds, root);
-    for (int round = argc > 4 ? atoi(argv[4]) : 1; round > 0; round--) {
-        for (int i = 5; i < argc; i++) {
-            compare_at(MIN_OF(atoi(argv[i]), THREADS_MAX));
-        }
-        for (size_t i = 0; i < ARRAY_LEN(usual) && argc <= 5; i++) {
-            compare_at(usual[i]);
-        }
+    int rounds = argc > 4 ? MIN_OF(MAX_OF(atoi(argv[4]), 1), ROUNDS_MAX) : 3;
+    for (int i = 5; i < argc; i++) {
+        compare_at(MIN_OF(atoi(argv[i]), THREADS_MAX), rounds);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(usual) && argc <= 5; i++) {
+        compare_at(usual[i], rounds);
     }
     run("store, each to 50 (mailboxes)", 1, ACCOUNTS, deliver_to_all, ACCOUNTS);
     run("store, each to 50 (mailboxes)", 8, ACCOUNTS, deliver_to_all, ACCOUNTS);

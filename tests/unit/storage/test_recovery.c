@@ -270,19 +270,21 @@ static void damage_that_shows_later_is_cured_at_the_next_opening(void **state)
     const char *path = path_of(fixture, ALICE_DIR "/index.db");
     assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
     assert_int_equal(sqlite3_exec(raw, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), SQLITE_OK);
-    int64_t pages = 0;
     sqlite3_stmt *statement = NULL;
-    assert_int_equal(sqlite3_prepare_v2(raw, "SELECT rootpage FROM sqlite_master WHERE name='message'", -1,
-                                        &statement, NULL),
+    assert_int_equal(sqlite3_prepare_v2(raw,
+                                        "SELECT rootpage, page_size FROM sqlite_master, pragma_page_size"
+                                        " WHERE name='message'",
+                                        -1, &statement, NULL),
                      SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    pages = sqlite3_column_int64(statement, 0);
+    int64_t page = sqlite3_column_int64(statement, 0);
+    int64_t size = sqlite3_column_int64(statement, 1);
     sqlite3_finalize(statement);
     sqlite3_close(raw);
     int fd = open(path, O_WRONLY);
-    char garbage[4096];
+    char garbage[1024];
     memset(garbage, 'x', sizeof(garbage));
-    assert_int_equal(pwrite(fd, garbage, sizeof(garbage), (pages - 1) * 4096), sizeof(garbage));
+    assert_int_equal(pwrite(fd, garbage, sizeof(garbage), (page - 1) * size), sizeof(garbage));
     close(fd);
     open_store(fixture);
     enum err err = account_open(fixture->store, ALICE, &account);

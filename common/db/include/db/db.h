@@ -18,6 +18,7 @@ struct db;
 struct db_schema {
     const char *const *steps;
     size_t step_count;
+    unsigned page_size; /* bytes, of a file that is made new; 0: SQLite's own, 4096 */
 };
 
 /* Opens (creates) `path` with WAL, synchronous=FULL, no automatic checkpoint, foreign keys off, and brings
