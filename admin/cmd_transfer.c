@@ -105,6 +105,7 @@ static int run_transfer(struct instance *instance, const struct invocation *call
         progress_end(&shown.line);
         account_close(account);
     }
+    transfer->data = NULL;
     int code = err ? refuse_because(call->arguments[0], err, &why) : tell(&shown.last);
     buf_free(&why);
     arena_free(&arena);

@@ -73,6 +73,7 @@ static const char *account_manifest_path(struct arena *arena, struct slice login
 static struct manifest_entry *entry_of(struct manifest *manifest, const char *path)
 {
     for (size_t i = 0; path && i < manifest->count; i++) {
+        /* There is an array when there is a count. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
         if (slice_eq(manifest->entries[i].path, slice_from(path))) {
             return &manifest->entries[i];
         }
@@ -319,7 +320,7 @@ static enum err run_backup(struct backup_run *run, struct arena *arena)
 static enum err make_backup(struct backup_run *run, struct arena *arena, const char **name_r)
 {
     const struct backup *options = run->options;
-    const char *name = NULL;
+    const char *name = "";
     run->manifest.created_us = clock_wall_us();
     enum err err = find_earlier(run, arena);
     if (!err) {

@@ -37,7 +37,7 @@ static enum err read_counters(struct change *change)
             .modseq = (uint64_t)sqlite3_column_int64(statement, 0),
             .body = sqlite3_column_int64(statement, 1),
             .mailbox = sqlite3_column_int64(statement, 2),
-            .uidvalidity = (uint32_t)sqlite3_column_int64(statement, 3),
+            .uidvalidity = sqlite3_column_int64(statement, 3),
             .threaded = sqlite3_column_int64(statement, 4),
             .bytes = sqlite3_column_int64(statement, 5),
             .messages = sqlite3_column_int64(statement, 6),

@@ -47,7 +47,7 @@ struct counters {
     uint64_t modseq; /* the last that was taken */
     int64_t body;    /* the last identifiers given */
     int64_t mailbox;
-    uint32_t uidvalidity; /* the highest given */
+    int64_t uidvalidity; /* the highest given */
     int64_t threaded;
     int64_t bytes, messages, limit_bytes, limit_messages; /* the quota */
 };

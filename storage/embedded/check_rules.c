@@ -90,7 +90,7 @@ static enum err count_again(struct change *change)
         counters->modseq = MAX_OF(counters->modseq, (uint64_t)sqlite3_column_int64(statement, 0));
         counters->body = MAX_OF(counters->body, sqlite3_column_int64(statement, 1));
         counters->mailbox = MAX_OF(counters->mailbox, sqlite3_column_int64(statement, 2));
-        counters->uidvalidity = MAX_OF(counters->uidvalidity, (uint32_t)sqlite3_column_int64(statement, 3));
+        counters->uidvalidity = MAX_OF(counters->uidvalidity, sqlite3_column_int64(statement, 3));
         counters->bytes = sqlite3_column_int64(statement, 4);
         counters->messages = sqlite3_column_int64(statement, 5);
         counters->threaded = MIN_OF(counters->threaded, counters->body);

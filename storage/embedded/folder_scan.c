@@ -118,11 +118,11 @@ enum err index_unknown_folders(struct account *account, struct db *db, struct ar
     if (err) {
         return err;
     }
-    if (*count_r) {
+    if (found) {
         qsort(found, *count_r, sizeof(*found), compare_candidates);
     }
     *list_r = arena_array(arena, struct slice, *count_r + 1);
-    for (size_t i = 0; i < *count_r; i++) {
+    for (size_t i = 0; found && i < *count_r; i++) {
         (*list_r)[i] = slice_from(found[i].dir);
     }
     mem_free(found);

@@ -294,13 +294,13 @@ enum err mailbox_choose_validity(struct change *change, struct slice name, uint3
     if (*uidvalidity != 0 && *uidvalidity >= last) {
         *uidnext = *uidvalidity == last ? MAX_OF(*uidnext, last_uidnext) : *uidnext;
         if (*uidvalidity <= now + UIDVALIDITY_AHEAD) {
-            change->counters.uidvalidity = MAX_OF(change->counters.uidvalidity, *uidvalidity);
+            change->counters.uidvalidity = MAX_OF(change->counters.uidvalidity, (int64_t)*uidvalidity);
         }
         return ERR_OK;
     }
     uint64_t next = MAX_OF(now, (uint64_t)change->counters.uidvalidity + 1);
     if (last < next) {
-        change->counters.uidvalidity = (uint32_t)MIN_OF(next, (uint64_t)UINT32_MAX);
+        change->counters.uidvalidity = (int64_t)MIN_OF(next, (uint64_t)UINT32_MAX);
     } else {
         next = (uint64_t)last + 1;
     }

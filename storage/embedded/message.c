@@ -111,7 +111,7 @@ static enum err open_result(struct account *account, const struct location *loca
 static enum err open_under_lock(struct account *account, int64_t mailbox_id, uint32_t uid,
                                 struct arena *arena, struct blob_reader *reader_r, bool *known_r)
 {
-    struct location location;
+    struct location location = {0};
     int step = 0;
     enum err err = db_begin(account->db);
     if (err) {
@@ -134,7 +134,7 @@ static enum err open_under_lock(struct account *account, int64_t mailbox_id, uin
 static enum err open_at_once(struct account *account, int64_t mailbox_id, uint32_t uid, struct arena *arena,
                              struct blob_reader *reader_r, bool *known_r)
 {
-    struct location location;
+    struct location location = {0};
     enum err err = find_location(account, mailbox_id, uid, arena, &location);
     *known_r = err == ERR_OK;
     return err ? err : open_result(account, &location, open_at_place(account, &location, arena), reader_r);

@@ -206,10 +206,10 @@ static enum err adopt_new(struct change *change, size_t mailbox)
     const char *path = sub_folder(&change->arena, change->mailboxes[mailbox].dir, "new");
     int64_t mtime = folder_mtime(account->dir_fd, path);
     enum err err = list_names(account->dir_fd, path, &change->arena, &names);
-    if (!err && names[0]) {
+    if (!err && names && names[0]) {
         modseq = change_next_modseq(change);
     }
-    for (size_t i = 0; !err && names[i]; i++) {
+    for (size_t i = 0; !err && names && names[i]; i++) {
         err = adopt_file(change, mailbox, true, names[i], modseq, false);
     }
     if (!err) {

@@ -161,11 +161,10 @@ enum err directory_user_set_quota(struct store *store, struct slice address, uin
 {
     struct directory_user_entry *user;
     struct arena arena = {0};
-    struct slice login = SLICE_EMPTY;
     enum err err = lock_user(store, address, &user);
     if (!err) {
         user->quota_bytes = quota_bytes;
-        login = arena_copy(&arena, text_slice(user->login));
+        struct slice login = arena_copy(&arena, text_slice(user->login));
         directory_unlock(store);
         err = copy_quota(store, login, quota_bytes);
     }

@@ -316,6 +316,7 @@ void mailbox_note_vanished(struct mailbox *mailbox, uint64_t modseq, struct uid_
         vanished->room = vanished->room ? 2 * vanished->room : 8;
         vanished->ranges = mem_realloc_array(vanished->ranges, vanished->room, sizeof(*vanished->ranges));
     }
+    /* There is an array when there is room. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     vanished->ranges[vanished->count++] = (struct vanished_range){.modseq = modseq, .uids = uids};
     if (vanished->count > max) {
         forget_oldest(mailbox, vanished);

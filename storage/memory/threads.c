@@ -17,7 +17,7 @@ static size_t bucket_of(const struct thread_index *threads, const struct thread_
 {
     uint64_t number;
     memcpy(&number, key->bytes, sizeof(number));
-    return (size_t)(number % threads->bucket_count);
+    return (size_t)number & (threads->bucket_count - 1); /* a power of two */
 }
 
 static struct thread_entry *find(const struct thread_index *threads, const struct thread_key *key)
