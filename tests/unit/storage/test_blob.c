@@ -39,9 +39,10 @@ static void check_content(struct fixture *fixture, struct account *account, size
     for (size_t at = 0; at < size; at += piece) {
         struct slice part = slice_of(text + at, MIN_OF(piece, size - at));
         bool blocks = blob_write_blocks(sealed.blob, part.len);
-        size_t before = count_spool(fixture);
+        bool look = piece > 1 || size - at < 100; /* reads 32 folders */
+        size_t before = look ? count_spool(fixture) : 0;
         assert_ok(blob_write(sealed.blob, part));
-        assert_true(blocks || count_spool(fixture) == before);
+        assert_true(!look || blocks || count_spool(fixture) == before);
     }
     mime_parser_feed(parser, slice_of(text, size));
     mime_parser_finish(parser);
