@@ -135,6 +135,9 @@ struct import_run {
 enum err import_report(struct import_run *run, bool at_once) MUST_CHECK;
 enum err import_maildir(struct import_run *run) MUST_CHECK;
 enum err import_mbox(struct import_run *run) MUST_CHECK;
+/* One file of it (import_mbox_file.c); `ours`: written by export_mbox.c. */
+enum err import_mbox_file(struct import_run *run, const char *path, const struct mailbox_facts *facts,
+                          bool ours) MUST_CHECK;
 /* The mailbox for what follows. */
 enum err import_mailbox(struct import_run *run, const struct mailbox_facts *facts) MUST_CHECK;
 

@@ -8,13 +8,9 @@
  * What the previous backup has under the same name with the same size is linked to: a file of a message never
  * changes, and its name holds its guid. An account whose files look as they did then is not even opened.
  */
-#include "backup_private.h"
+#include "backup_account.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,164 +19,14 @@
 #include "account_path.h"
 #include "account_private.h"
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/log.h"
-#include "base/mem.h"
-#include "file_find.h"
 #include "mailbox_folder.h"
 
 #define ROUNDS          8
 #define ROUNDS_UNLOCKED 2
 #define ROUND_PAUSE_US  20000
-/* A file's time moves in steps of some milliseconds: one that was written so shortly ago may be written again
- * without looking different. */
-#define UNSURE_NS 100000000
 
-/* Messages by name without the letters of their flags, which may have changed. */
-struct name_table {
-    struct manifest_entry **list;
-    size_t count;
-};
-
-struct account_copy {
-    struct backup_run *run;
-    struct slice login;
-    const char *source, *target; /* the account's folder in the store, in the backup */
-    const char *former_folder;   /* in an earlier backup; NULL: none */
-    struct manifest former;
-    struct manifest done; /* of the round before */
-    struct manifest now;
-    struct name_table former_names, done_names;
-    struct arena arena, scratch; /* scratch: for one message */
-    uint64_t missing;            /* in this round */
-    bool last_round;
-};
-
-static struct slice name_of(struct slice path)
-{
-    return slice_take(path, slice_find_text(path, S(":2,")));
-}
-
-static int compare_entries(const void *a, const void *b)
-{
-    return slice_cmp(name_of((*(struct manifest_entry *const *)a)->path),
-                     name_of((*(struct manifest_entry *const *)b)->path));
-}
-
-static struct name_table name_table_of(struct manifest *manifest)
-{
-    struct name_table table = {.list = mem_alloc((manifest->count + 1) * sizeof(struct manifest_entry *))};
-    for (size_t i = 0; i < manifest->count; i++) {
-        if (manifest->entries[i].kind == MANIFEST_BODY) {
-            table.list[table.count++] = &manifest->entries[i];
-        }
-    }
-    qsort(table.list, table.count, sizeof(struct manifest_entry *), compare_entries);
-    return table;
-}
-
-static void name_table_free(struct name_table *table)
-{
-    mem_free(table->list);
-    *table = (struct name_table){0};
-}
-
-static struct manifest_entry *name_table_find(const struct name_table *table, struct slice path)
-{
-    struct manifest_entry wanted = {.path = path};
-    struct manifest_entry *key = &wanted;
-    struct manifest_entry **found = table->count ? bsearch(&key, table->list, table->count,
-                                                           sizeof(struct manifest_entry *), compare_entries)
-                                                 : NULL;
-    return found ? *found : NULL;
-}
-
-static const char *in_target(struct account_copy *copy, struct slice path)
-{
-    return arena_printf(&copy->scratch, "%s/%.*s", copy->target, SLICE_ARG(path));
-}
-
-/* ---- what an account looks like from outside ---- */
-
-struct look {
-    crypto_generichash_state state;
-    unsigned char folders[BACKUP_HASH_SIZE]; /* of all, in whatever order they are listed */
-    int64_t newest;
-};
-
-static void look_at(struct look *look, crypto_generichash_state *state, int dir_fd, const char *name)
-{
-    struct stat info = {0};
-    int64_t facts[3] = {0, 0, 0};
-    if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-        facts[0] = (int64_t)info.st_ino;
-        facts[1] = S_ISREG(info.st_mode) ? info.st_size : 0;
-        facts[2] = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec;
-    }
-    look->newest = MAX_OF(look->newest, facts[2]);
-    crypto_generichash_update(state, (const unsigned char *)facts, sizeof(facts));
-}
-
-/* A Maildir++ folder: mail that another program put there is no change of the index yet. */
-static void look_at_folder(struct look *look, int maildir_fd, const char *name)
-{
-    crypto_generichash_state state;
-    unsigned char hash[BACKUP_HASH_SIZE];
-    char path[512];
-    crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-    crypto_generichash_update(&state, (const unsigned char *)name, strlen(name));
-    snprintf(path, sizeof(path), "%.400s/new", name);
-    look_at(look, &state, maildir_fd, path);
-    snprintf(path, sizeof(path), "%.400s/cur", name);
-    look_at(look, &state, maildir_fd, path);
-    crypto_generichash_final(&state, hash, sizeof(hash));
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        look->folders[i] ^= hash[i];
-    }
-}
-
-static void look_at_folders(struct look *look, const char *maildir)
-{
-    DIR *directory = opendir(maildir);
-    struct dirent *entry;
-    while (directory && (entry = readdir(directory))) {
-        if (entry->d_name[0] == '.' && strcmp(entry->d_name, "..") != 0) {
-            look_at_folder(look, dirfd(directory), entry->d_name);
-        }
-    }
-    if (directory) {
-        closedir(directory);
-    }
-}
-
-/* Text that is the same as long as nothing was written. Empty when that is not sure. */
-static struct slice state_of(struct arena *arena, const char *folder)
-{
-    struct look look = {0};
-    unsigned char hash[BACKUP_HASH_SIZE];
-    struct buf text;
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return SLICE_EMPTY;
-    }
-    crypto_generichash_init(&look.state, NULL, 0, sizeof(hash));
-    look_at(&look, &look.state, fd, "index.db");
-    look_at(&look, &look.state, fd, "index.db-wal");
-    close(fd);
-    look_at_folders(&look, arena_printf(arena, "%s/" INBOX_FOLDER, folder));
-    crypto_generichash_update(&look.state, look.folders, sizeof(look.folders));
-    crypto_generichash_final(&look.state, hash, sizeof(hash));
-    if (clock_wall_us() * 1000 - look.newest < UNSURE_NS) {
-        return SLICE_EMPTY;
-    }
-    buf_init(&text, 2 * sizeof(hash));
-    hex_encode(&text, slice_of(hash, sizeof(hash)));
-    struct slice state = arena_copy(arena, buf_slice(&text));
-    buf_free(&text);
-    return state;
-}
-
-/* ---- files ---- */
+/* ---- folders ---- */
 
 static enum err make_folder(struct account_copy *copy, struct slice dir)
 {
@@ -194,25 +40,12 @@ static enum err make_folder(struct account_copy *copy, struct slice dir)
     return ERR_OK;
 }
 
-/* A link to a file of an earlier backup, when it still is what its manifest says. */
-static bool link_former(struct account_copy *copy, const struct manifest_entry *entry, const char *target)
-{
-    struct stat info;
-    const char *path = arena_printf(&copy->scratch, "%s/%.*s", copy->former_folder, SLICE_ARG(entry->path));
-    if (lstat(path, &info) != 0 || !S_ISREG(info.st_mode) || (uint64_t)info.st_size != entry->size ||
-        link(path, target) != 0) {
-        return false;
-    }
-    copy->run->progress.bytes_linked += entry->size;
-    return true;
-}
-
 /* Copies a small file of the account; that it is gone counts as missing. */
 static enum err copy_plain(struct account_copy *copy, struct slice path)
 {
     struct file_facts facts;
     const char *source = arena_printf(&copy->scratch, "%s/%.*s", copy->source, SLICE_ARG(path));
-    enum err err = backup_copy_file(source, in_target(copy, path), &facts);
+    enum err err = backup_copy_file(source, account_copy_target(copy, path), &facts);
     if (err == ERR_NOT_FOUND) {
         copy->missing++;
         return ERR_OK;
@@ -236,123 +69,6 @@ static enum err take_folder(struct account_copy *copy, struct slice dir)
         copy->missing = missing;
     }
     return err;
-}
-
-/* ---- bodies ---- */
-
-struct body_row {
-    struct slice dir, file, path; /* path: dir/cur/file:2,letters */
-    const unsigned char *hash;    /* of what was delivered */
-};
-
-static void add_body(struct account_copy *copy, const struct body_row *row, const struct file_facts *facts)
-{
-    manifest_add(&copy->now, MANIFEST_BODY, row->path, facts->size, facts->hash);
-    copy->now.messages++;
-    copy->now.bytes += facts->size;
-}
-
-/* The name of the body's file in the store: under other letters when they were changed just now. */
-static const char *find_in_store(struct account_copy *copy, const struct body_row *row, struct stat *info)
-{
-    const char *path = arena_printf(&copy->scratch, "%s/%.*s", copy->source, SLICE_ARG(row->path));
-    if (lstat(path, info) == 0) {
-        return path;
-    }
-    const char *cur = arena_printf(&copy->scratch, "%s/%.*s/cur", copy->source, SLICE_ARG(row->dir));
-    int fd = open(cur, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const char *name = fd < 0 ? NULL : file_find(fd, row->file, &copy->scratch);
-    if (fd >= 0) {
-        close(fd);
-    }
-    path = name ? arena_printf(&copy->scratch, "%s/%s", cur, name) : NULL;
-    return path && lstat(path, info) == 0 ? path : NULL;
-}
-
-static void check_hash(struct account_copy *copy, const struct body_row *row, const struct file_facts *facts)
-{
-    if (memcmp(row->hash, facts->hash, BACKUP_HASH_SIZE) != 0) {
-        log_error("backup.body_damaged", log_text("account", copy->login), log_text("file", row->path));
-        copy->run->progress.damaged++;
-    }
-}
-
-static enum err fetch_body(struct account_copy *copy, const struct body_row *row, const char *source,
-                           const struct stat *info, struct file_facts *facts_r)
-{
-    struct backup_run *run = copy->run;
-    const char *target = in_target(copy, row->path);
-    const char *other =
-        info->st_nlink > 1 ? link_table_find(&run->links, info->st_dev, info->st_ino, facts_r) : NULL;
-    if (other && link(other, target) == 0) {
-        run->progress.bytes_linked += facts_r->size;
-        return ERR_OK;
-    }
-    if (run->options->link && link(source, target) == 0) {
-        facts_r->size = (uint64_t)info->st_size;
-        memcpy(facts_r->hash, row->hash, BACKUP_HASH_SIZE);
-        run->progress.bytes_linked += facts_r->size;
-        return ERR_OK;
-    }
-    enum err err = backup_copy_file(source, target, facts_r);
-    if (!err) {
-        run->progress.bytes_copied += facts_r->size;
-        check_hash(copy, row, facts_r);
-    }
-    if (!err && info->st_nlink > 1) {
-        link_table_add(&run->links, info->st_dev, info->st_ino, target, facts_r);
-    }
-    return err;
-}
-
-static enum err note_missing(struct account_copy *copy, const struct body_row *row)
-{
-    copy->missing++;
-    if (copy->last_round) {
-        log_error("backup.body_missing", log_text("account", copy->login), log_text("file", row->path));
-        copy->run->progress.missing++;
-        manifest_add(&copy->now, MANIFEST_MISSING, row->path, 0, NULL);
-    }
-    return ERR_OK;
-}
-
-static enum err take_from_store(struct account_copy *copy, const struct body_row *row)
-{
-    struct stat info;
-    struct file_facts facts;
-    const char *source = find_in_store(copy, row, &info);
-    enum err err = source ? fetch_body(copy, row, source, &info, &facts) : ERR_NOT_FOUND;
-    if (err == ERR_NOT_FOUND) {
-        return note_missing(copy, row);
-    }
-    if (!err) {
-        add_body(copy, row, &facts);
-    }
-    return err;
-}
-
-static enum err take_body(struct account_copy *copy, const struct body_row *row)
-{
-    struct manifest_entry *entry = name_table_find(&copy->done_names, row->path);
-    if (entry) { /* of the round before */
-        struct file_facts facts = {.size = entry->size};
-        memcpy(facts.hash, entry->hash, BACKUP_HASH_SIZE);
-        if (!slice_eq(entry->path, row->path) &&
-            rename(in_target(copy, entry->path), in_target(copy, row->path)) != 0) {
-            return err_from_errno(errno);
-        }
-        entry->used = true;
-        add_body(copy, row, &facts);
-        return ERR_OK;
-    }
-    entry = name_table_find(&copy->former_names, row->path);
-    if (entry && link_former(copy, entry, in_target(copy, row->path))) {
-        struct file_facts facts = {.size = entry->size};
-        memcpy(facts.hash, entry->hash, BACKUP_HASH_SIZE);
-        add_body(copy, row, &facts);
-        return ERR_OK;
-    }
-    return take_from_store(copy, row);
 }
 
 /* ---- a round ---- */
@@ -383,7 +99,7 @@ static enum err take_body_row(struct account_copy *copy, sqlite3_stmt *statement
     struct slice suffix = column(statement, 2, &copy->scratch);
     row.path = slice_from(arena_printf(&copy->scratch, "%.*s/cur/%.*s:2,%.*s", SLICE_ARG(row.dir),
                                        SLICE_ARG(row.file), SLICE_ARG(suffix)));
-    enum err err = take_body(copy, &row);
+    enum err err = account_copy_body(copy, &row);
     copy->run->progress.messages_done++;
     if (!err && copy->run->progress.messages_done % 128 == 0) {
         err = backup_report(copy->run);
@@ -412,7 +128,7 @@ static enum err for_rows(struct account_copy *copy, sqlite3 *index, const char *
 static enum err take_index(struct account_copy *copy)
 {
     struct file_facts facts;
-    const char *target = in_target(copy, S("index.db"));
+    const char *target = account_copy_target(copy, S("index.db"));
     enum err err = backup_database(arena_printf(&copy->scratch, "%s/index.db", copy->source), target);
     if (!err) {
         err = backup_read_file(target, &facts);
@@ -426,7 +142,7 @@ static enum err take_index(struct account_copy *copy)
 
 static enum err take_rows(struct account_copy *copy)
 {
-    sqlite3 *index = backup_open_copy(in_target(copy, S("index.db")));
+    sqlite3 *index = backup_open_copy(account_copy_target(copy, S("index.db")));
     if (!index) {
         return ERR_CORRUPT;
     }
@@ -449,7 +165,7 @@ static void begin_round(struct account_copy *copy)
     copy->missing = 0;
     for (size_t i = 0; i < copy->done.count; i++) {
         if (copy->done.entries[i].kind == MANIFEST_FILE) {
-            unlink(in_target(copy, copy->done.entries[i].path));
+            unlink(account_copy_target(copy, copy->done.entries[i].path));
         }
     }
 }
@@ -459,7 +175,7 @@ static void remove_unused(struct account_copy *copy)
     for (size_t i = 0; i < copy->done.count; i++) {
         const struct manifest_entry *entry = &copy->done.entries[i];
         if (entry->kind == MANIFEST_BODY && !entry->used) {
-            unlink(in_target(copy, entry->path));
+            unlink(account_copy_target(copy, entry->path));
         }
         arena_reset(&copy->scratch);
     }
@@ -468,7 +184,7 @@ static void remove_unused(struct account_copy *copy)
 static enum err run_round(struct account_copy *copy)
 {
     begin_round(copy);
-    copy->now.state = state_of(&copy->now.arena, copy->source);
+    copy->now.state = backup_state_of(&copy->now.arena, copy->source);
     enum err err = take_index(copy);
     if (!err) {
         err = take_rows(copy);
@@ -521,11 +237,11 @@ static bool link_whole(struct account_copy *copy)
         if (good && slice_ends_with_nocase(entry->path, S("/.mbox"))) {
             good = !make_folder(copy, slice_take(entry->path, slash));
         }
-        good = good && link_former(copy, entry, in_target(copy, entry->path));
+        good = good && account_copy_link_former(copy, entry, account_copy_target(copy, entry->path));
         arena_reset(&copy->scratch);
     }
     const char *source = arena_printf(&copy->scratch, "%s/" BACKUP_MANIFEST, copy->former_folder);
-    good = good && link(source, in_target(copy, manifest.path)) == 0;
+    good = good && link(source, account_copy_target(copy, manifest.path)) == 0;
     if (!good && (backup_remove_tree(copy->target) || mkdir(copy->target, 0700) != 0)) {
         log_warning("backup.leftover", log_cstr("path", copy->target), log_errno(errno));
     }
@@ -576,7 +292,7 @@ static enum err run_account(struct account_copy *copy, const char *relative)
     uint64_t size = 0;
     enum err err = ERR_OK;
     find_former(copy, relative, hash, &size);
-    struct slice state = copy->former_folder ? state_of(&copy->arena, copy->source) : SLICE_EMPTY;
+    struct slice state = copy->former_folder ? backup_state_of(&copy->arena, copy->source) : SLICE_EMPTY;
     const struct manifest *result = &copy->former;
     if (state.len && slice_eq(state, copy->former.state) && link_whole(copy)) {
         run->progress.messages_done += copy->former.messages;

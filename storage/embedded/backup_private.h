@@ -40,7 +40,7 @@ struct manifest_entry {
 struct manifest {
     int64_t created_us;
     struct slice login; /* of an account's */
-    struct slice state; /* of an account's: what its files looked like (backup_account.c) */
+    struct slice state; /* of an account's: what its files looked like (backup_state.c) */
     uint64_t accounts, messages, bytes;
     struct manifest_entry *entries;
     size_t count, room;
