@@ -54,10 +54,10 @@ static void find_twins(struct drop *drop)
 {
     if (guids_rise(drop))
         return;
-    const struct message_row **sorted = mem_realloc_array(NULL, drop->count, sizeof *sorted);
+    const struct message_row **sorted = mem_realloc_array(NULL, drop->count, sizeof(struct message_row *));
     for (size_t i = 0; i < drop->count; i++)
         sorted[i] = &drop->rows[i];
-    qsort(sorted, drop->count, sizeof *sorted, compare_guids);
+    qsort(sorted, drop->count, sizeof(struct message_row *), compare_guids);
     for (size_t i = 1; i < drop->count; i++) {
         if (strcmp(sorted[i - 1]->guid, sorted[i]->guid) != 0)
             continue;

@@ -41,6 +41,11 @@ enum err row_found(int step)
     return step == 1 ? ERR_OK : step == 0 ? ERR_NOT_FOUND : db_step_err(step);
 }
 
+bool process_lacks(int errnum)
+{
+    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
+}
+
 int64_t folder_mtime(int dir_fd, const char *path)
 {
     struct stat info;
@@ -91,7 +96,7 @@ enum err mailbox_refresh(struct account *account, int64_t mailbox_id)
         return err;
     }
     atomic_store(&account->looks_put_off, 0);
-    return difference ? account_recover(account) : ERR_OK;
+    return difference ? account_recover_if_room(account) : ERR_OK;
 }
 
 enum err account_set_quota(struct account *account, uint64_t bytes)

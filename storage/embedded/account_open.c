@@ -131,7 +131,7 @@ static enum err open_index(struct account *account, uint64_t quota)
         store_note_commit_error(account->store, ERR_IO);
     }
     if (!err) {
-        err = account_recover(account);
+        err = account_recover_if_room(account);
     }
     return err;
 }

@@ -57,6 +57,8 @@ enum err account_note_error(struct account *account, enum err err);
 bool account_is_current(const struct account *account);
 /* Whether the index that stands in the account's place is the one that was opened: another process may have
  * moved it aside and built a new one, or removed the user and added him again. */
+/* Whether the errno is of descriptors or memory that this process lacks, and says nothing of the file. */
+bool process_lacks(int errnum);
 bool account_has_its_index(const struct account *account);
 
 enum err account_set_quota(struct account *account, uint64_t bytes) MUST_CHECK;

@@ -64,19 +64,14 @@ static enum err uid_is_free(struct change *change, size_t mailbox, uint32_t uid,
     return err;
 }
 
-/* Of ours, not of the file: the whole recovery is to be tried again. */
-static bool is_lack(int errnum)
-{
-    return errnum == EMFILE || errnum == ENFILE || errnum == ENOMEM;
-}
-
 /* Opens what may be a message: ERR_NOT_FOUND when it is gone, or is no file. */
 static enum err open_message_file(struct change *change, const char *path, int *fd_r, int64_t *mtime_us_r)
 {
     struct stat info;
     int fd = openat(change->account->dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ELOOP ? ERR_NOT_FOUND : is_lack(errno) ? ERR_LIMIT : err_from_errno(errno);
+        /* A lack of ours, not a fault of the file: the whole recovery is to be tried again. */
+        return errno == ELOOP ? ERR_NOT_FOUND : process_lacks(errno) ? ERR_LIMIT : err_from_errno(errno);
     }
     if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         close(fd);

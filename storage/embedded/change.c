@@ -199,7 +199,7 @@ static enum err add_mailbox(struct change *change, sqlite3_stmt *statement, bool
         log_error("mailbox.folder_missing", log_cstr("account", change->account->login),
                   log_text("mailbox", mailbox.name), log_errno(reason));
         /* What this process lacks is no reason to go on without the mailbox. */
-        return reason == EMFILE || reason == ENFILE || reason == ENOMEM ? ERR_IO : ERR_UNAVAILABLE;
+        return process_lacks(reason) ? ERR_IO : ERR_UNAVAILABLE;
     }
     mailbox.mtime_known = cur_mtime != 0 && folder_mtime(mailbox.cur_fd, ".") == cur_mtime;
     change->mailboxes =

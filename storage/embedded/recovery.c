@@ -322,7 +322,7 @@ static enum err mend_with_copy(struct account *account, bool rebuild)
     return err;
 }
 
-enum err account_recover(struct account *account)
+static enum err recover(struct account *account, bool *empty_r)
 {
     enum difference difference = DIFFERENCE_NONE;
     int64_t rebuild = 0;
@@ -337,8 +337,19 @@ enum err account_recover(struct account *account)
     if (!err && difference && !store_check_writable(account->store)) {
         err = mend_with_copy(account, rebuild != 0);
     }
-    if (err == ERR_NO_SPACE && !rebuild) {
-        return ERR_OK; /* which hinders nobody who reads: the next look finds the same again */
-    }
+    *empty_r = rebuild != 0;
     return account_note_error(account, err);
+}
+
+enum err account_recover(struct account *account)
+{
+    bool empty;
+    return recover(account, &empty);
+}
+
+enum err account_recover_if_room(struct account *account)
+{
+    bool empty = false;
+    enum err err = recover(account, &empty);
+    return err == ERR_NO_SPACE && !empty ? ERR_OK : err;
 }

@@ -10,9 +10,10 @@
 #include "account_private.h"
 #include "change.h"
 
-/* A full disk is no error, unless the index is empty yet: what is there can be read, and what could not be
- * entered is found again at the next look. */
 enum err account_recover(struct account *account) MUST_CHECK;
+/* The same before reading: a full disk is no error, unless the index is empty yet. What is there can be read,
+ * and what could not be entered is found again at the next look. */
+enum err account_recover_if_room(struct account *account) MUST_CHECK;
 enum difference {
     DIFFERENCE_NONE,
     DIFFERENCE_LIKELY, /* or a commit is in flight, which looks the same: its files are there, its rows not */

@@ -64,7 +64,7 @@ static struct body *new_body(struct work *work, const struct batch_append *appen
     }
     if (work->body_count == work->body_room) {
         work->body_room = work->body_room ? 2 * work->body_room : 8;
-        work->bodies = mem_realloc_array(work->bodies, work->body_room, sizeof(body));
+        work->bodies = mem_realloc_array(work->bodies, work->body_room, sizeof(struct body *));
     }
     work->bodies[work->body_count++] = body_share(body); /* it may be expunged again in this batch */
     return body;

@@ -199,9 +199,9 @@ static void insert_page(struct mailbox *mailbox, size_t at, struct page *page)
 {
     if (mailbox->page_count == mailbox->page_room) {
         mailbox->page_room = mailbox->page_room ? 2 * mailbox->page_room : 4;
-        mailbox->pages = mem_realloc_array(mailbox->pages, mailbox->page_room, sizeof(page));
+        mailbox->pages = mem_realloc_array(mailbox->pages, mailbox->page_room, sizeof(struct page *));
     }
-    memmove(&mailbox->pages[at + 1], &mailbox->pages[at], (mailbox->page_count - at) * sizeof(page));
+    memmove(&mailbox->pages[at + 1], &mailbox->pages[at], (mailbox->page_count - at) * sizeof(struct page *));
     mailbox->pages[at] = page;
     mailbox->page_count++;
 }
@@ -256,7 +256,7 @@ void mailbox_remove(struct mailbox *mailbox, uint32_t uid)
         page_release(page);
         mailbox->page_count--;
         memmove(&mailbox->pages[place.page], &mailbox->pages[place.page + 1],
-                (mailbox->page_count - place.page) * sizeof(page));
+                (mailbox->page_count - place.page) * sizeof(struct page *));
     }
 }
 

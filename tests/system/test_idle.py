@@ -27,8 +27,8 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# The upkeep of the store opens databases when it has something to do, and keeps some: a few, however many clients.
-KEPT_BY_UPKEEP = 40
+# The upkeep of the store opens the one account when it has something to do, and keeps it open.
+KEPT_BY_UPKEEP = 16
 
 
 def targets(pid):
@@ -38,16 +38,16 @@ def targets(pid):
 
 
 def descriptors(instance):
-    """How many each process of the instance has open: files, and all the rest (sockets, pipes)."""
+    """How many each process of the instance has open: of accounts, and all the rest."""
     found = {}
     for pid in [instance.process.pid, *instance.children()]:
-        files = [target.startswith("/") for target in targets(pid)]
-        found[pid] = (sum(files), len(files) - sum(files))
+        of_accounts = ["/data/mail/" in target for target in targets(pid)]
+        found[pid] = (sum(of_accounts), len(of_accounts) - sum(of_accounts))
     return found
 
 
 def how_many(found):
-    return sum(files + others for files, others in found.values())
+    return sum(of_accounts + others for of_accounts, others in found.values())
 
 
 def use_everything(instance):

@@ -20,6 +20,7 @@ static const char *const steps_bad[] = {"CREATE TABLE t(k TEXT PRIMARY KEY, v IN
 static const struct db_schema one = {steps_one, 1};
 static const struct db_schema two = {steps_two, 2};
 static const struct db_schema bad = {steps_bad, 2};
+static const struct db_schema small = {.steps = steps_two, .step_count = 2, .page_size = 2048};
 
 struct fixture {
     char *directory;
@@ -74,6 +75,17 @@ static void pragmas_are_set_and_the_file_is_private(void **state)
     assert_int_equal(stat(fixture->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0600);
     arena_free(&arena);
+    db_close(db);
+}
+
+static void page_size_is_that_of_who_makes_the_file(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_db(fixture, &small);
+    assert_int_equal(number(db, "PRAGMA page_size"), 2048);
+    db_close(db);
+    db = open_db(fixture, &two);
+    assert_int_equal(number(db, "PRAGMA page_size"), 2048);
     db_close(db);
 }
 
@@ -392,6 +404,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pragmas_are_set_and_the_file_is_private, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(page_size_is_that_of_who_makes_the_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(schema_goes_up_step_by_step_and_never_down, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failed_step_leaves_the_former_version, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_database_is_corrupt, set_up, tear_down),

@@ -3,6 +3,7 @@
  * there. */
 #include "fault_runs.h"
 
+#include "base/log.h"
 #include "fixture.h"
 
 #include "account_private.h"
@@ -504,6 +505,19 @@ enum err run_make_old_store(const char *folder)
     load_dump(OLD "directory.sql", folder, "directory.db");
     load_dump(OLD "index.sql", folder, ALICE_DIR "/index.db");
     return ERR_OK;
+}
+
+unsigned run_settings(void)
+{
+    const char *text = getenv("FAULT_THIN");
+    unsigned thin = 1;
+#ifdef __SANITIZE_ADDRESS__
+    thin = 4;
+#endif
+    if (!getenv("FAULT_LOG")) {
+        must(log_open("test", "/dev/null", LOG_ERROR), "log");
+    }
+    return text && atoi(text) > 0 ? (unsigned)atoi(text) : thin;
 }
 
 const struct run runs[] = {

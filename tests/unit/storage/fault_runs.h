@@ -29,7 +29,8 @@ struct run {
     bool invisible;
     /* The first step gives messages their identifiers: before it is promised, others may come. */
     bool new_identifiers;
-    bool makes_database;
+    bool makes_database; /* one that fails to be made is thrown away: a sync that failed was none of the
+                            store's */
     /* Steps whose success for one account and failure for another may be found after a failure. */
     bool several_accounts;
 };
@@ -37,6 +38,9 @@ struct run {
 extern const struct run runs[];
 extern const size_t run_count;
 
+/* What the environment asks of a walk: the log away unless FAULT_LOG is set. Returns FAULT_THIN, at least 1.
+ */
+unsigned run_settings(void);
 /* The common store: alice, bob, carol with some mail. */
 void run_make_store(const char *folder);
 /* One of the first schema instead (tests/data/schema). */

@@ -381,14 +381,6 @@ int main(void)
     if (getenv("FAULT_SEEDS")) {
         seeds = (unsigned)atoi(getenv("FAULT_SEEDS"));
     }
-#ifdef __SANITIZE_ADDRESS__
-    thin = 4;
-#endif
-    if (getenv("FAULT_THIN")) {
-        thin = (unsigned)atoi(getenv("FAULT_THIN"));
-    }
-    if (!getenv("FAULT_LOG")) {
-        assert_ok(log_open("test", "/dev/null", LOG_ERROR));
-    }
+    thin = run_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -388,14 +388,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(slow_disk_only_costs_time, set_up, tear_down),
         cmocka_unit_test(every_error_leaves_all_or_nothing),
     };
-#ifdef __SANITIZE_ADDRESS__
-    thin = 4;
-#endif
-    if (getenv("FAULT_THIN")) {
-        thin = (unsigned)atoi(getenv("FAULT_THIN"));
-    }
-    if (!getenv("FAULT_LOG")) {
-        assert_ok(log_open("test", "/dev/null", LOG_ERROR));
-    }
+    thin = run_settings();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
