@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * A connection's life: made from a socket or as a pair in memory, told apart by its peer's address, put
- * behind TLS, closed. What it reads and writes is in conn_input.c and conn_output.c.
+ * behind TLS and compression, closed. What it reads and writes is in conn_input.c and conn_output.c.
  */
 #include "conn_internal.h"
 #include "tls_internal.h"
@@ -28,6 +28,10 @@ enum {
     /* Reads or writes in a row before the other tasks get a turn: at most 1 MiB. */
     MOVES_PER_TURN = 16,
     HANDSHAKE_MS = 60 * 1000,
+    /* Longer than the pauses of a client that synchronises; short, as most that wait so long wait for
+     * minutes.
+     */
+    QUIET_AFTER_MS = 5 * 1000,
     /* Pause between attempts while a Unix socket's queue is full; the kernel offers nothing to wait for. */
     CONNECT_RETRY_MS = 10,
     LINGER_BYTES = 256 * 1024
@@ -44,6 +48,7 @@ static struct conn *conn_new(struct loop *loop, struct stream *stream)
     conn->loop = loop;
     conn->stream = stream;
     conn->timeout = NO_DEADLINE;
+    conn->quiet_after = QUIET_AFTER_MS;
     conn->next_size = FIRST_INPUT_SIZE;
     conn->tls_version = conn->tls_cipher = "";
     conn->peer_is_loopback = true;
@@ -168,6 +173,11 @@ void conn_set_timeout(struct conn *conn, int64_t ms)
     conn->timeout = ms;
 }
 
+void conn_set_quiet_after(struct conn *conn, int64_t ms)
+{
+    conn->quiet_after = ms;
+}
+
 void conn_interrupt(struct conn *conn)
 {
     event_set(&conn->interrupted);
@@ -196,9 +206,13 @@ enum err conn_fail(struct conn *conn, enum stream_result result)
     case STREAM_FAILED_TLS:
         conn->error = ERR_TLS;
         break;
+    case STREAM_GARBAGE:
+        conn->error = ERR_PROTOCOL;
+        break;
     case STREAM_FAILED:
     case STREAM_DONE:
     case STREAM_AGAIN:
+    case STREAM_TURN:
         conn->error = ERR_IO;
         break;
     }
@@ -270,6 +284,28 @@ const char *conn_tls_version(const struct conn *conn)
 const char *conn_tls_cipher(const struct conn *conn)
 {
     return conn->tls_cipher;
+}
+
+enum err conn_start_deflate(struct conn *conn)
+{
+    if (conn->error || conn->input_error)
+        return conn->error ? conn->error : conn->input_error;
+    if (conn->is_deflated)
+        return ERR_EXISTS;
+    enum err err = conn_send_all(conn);
+    if (err)
+        return err;
+    struct slice early = slice_of(conn->input + conn->start, conn->end - conn->start);
+    conn->stream = stream_deflate_new(conn->stream, early);
+    conn->is_deflated = true;
+    conn->bytes_in -= early.len; /* will be counted as what it inflates to */
+    conn_release_input(conn);
+    return ERR_OK;
+}
+
+bool conn_is_deflated(const struct conn *conn)
+{
+    return conn->is_deflated;
 }
 
 const char *conn_peer_address(const struct conn *conn)

@@ -91,6 +91,33 @@ static enum err input_ended(struct conn *conn, enum err err)
     return err;
 }
 
+/* A wait that lasts gives back what can be had anew: the stream's buffers, and the part of the stack that
+ * earlier calls have touched. */
+static enum err wait_quietly(const struct conn *conn, const struct wait_item *items, size_t count,
+                             int64_t deadline, size_t *which_r)
+{
+    int64_t quiet = loop_now(conn->loop) + conn->quiet_after;
+    if (quiet < deadline) {
+        enum err err = wait_any(items, count, quiet, which_r);
+        if (err != ERR_TIMEOUT)
+            return err;
+        if (conn->stream->ops->quiet)
+            conn->stream->ops->quiet(conn->stream);
+        task_release_stack();
+    }
+    return wait_any(items, count, deadline, which_r);
+}
+
+/* The peer has sent what carries no text. That is no reason to suspend, but it must neither keep the other
+ * tasks from running nor put off the deadline. */
+static enum err take_turn(struct conn *conn, int64_t deadline)
+{
+    enum err err = conn_give_turn(conn);
+    if (err)
+        return err;
+    return deadline <= loop_now(conn->loop) ? ERR_TIMEOUT : ERR_BUSY;
+}
+
 /* Reads once, or suspends until reading is worth while: ERR_BUSY then. `extra`: a further event that ends the
  * wait, or NULL. The wait's own outcome is returned as it is; *which_r tells the item: 0 the stream, 1 the
  * interruption, 2 `extra`. */
@@ -102,6 +129,8 @@ static enum err read_or_wait(struct conn *conn, size_t limit, int64_t deadline, 
     *which_r = 0;
     if (result == STREAM_DONE)
         return conn_give_turn(conn);
+    if (result == STREAM_TURN)
+        return take_turn(conn, deadline);
     if (result == STREAM_END)
         return input_ended(conn, ERR_CLOSED);
     if (result != STREAM_AGAIN)
@@ -121,7 +150,7 @@ static enum err read_or_wait(struct conn *conn, size_t limit, int64_t deadline, 
         meaning[count++] = 2;
     }
     size_t which;
-    enum err err = wait_any(items, count, deadline, &which);
+    enum err err = wait_quietly(conn, items, count, deadline, &which);
     if (err)
         return err;
     *which_r = meaning[which];

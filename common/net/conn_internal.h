@@ -11,6 +11,7 @@ struct conn {
     struct loop *loop;
     struct stream *stream;
     int64_t timeout;      /* milliseconds, or NO_DEADLINE */
+    int64_t quiet_after;  /* milliseconds */
     enum err error;       /* sticky, both directions */
     enum err input_error; /* sticky, input only: its end, or its time-out */
     struct event interrupted;
@@ -31,6 +32,7 @@ struct conn {
     const char *tls_version, *tls_cipher;
     uint16_t peer_port;
     bool peer_is_loopback;
+    bool is_deflated;
     char peer_address[46]; /* INET6_ADDRSTRLEN */
 };
 
@@ -39,7 +41,7 @@ int64_t conn_deadline(const struct conn *conn);
 enum err conn_give_turn(struct conn *conn);
 /* The sticky error for a failed read or write; notes and returns it. */
 enum err conn_fail(struct conn *conn, enum stream_result result);
-/* Sends what is buffered; see conn_flush. */
+/* Sends what is buffered, by us and by the stream; see conn_flush. */
 enum err conn_send_all(struct conn *conn);
 /* Frees the output buffer when nothing is in it. */
 void conn_release_output(struct conn *conn);

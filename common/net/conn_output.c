@@ -19,9 +19,23 @@ void conn_release_output(struct conn *conn)
     }
 }
 
-/* The time-out starts anew with each progress: a large message over a slow line is no reason to cut it off.
- */
-enum err conn_send_all(struct conn *conn)
+/* Waits for what the stream needs, or makes its failure ours. */
+static enum err go_on(struct conn *conn, enum stream_result result, const struct wait_item *want,
+                      int64_t deadline)
+{
+    if (result != STREAM_AGAIN)
+        return conn_fail(conn, result);
+    size_t which;
+    conn->moves = 0;
+    enum err err = wait_any(want, 1, deadline, &which);
+    if (err == ERR_TIMEOUT)
+        conn->error = err;
+    return err;
+}
+
+/* Hands the buffer over to the stream, which may hold it back. The time-out starts anew with each progress: a
+ * large message over a slow line is no reason to cut it off. */
+static enum err send_buffer(struct conn *conn)
 {
     if (conn->error)
         return conn->error;
@@ -37,14 +51,8 @@ enum err conn_send_all(struct conn *conn)
             conn->bytes_out += n;
             err = conn_give_turn(conn);
             deadline = conn_deadline(conn);
-        } else if (result == STREAM_AGAIN) {
-            size_t which;
-            conn->moves = 0;
-            err = wait_any(&want, 1, deadline, &which);
-            if (err == ERR_TIMEOUT)
-                conn->error = err;
         } else {
-            err = conn_fail(conn, result);
+            err = go_on(conn, result, &want, deadline);
         }
         if (err)
             return err;
@@ -52,6 +60,19 @@ enum err conn_send_all(struct conn *conn)
     buf_clear(&conn->output);
     conn->sent = 0;
     return ERR_OK;
+}
+
+enum err conn_send_all(struct conn *conn)
+{
+    enum err err = send_buffer(conn);
+    while (!err && conn->stream->ops->flush) {
+        struct wait_item want;
+        enum stream_result result = conn->stream->ops->flush(conn->stream, &want);
+        if (result == STREAM_DONE)
+            break;
+        err = go_on(conn, result, &want, conn_deadline(conn));
+    }
+    return err;
 }
 
 enum err conn_flush(struct conn *conn)
@@ -71,7 +92,7 @@ enum err conn_write(struct conn *conn, struct slice bytes)
     while (bytes.len > 0) {
         size_t waiting = unsent(conn);
         if (waiting >= HIGH_WATER) {
-            enum err err = conn_send_all(conn);
+            enum err err = send_buffer(conn);
             if (err)
                 return err;
             continue;
@@ -95,5 +116,5 @@ enum err conn_printf(struct conn *conn, const char *format, ...)
         conn->output.error = ERR_OK;
         return ERR_TOO_LONG;
     }
-    return unsent(conn) > HIGH_WATER ? conn_send_all(conn) : ERR_OK;
+    return unsent(conn) > HIGH_WATER ? send_buffer(conn) : ERR_OK;
 }

@@ -36,6 +36,9 @@ enum { STACK_SIZE = 1024 * 1024 };
 enum { STACK_SIZE = 256 * 1024 };
 #endif
 
+/* What may be in use below a function's own frame: its locals, and the frames of the calls it makes now. */
+enum { STACK_LIVE_BELOW = 1024 };
+
 /* What stays resident of a stack that waits for its next task. */
 enum { STACK_KEPT_TOP = 16 * 1024 };
 
@@ -87,6 +90,15 @@ void stack_give_back(struct stack_cache *cache, struct stack stack)
     }
     madvise(stack.low, stack.size - STACK_KEPT_TOP, MADV_DONTNEED);
     cache->stacks[cache->count++] = stack;
+}
+
+void stack_release_below(struct stack stack, const void *frame)
+{
+    size_t used = (size_t)(stack.low + stack.size - (const char *)frame) + STACK_LIVE_BELOW;
+    size_t page = page_size();
+    size_t kept = (used + page - 1) / page * page;
+    if (kept < stack.size)
+        madvise(stack.low, stack.size - kept, MADV_DONTNEED);
 }
 
 void stack_cache_clear(struct stack_cache *cache)

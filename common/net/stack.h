@@ -22,6 +22,8 @@ struct stack_cache {
 /* Out of memory (or of mappings) stops the process. */
 struct stack stack_take(struct stack_cache *cache);
 void stack_give_back(struct stack_cache *cache, struct stack stack);
+/* Gives the pages back that lie well below `frame`, the innermost frame in use. */
+void stack_release_below(struct stack stack, const void *frame);
 void stack_cache_clear(struct stack_cache *cache);
 
 #endif

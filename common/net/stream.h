@@ -15,10 +15,12 @@
 enum stream_result {
     STREAM_DONE,   /* at least one byte was moved (or: the handshake is over) */
     STREAM_AGAIN,  /* nothing now: wait for *want_r, then call again */
+    STREAM_TURN,   /* read only: something came, but no text yet: call again, others first */
     STREAM_END,    /* read only: the peer sends no more, in good order */
     STREAM_GONE,   /* the peer is gone: reset, or closed while we write */
     STREAM_FAILED, /* another error of the network */
-    STREAM_FAILED_TLS
+    STREAM_FAILED_TLS,
+    STREAM_GARBAGE /* read only: what the peer sent is not what it said it would be */
 };
 
 struct stream;
@@ -29,8 +31,12 @@ struct stream_ops {
     /* After STREAM_AGAIN the next call must begin with the same bytes and offer at least as many. */
     enum stream_result (*write)(struct stream *stream, struct slice bytes, size_t *n_r,
                                 struct wait_item *want_r);
-    /* Whether a read would give bytes without asking the kernel. */
+    /* For a stream that holds back what was written (else NULL): STREAM_DONE when all of it is sent. */
+    enum stream_result (*flush)(struct stream *stream, struct wait_item *want_r);
+    /* Whether a read would surely give bytes without asking the kernel. */
     bool (*has_pending)(const struct stream *stream);
+    /* Nothing has come or gone for a while: gives memory back that can be had anew. May be NULL. */
+    void (*quiet)(struct stream *stream);
     /* Tells the peer that nothing more will be sent, as far as that needs no waiting. Reading goes on. */
     void (*end_output)(struct stream *stream);
     /* Says goodbye as far as that needs no waiting, closes and frees. `broken`: say nothing. */
@@ -58,5 +64,9 @@ enum stream_result stream_tls_handshake(struct stream *stream, struct wait_item 
 /* "TLSv1.3" and the cipher suite's name; static texts. */
 const char *stream_tls_version(const struct stream *stream);
 const char *stream_tls_cipher(const struct stream *stream);
+
+/* DEFLATE without zlib's header both ways, on any stream, which it takes over. `early` is what was read from
+ * that one already and belongs to the compressed input; it is copied. */
+struct stream *stream_deflate_new(struct stream *below, struct slice early);
 
 #endif

@@ -117,8 +117,11 @@ static void memory_close(struct stream *stream, bool broken)
     mem_free(link);
 }
 
-static const struct stream_ops memory_ops = {memory_read, memory_write, memory_has_pending, memory_end_output,
-                                             memory_close};
+static const struct stream_ops memory_ops = {.read = memory_read,
+                                             .write = memory_write,
+                                             .has_pending = memory_has_pending,
+                                             .end_output = memory_end_output,
+                                             .close = memory_close};
 
 void stream_memory_pair(size_t capacity, size_t chunk, struct stream *ends_r[2])
 {

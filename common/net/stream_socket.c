@@ -80,8 +80,11 @@ static void socket_close(struct stream *stream, bool broken)
     mem_free(self);
 }
 
-static const struct stream_ops socket_ops = {socket_read, socket_write, socket_has_pending, socket_end_output,
-                                             socket_close};
+static const struct stream_ops socket_ops = {.read = socket_read,
+                                             .write = socket_write,
+                                             .has_pending = socket_has_pending,
+                                             .end_output = socket_end_output,
+                                             .close = socket_close};
 
 struct stream *stream_socket_new(struct loop *loop, int fd)
 {

@@ -113,7 +113,11 @@ static void tls_close(struct stream *stream, bool broken)
     mem_free(self);
 }
 
-static const struct stream_ops tls_ops = {tls_read, tls_write, tls_has_pending, tls_end_output, tls_close};
+static const struct stream_ops tls_ops = {.read = tls_read,
+                                          .write = tls_write,
+                                          .has_pending = tls_has_pending,
+                                          .end_output = tls_end_output,
+                                          .close = tls_close};
 
 struct stream *stream_tls_new(struct stream *below, struct tls_context *context)
 {
@@ -149,6 +153,8 @@ enum stream_result stream_tls_handshake(struct stream *stream, struct wait_item 
         break;
     case STREAM_DONE:
     case STREAM_AGAIN:
+    case STREAM_TURN:
+    case STREAM_GARBAGE:
         break;
     }
     return result;

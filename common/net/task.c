@@ -134,6 +134,11 @@ enum err task_join(struct task *task)
     return ERR_OK;
 }
 
+void task_release_stack(void)
+{
+    stack_release_below(current->fiber.stack, __builtin_frame_address(0));
+}
+
 struct task *task_current(void)
 {
     return current;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <zlib.h>
 
 enum { LIMIT = 1000, BULK_LINES = 2000, BULK_LINE = 500 };
 
@@ -51,6 +52,8 @@ static void client_start(struct client *client, void (*script)(struct client *cl
     client->fd = fds[1];
     client->ssl = NULL;
     client->script = script;
+    client->bytes = 0;
+    memset(client->text, 0, sizeof client->text);
     if (!client->ssl_context) {
         client->ssl_context = SSL_CTX_new(TLS_client_method());
         SSL_CTX_load_verify_locations(client->ssl_context, ca_path, NULL);
@@ -102,8 +105,8 @@ static void hear_until_end(struct client *client)
     char bytes[4096];
     int n;
     while ((n = SSL_read(client->ssl, bytes, sizeof bytes)) > 0) {
-        size_t keep = MIN_OF((size_t)n, sizeof client->text - 1 - strlen(client->text));
-        strncat(client->text, bytes, keep);
+        size_t have = MIN_OF(client->bytes, sizeof client->text - 1);
+        memcpy(client->text + have, bytes, MIN_OF((size_t)n, sizeof client->text - 1 - have));
         client->bytes += (size_t)n;
     }
     client->closed_cleanly = SSL_get_error(client->ssl, n) == SSL_ERROR_ZERO_RETURN;
@@ -318,6 +321,92 @@ static void large_transfers_both_ways(void **state)
 {
     (void)state;
     in_loop(check_bulk, NULL);
+}
+
+/* COMPRESS and the first compressed command in one record, and many in the next. */
+static void script_compress(struct client *client)
+{
+    static const char lines[] = "NOOP\r\n";
+    char wire[256] = "COMPRESS DEFLATE\r\n";
+    size_t len = strlen(wire);
+    z_stream zlib = {.avail_out = (uInt)(sizeof wire - len), .next_out = (Bytef *)wire + len};
+    deflateInit2(&zlib, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
+    zlib.next_in = (Bytef *)lines;
+    zlib.avail_in = sizeof lines - 1;
+    deflate(&zlib, Z_SYNC_FLUSH);
+    shake_hands(client);
+    SSL_write(client->ssl, wire, (int)(sizeof wire - zlib.avail_out));
+    for (int i = 0; i < BULK_LINES; i++) {
+        zlib.next_in = (Bytef *)lines;
+        zlib.avail_in = sizeof lines - 1;
+        zlib.next_out = (Bytef *)wire;
+        zlib.avail_out = sizeof wire;
+        deflate(&zlib, Z_SYNC_FLUSH);
+        SSL_write(client->ssl, wire, (int)(sizeof wire - zlib.avail_out));
+    }
+    deflateEnd(&zlib);
+    hear_until_end(client);
+}
+
+static void assert_inflates_to(struct slice wire, const char *expected)
+{
+    char text[256] = "";
+    z_stream zlib = {.next_in = (Bytef *)wire.data,
+                     .avail_in = (uInt)wire.len,
+                     .next_out = (Bytef *)text,
+                     .avail_out = sizeof text - 1};
+    assert_int_equal(inflateInit2(&zlib, -MAX_WBITS), Z_OK);
+    assert_int_equal(inflate(&zlib, Z_SYNC_FLUSH), Z_OK);
+    inflateEnd(&zlib);
+    assert_string_equal(text, expected);
+}
+
+static void check_compression(void *arg)
+{
+    (void)arg;
+    struct client client = {0};
+    client_start(&client, script_compress);
+    assert_ok(conn_start_tls(client.conn, context));
+    assert_line(client.conn, "COMPRESS DEFLATE");
+    assert_ok(conn_write(client.conn, S("OK\r\n")));
+    assert_ok(conn_start_deflate(client.conn));
+    assert_true(conn_is_tls(client.conn));
+    for (int i = 0; i <= BULK_LINES; i++)
+        assert_line(client.conn, "NOOP");
+    assert_false(conn_has_input(client.conn));
+    send_text(client.conn, "* OK done, done, done, done, done\r\n");
+    conn_set_quiet_after(client.conn, 0);
+    size_t which;
+    assert_err(conn_wait(client.conn, NULL, loop_now(task_loop()) + 2, &which), ERR_TIMEOUT);
+    client_finish(&client);
+    assert_true(client.closed_cleanly);
+    assert_memory_equal(client.text, "OK\r\n", 4);
+    assert_true(client.bytes < 40);
+    assert_inflates_to(slice_of(client.text + 4, client.bytes - 4), "* OK done, done, done, done, done\r\n");
+    client_free(&client);
+}
+
+static void compression_runs_inside_tls(void **state)
+{
+    (void)state;
+    in_loop(check_compression, NULL);
+}
+
+static void check_tls_too_late(void *arg)
+{
+    (void)arg;
+    struct client client = {0};
+    client_start(&client, hear_in_clear);
+    assert_ok(conn_start_deflate(client.conn));
+    assert_err(conn_start_tls(client.conn, context), ERR_TLS);
+    client_finish(&client);
+    client_free(&client);
+}
+
+static void tls_does_not_start_inside_compression(void **state)
+{
+    (void)state;
+    in_loop(check_tls_too_late, NULL);
 }
 
 static void script_key_update(struct client *client)
@@ -538,6 +627,8 @@ int main(void)
         cmocka_unit_test(plaintext_behind_starttls_is_never_read),
         cmocka_unit_test(failed_handshakes_end_the_connection),
         cmocka_unit_test(large_transfers_both_ways),
+        cmocka_unit_test(compression_runs_inside_tls),
+        cmocka_unit_test(tls_does_not_start_inside_compression),
         cmocka_unit_test(idling_is_not_disturbed_by_records_without_data),
         cmocka_unit_test(close_notify_ends_the_input_only),
         cmocka_unit_test(a_client_that_just_closes_is_an_end_too),

@@ -4,10 +4,11 @@
  * a socket. All waiting functions suspend the running task and must be called from tasks; one task at a time
  * reads, one writes.
  *
- * Errors stick: after ERR_CLOSED, ERR_IO, ERR_TLS or ERR_TIMEOUT every further call returns the same error,
- * so a session can check once per command. With one exception: the orderly end of the input (a client may say
- * QUIT, close its half, and wait for our reply) and a time-out while reading (the session wants to say why it
- * closes) stick to the input; output still works. ERR_TOO_LONG, ERR_SHUTDOWN and ERR_CANCELED do not stick.
+ * Errors stick: after ERR_CLOSED, ERR_IO, ERR_TLS, ERR_PROTOCOL or ERR_TIMEOUT every further call returns the
+ * same error, so a session can check once per command. With one exception: the orderly end of the input (a
+ * client may say QUIT, close its half, and wait for our reply) and a time-out while reading (the session
+ * wants to say why it closes) stick to the input; output still works. ERR_TOO_LONG, ERR_SHUTDOWN and
+ * ERR_CANCELED do not stick.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -35,6 +36,8 @@ void conn_close(struct conn *conn);
 /* How long one waiting call may take in total (default: for ever). Sending starts anew with each progress: a
  * large message over a slow line is no reason to cut it off. */
 void conn_set_timeout(struct conn *conn, int64_t ms);
+/* After how long a wait for input memory is given back that can be had anew (default: 5 seconds). */
+void conn_set_quiet_after(struct conn *conn, int64_t ms);
 /* From another task or callback: the reader of a *line* gets ERR_SHUTDOWN once no complete line is buffered,
  * so that the session can say goodbye (output still works) between two commands; bodies under way are not
  * disturbed. Sticks. */
@@ -53,7 +56,8 @@ enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r) M
  * bodies, literals and chunks are read. */
 enum err conn_peek(struct conn *conn, struct slice *bytes_r) MUST_CHECK;
 void conn_consume(struct conn *conn, size_t n);
-/* Whether input is buffered already (a pipelining client); never suspends. */
+/* Whether input is buffered already (a pipelining client); never suspends. Under compression it may say no
+ * while some is under way, never the other way round. */
 bool conn_has_input(const struct conn *conn);
 /* Whether a whole line is buffered already; never suspends. When there is none, replies must be flushed
  * before the next one is read: a buffered piece of a command is no reason to keep them, its rest may come
@@ -86,6 +90,16 @@ bool conn_is_tls(const struct conn *conn);
 const char *conn_tls_version(const struct conn *conn);
 const char *conn_tls_cipher(const struct conn *conn);
 
+/* --- compression --- */
+
+/* DEFLATE both ways from here on, on top of TLS if there is any (RFC 4978: raw, without zlib's header). What
+ * was written before is sent as it is; input that is buffered already is the begin of the compressed. From
+ * then on only conn_flush makes sure that what was written can be read by the peer. Input that cannot be
+ * inflated is ERR_PROTOCOL, which sticks. ERR_EXISTS: runs already. No other task may be reading or writing.
+ */
+enum err conn_start_deflate(struct conn *conn) MUST_CHECK;
+bool conn_is_deflated(const struct conn *conn);
+
 /* --- who is it --- */
 
 /* "192.0.2.1", "2001:db8::1" (v4-mapped addresses shown as v4), "local" for Unix sockets and pairs. */
@@ -94,6 +108,7 @@ uint16_t conn_peer_port(const struct conn *conn);
 bool conn_peer_is_loopback(const struct conn *conn); /* Unix sockets and pairs too */
 /* The sticky error, ERR_OK while the connection works. */
 enum err conn_error(const struct conn *conn);
+/* As the session sees them: before compression, without TLS. */
 uint64_t conn_bytes_in(const struct conn *conn);
 uint64_t conn_bytes_out(const struct conn *conn);
 struct loop *conn_loop(const struct conn *conn);

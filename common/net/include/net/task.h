@@ -50,6 +50,10 @@ bool task_is_canceled(void);
 /* Suspends for `ms` (0: lets every other ready task run once). ERR_OK or ERR_CANCELED. */
 enum err task_sleep(int64_t ms);
 
+/* Before a long wait: gives the memory of the running task's stack back to the kernel that only calls which
+ * have returned have touched (a TLS handshake's, say). */
+void task_release_stack(void);
+
 /* Number of tasks alive on the loop; for status, tests and shutdown. */
 size_t task_count(const struct loop *loop);
 
