@@ -1,47 +1,66 @@
 /* SPDX-License-Identifier: ISC */
-/* Commands of any state (RFC 3501 section 6.1) and STARTTLS (section 6.2.1). None takes arguments. */
+/*
+ * Commands of any state (RFC 9051 section 6.1), STARTTLS (6.2.1), CHECK (RFC 3501 section 6.4.1):
+ *
+ *     command-any     = "CAPABILITY" / "LOGOUT" / "NOOP"
+ */
 #include "session.h"
 
-void imap_write_capabilities(struct imap_session *session)
+static bool has_no_arguments(struct imap_session *session, struct parser *parser)
 {
-    conn_write(session->conn, S("IMAP4rev1"));
-    if (session->context->tls && !conn_is_tls(session->conn))
-        conn_write(session->conn, S(" STARTTLS"));
-    conn_write(session->conn, S(" LOGINDISABLED"));
+    if (parse_end(parser))
+        return true;
+    imap_bad_syntax(session, parser);
+    return false;
 }
 
-void imap_capability(struct imap_session *session)
+void imap_capability(struct imap_session *session, struct parser *parser)
 {
-    conn_write(session->conn, S("* CAPABILITY "));
-    imap_write_capabilities(session);
-    conn_write(session->conn, S("\r\n"));
-    imap_ok(session, "done");
+    struct buf text;
+    if (!has_no_arguments(session, parser))
+        return;
+    buf_init(&text, INPUT_LINE_MAX);
+    imap_write_capabilities(session, &text);
+    imap_untagged(session, "CAPABILITY %s", buf_cstr(&text));
+    buf_free(&text);
+    imap_ok(session, NULL, "that is all");
 }
 
-void imap_noop(struct imap_session *session)
+void imap_noop(struct imap_session *session, struct parser *parser)
 {
-    imap_ok(session, "done");
+    if (has_no_arguments(session, parser))
+        imap_ok(session, NULL, "done");
 }
 
-void imap_logout(struct imap_session *session)
+void imap_check(struct imap_session *session, struct parser *parser)
 {
-    conn_write(session->conn, S("* BYE goodbye\r\n"));
-    imap_ok(session, "done");
-    session->ended = true;
+    imap_noop(session, parser);
 }
 
-void imap_starttls(struct imap_session *session)
+void imap_logout(struct imap_session *session, struct parser *parser)
 {
+    if (!has_no_arguments(session, parser))
+        return;
+    imap_untagged(session, "BYE goodbye");
+    imap_ok(session, NULL, "logged out");
+    session->ended = "logout";
+}
+
+void imap_starttls(struct imap_session *session, struct parser *parser)
+{
+    if (!has_no_arguments(session, parser))
+        return;
     if (conn_is_tls(session->conn)) {
         imap_bad(session, "the connection is encrypted already");
     } else if (!session->context->tls) {
-        imap_no(session, "TLS is not available");
+        imap_no(session, NULL, "TLS is not available");
     } else {
-        imap_ok(session, "begin the TLS handshake");
+        conn_write(session->conn, session->tag);
+        conn_write(session->conn, S(" OK begin the TLS handshake\r\n"));
         conn_flush(session->conn);
         /* Clear text behind STARTTLS is an attack or a broken client: conn_start_tls refuses, and the session
          * ends. */
         if (conn_start_tls(session->conn, session->context->tls))
-            session->ended = true;
+            session->ended = "TLS handshake failed";
     }
 }

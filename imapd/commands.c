@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: ISC */
-/* The table of commands, and the beginning of every command line. */
-#include "base/scan.h"
+/* The table of commands: what may be said when. A new command is a row here and a handler. */
+#include "command.h"
 
-#include "session.h"
+#define STRANGER IMAP_NOT_AUTHENTICATED
+#define USER     (IMAP_AUTHENTICATED | IMAP_SELECTED)
+#define OPEN     IMAP_SELECTED
+#define ANY      (STRANGER | USER)
 
 static const struct imap_command commands[] = {
-    {{"CAPABILITY", 10}, imap_capability},
-    {{"NOOP", 4}, imap_noop},
-    {{"LOGOUT", 6}, imap_logout},
-    {{"STARTTLS", 8}, imap_starttls},
+    /* name             states    UID        updates              handler */
+    {{"CAPABILITY", 10}, ANY, UID_NEVER, UPDATE_ALL, imap_capability},
+    {{"NOOP", 4}, ANY, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_noop},
+    {{"LOGOUT", 6}, ANY, UID_NEVER, UPDATE_NOTHING, imap_logout},
+    {{"ID", 2}, ANY, UID_NEVER, UPDATE_ALL, imap_id},
+    {{"STARTTLS", 8}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_starttls},
+    {{"LOGIN", 5}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_login},
+    {{"AUTHENTICATE", 12}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_authenticate},
+    {{"ENABLE", 6}, USER, UID_NEVER, UPDATE_NOTHING, imap_enable},
+    {{"SELECT", 6}, USER, UID_NEVER, UPDATE_NOTHING, imap_select},
+    {{"EXAMINE", 7}, USER, UID_NEVER, UPDATE_NOTHING, imap_examine},
+    {{"IDLE", 4}, USER, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_idle},
+    {{"CHECK", 5}, OPEN, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_check},
+    {{"CLOSE", 5}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_close},
+    {{"UNSELECT", 8}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_unselect},
 };
 
 const struct imap_command *imap_command_find(struct slice name)
@@ -19,23 +33,14 @@ const struct imap_command *imap_command_find(struct slice name)
     return NULL;
 }
 
-/* RFC 3501 section 9:
- *     tag             = 1*<any ASTRING-CHAR except "+">
- *     ASTRING-CHAR    = ATOM-CHAR / resp-specials
- *     atom-specials   = "(" / ")" / "{" / SP / CTL / list-wildcards / quoted-specials / resp-specials */
-static bool is_tag_char(char c)
+bool imap_parse_command(struct parser *parser, struct slice *tag_r, bool *uid_r, struct slice *name_r)
 {
-    return (unsigned char)c < 0x80 && !char_is_ctl(c) && !slice_has(S("(){ %*\"\\+"), c);
-}
-
-bool imap_parse_command(struct slice line, struct slice *tag_r, struct slice *name_r,
-                        struct slice *arguments_r)
-{
-    struct scan scan = scan_of(line);
-    *tag_r = SLICE_EMPTY;
-    if (!scan_while(&scan, is_tag_char, tag_r) || !scan_char(&scan, ' '))
+    *tag_r = *name_r = SLICE_EMPTY;
+    *uid_r = false;
+    if (!parse_tag(parser, tag_r) || !parse_space(parser) || !parse_name(parser, name_r))
         return false;
-    *arguments_r = scan.rest;
-    *name_r = slice_split(arguments_r, ' ');
-    return name_r->len > 0;
+    if (!slice_eq_nocase(*name_r, S("UID")))
+        return true;
+    *uid_r = true;
+    return parse_space(parser) && parse_name(parser, name_r);
 }

@@ -4,9 +4,27 @@
 
 #include "session.h"
 
+/* Made for the first session, because only a loop that runs can have it; ends with the loop. */
+static struct hub *hub;
+
+#define NO_HUB S("* BYE [UNAVAILABLE] the mail store does not answer, try again later\r\n")
+
 static void run(struct conn *conn, const struct process_session *session)
 {
-    struct imap_context context = {.conf = session->process->conf, .tls = session->process->tls};
+    const struct process *process = session->process;
+    if (!hub && !(hub = hub_start(process->loop, process->store))) {
+        conn_write(conn, NO_HUB);
+        conn_flush(conn);
+        return;
+    }
+    struct imap_context context = {
+        .conf = process->conf,
+        .work = process->work,
+        .store = process->store,
+        .auth = process->auth,
+        .hub = hub,
+        .tls = process->tls,
+    };
     imap_session_run(conn, &context);
 }
 

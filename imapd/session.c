@@ -1,86 +1,179 @@
 /* SPDX-License-Identifier: ISC */
-/* The dialogue: greeting, then a command line at a time until LOGOUT, an error of the connection, or the
- * server's end. */
+/*
+ * The dialogue: greeting, then a command at a time until LOGOUT, an error of the connection, or the server's
+ * end. Commands that were pipelined are run one after the other, each with its answers complete before the
+ * next begins, so the ambiguities of RFC 9051 section 5.5 cannot arise.
+ */
 #include "session.h"
 
-/* RFC 7162 section 4 recommends 8,192 octets; without literals nothing here comes near. */
-#define COMMAND_LINE_LIMIT 8192
+#include "base/log.h"
+#include "net/task.h"
 
-static void answer(struct imap_session *session, const char *condition, const char *text)
+bool imap_utf8(const struct imap_session *session)
 {
+    return session->enabled & (ENABLED_UTF8 | ENABLED_REV2);
+}
+
+struct thread_call {
+    enum err (*fn)(void *arg);
+    void *arg;
+    enum err err;
+};
+
+static void call(void *arg)
+{
+    struct thread_call *call = arg;
+    call->err = call->fn(call->arg);
+}
+
+enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg)
+{
+    struct thread_call job = {.fn = fn, .arg = arg};
+    enum err err = work_run(session->context->work, 0, call, &job);
+    return err ? (err == ERR_CANCELED ? err : ERR_UNAVAILABLE) : job.err;
+}
+
+/* What happened in the open mailbox meanwhile, as far as this command lets it be told. */
+static void send_updates(struct imap_session *session)
+{
+    unsigned what = session->updates;
+    if (session->by_uid && what != UPDATE_NOTHING)
+        what |= UPDATE_EXPUNGES;
+    if (!session->selected || what == UPDATE_NOTHING || session->ended)
+        return;
+    if (session->selected->is_held)
+        what &= ~(unsigned)UPDATE_EXISTS;
+    hub_look(session->context->hub);
+    if (!session->member.changed.is_set && !(what & UPDATE_REFRESH))
+        return;
+    enum err err = imap_send_updates(session, what);
+    /* What could not be told now is told later. */
+    if (err || (what & UPDATE_ALL) != UPDATE_ALL)
+        event_set(&session->member.changed);
+    if (err == ERR_NOT_FOUND) { /* RFC 2180 section 3.3 */
+        conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
+        session->ended = "mailbox deleted";
+    }
+}
+
+static void send_answer(struct imap_session *session)
+{
+    static const char *const words[] = {[ANSWER_OK] = "OK", [ANSWER_NO] = "NO", [ANSWER_BAD] = "BAD"};
+    if (session->answer.condition == ANSWER_NONE)
+        return;
     conn_write(session->conn, session->tag.len > 0 ? session->tag : S("*"));
-    conn_printf(session->conn, " %s %s\r\n", condition, text);
+    conn_printf(session->conn, " %s ", words[session->answer.condition]);
+    if (session->answer.code) {
+        conn_write(session->conn, S("["));
+        conn_write(session->conn, slice_from(session->answer.code));
+        conn_write(session->conn, S("] "));
+    }
+    conn_write(session->conn, slice_from(session->answer.text));
+    conn_write(session->conn, S("\r\n"));
 }
 
-void imap_ok(struct imap_session *session, const char *text)
+static void run_command(struct imap_session *session, struct parser *parser)
 {
-    answer(session, "OK", text);
-}
-
-void imap_no(struct imap_session *session, const char *text)
-{
-    answer(session, "NO", text);
-}
-
-void imap_bad(struct imap_session *session, const char *text)
-{
-    session->errors++;
-    answer(session, "BAD", text);
-}
-
-static void run_line(struct imap_session *session, struct slice line)
-{
-    struct slice name, arguments;
-    if (!imap_parse_command(line, &session->tag, &name, &arguments)) {
-        imap_bad(session, "a command is: tag, space, name");
+    struct slice name;
+    if (!imap_parse_command(parser, &session->tag, &session->by_uid, &name)) {
+        imap_bad_syntax(session, parser);
         return;
     }
     const struct imap_command *command = imap_command_find(name);
-    if (!command)
+    session->command = command;
+    if (!command || (session->by_uid ? command->uid == UID_NEVER : command->uid == UID_ONLY)) {
         imap_bad(session, "unknown command");
-    else if (arguments.len > 0)
-        imap_bad(session, "this command takes no arguments");
-    else
-        command->run(session);
+    } else if (!(command->states & session->state)) {
+        imap_bad(session, session->state == IMAP_NOT_AUTHENTICATED ? "log in first"
+                          : command->states == IMAP_SELECTED       ? "no mailbox is selected"
+                                                                   : "you are logged in already");
+    } else {
+        session->updates = command->updates;
+        command->run(session, parser);
+    }
 }
 
-static bool next_command(struct imap_session *session)
+/* The connection has no more commands; says goodbye where somebody may listen. */
+static void end_dialogue(struct imap_session *session, enum err err)
 {
-    if (!conn_has_line(session->conn) && conn_flush(session->conn))
-        return false;
-    struct slice line;
-    enum err err = conn_read_line(session->conn, COMMAND_LINE_LIMIT, &line);
+    if (err == ERR_SHUTDOWN)
+        conn_write(session->conn, S("* BYE [UNAVAILABLE] the server is shutting down\r\n"));
+    else if (err == ERR_TIMEOUT) /* RFC 9051 section 5.4 */
+        conn_write(session->conn, S("* BYE nothing heard for too long\r\n"));
+    else if (err == ERR_LIMIT)
+        conn_write(session->conn, S("* BYE [TOOBIG] that is far too long\r\n"));
+    session->ended = err_text(err);
+}
+
+static void next_command(struct imap_session *session)
+{
+    struct parser parser;
     session->tag = SLICE_EMPTY;
+    session->command = NULL;
+    session->by_uid = false;
+    session->updates = UPDATE_NOTHING;
+    session->answer.condition = ANSWER_NONE;
+    enum err err = task_is_canceled() ? ERR_CANCELED : input_begin(session, &parser);
     if (err == ERR_TOO_LONG) {
         imap_bad(session, "line too long");
-    } else if (err == ERR_SHUTDOWN) {
-        conn_write(session->conn, S("* BYE the server is shutting down\r\n"));
-        return false;
-    } else if (err == ERR_TIMEOUT) { /* RFC 9051 section 5.4 */
-        conn_write(session->conn, S("* BYE nothing heard for too long\r\n"));
-        return false;
-    } else if (err) {
-        return false;
-    } else {
-        run_line(session, arena_copy(&session->arena, line));
+        err = ERR_OK;
+    } else if (!err) {
+        run_command(session, &parser);
+        err = session->ended ? ERR_OK : input_finish(session);
     }
+    if (!err) {
+        send_updates(session);
+        send_answer(session);
+    }
+    if (err)
+        end_dialogue(session, err);
     arena_reset(&session->arena);
-    if (!session->ended && session->errors > session->context->conf->error_limit) {
+    if (!session->ended && session->errors > session->conf->error_limit) {
         conn_write(session->conn, S("* BYE too many errors\r\n"));
-        return false;
+        session->ended = "too many errors";
     }
-    return !session->ended && !conn_error(session->conn);
+}
+
+static enum err close_account(void *arg)
+{
+    struct imap_session *session = arg;
+    selected_free(session->selected);
+    if (session->account)
+        account_close(session->account);
+    return ERR_OK;
+}
+
+static void end_session(struct imap_session *session)
+{
+    hub_leave(&session->member);
+    if (!session->account)
+        return;
+    log_info("imap.end", log_text("login", buf_slice(&session->login)),
+             log_cstr("peer", conn_peer_address(session->conn)),
+             log_number("bytes_in", conn_bytes_in(session->conn)),
+             log_number("bytes_out", conn_bytes_out(session->conn)), log_cstr("reason", session->ended));
+    /* A cancelled task is refused by work_run; the account must be closed all the same. */
+    if (imap_on_thread(session, close_account, session))
+        close_account(session);
 }
 
 void imap_session_run(struct conn *conn, const struct imap_context *context)
 {
-    struct imap_session session = {.context = context, .conn = conn};
-    conn_set_timeout(conn, context->conf->imap_timeout);
-    conn_write(conn, S("* OK [CAPABILITY "));
-    imap_write_capabilities(&session);
-    conn_write(conn, S("] Postern IMAP server ready\r\n"));
-    while (next_command(&session))
-        ;
+    struct imap_session session = {
+        .context = context, .conf = context->conf, .conn = conn, .state = IMAP_NOT_AUTHENTICATED};
+    buf_init(&session.login, INPUT_LINE_MAX_STRANGER);
+    conn_set_timeout(conn, session.conf->imap_timeout);
+
+    struct buf capabilities;
+    buf_init(&capabilities, INPUT_LINE_MAX);
+    imap_write_capabilities(&session, &capabilities);
+    conn_printf(conn, "* OK [CAPABILITY %s] Postern IMAP server ready\r\n", buf_cstr(&capabilities));
+    buf_free(&capabilities);
+
+    while (!session.ended)
+        next_command(&session);
     conn_flush(conn);
+    end_session(&session);
+    buf_free(&session.login);
     arena_free(&session.arena);
 }

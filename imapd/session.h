@@ -1,51 +1,108 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One IMAP session (RFC 3501, RFC 9051), so far in the not-authenticated state: greeting, CAPABILITY, NOOP,
- * STARTTLS, LOGOUT. Logging in is announced as impossible (LOGINDISABLED) until mailboxes are served.
+ * One IMAP session (RFC 9051, RFC 3501): not authenticated → authenticated ⇄ selected → logout. The dialogue
+ * is in session.c, the table of commands in commands.c, a family of commands in each cmd_*.c; parser.h reads
+ * what clients write, respond.h writes what they read, selected.h is the open mailbox, updates.c tells what
+ * others did to it.
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H
 
-#include "base/arena.h"
+#include "auth/client.h"
 #include "base/conf.h"
 #include "net/conn.h"
+#include "net/work.h"
+#include "storage/account.h"
 
+#include "command.h"
+#include "hub.h"
+#include "input.h"
+#include "selected.h"
+#include "sequence.h"
+
+/* What all sessions of the process share. `conf` is replaced at SIGHUP; a session keeps the one it began
+ * with. */
 struct imap_context {
     const struct conf *conf;
+    struct work_pool *work;
+    struct store *store;
+    struct auth_client *auth;
+    struct hub *hub;
     struct tls_context *tls; /* NULL when there is none */
 };
 
+/* What ENABLE (or a command that implies it) switched on. */
+enum imap_extension {
+    ENABLED_CONDSTORE = 1, /* RFC 7162 */
+    ENABLED_QRESYNC = 2,
+    ENABLED_UTF8 = 4,    /* UTF8=ACCEPT (RFC 6855) */
+    ENABLED_REV2 = 8,    /* IMAP4rev2 (RFC 9051) */
+    ENABLED_UIDONLY = 16 /* RFC 9586 */
+};
+
+enum imap_condition { ANSWER_NONE, ANSWER_OK, ANSWER_NO, ANSWER_BAD };
+
 struct imap_session {
     const struct imap_context *context;
+    const struct conf *conf;
     struct conn *conn;
-    bool ended;
-    int64_t errors;
-    struct slice tag; /* of the command that runs */
+    enum imap_state state;
+    const char *ended; /* why the session ends behind this command, for the log; NULL: it goes on */
+    int64_t errors;    /* the client's mistakes so far */
+    unsigned enabled;
+    struct buf login;          /* the account, once authenticated */
+    struct account *account;   /* its mail */
+    struct hub_member member;  /* hears of changes to the selected mailbox's account */
+    struct selected *selected; /* the open mailbox; NULL in other states */
+
+    /* --- the command that runs --- */
     struct arena arena;
+    struct input input;
+    struct slice tag;
+    const struct imap_command *command;
+    bool by_uid; /* it came as "UID …" */
+    unsigned
+        updates; /* what may be told when it ends (enum update): the table's, but the handler may change it */
+    struct {
+        enum imap_condition condition;
+        const char *code, *text;
+    } answer; /* the tagged one, sent when all else was said */
 };
 
+/* Runs a session from greeting to end; the caller closes the connection. */
 void imap_session_run(struct conn *conn, const struct imap_context *context);
+/* Whether the account is open to this session; sets the state. Answers nothing. (cmd_login.c) */
+bool imap_is_enabled(const struct imap_session *session, unsigned extension);
 
-typedef void imap_handler(struct imap_session *session);
+/* --- the tagged answer (answer.c): texts live as long as the command; a second call replaces the first ---
+ */
 
-struct imap_command {
-    struct slice name;
-    imap_handler *run;
-};
-const struct imap_command *imap_command_find(struct slice name);
-
-imap_handler imap_capability, imap_noop, imap_logout, imap_starttls;
-
-/* Writes "IMAP4rev1 …" as it stands for this connection. */
-void imap_write_capabilities(struct imap_session *session);
-/* Tagged answers: "A1 OK text", "A1 NO text", "A1 BAD text" (or "* BAD" when the tag could not be read). */
-void imap_ok(struct imap_session *session, const char *text);
-void imap_no(struct imap_session *session, const char *text);
+/* `code` without brackets, or NULL. */
+void imap_ok(struct imap_session *session, const char *code, const char *text);
+void imap_no(struct imap_session *session, const char *code, const char *text);
+/* A mistake of the client, of which it may make so many. */
 void imap_bad(struct imap_session *session, const char *text);
+/* BAD with what the parser expected. */
+void imap_bad_syntax(struct imap_session *session, const struct parser *parser);
+/* NO (or BAD) for an error of the store, with the code of RFC 5530. */
+void imap_no_err(struct imap_session *session, enum err err);
+/* "* …": begins with the text behind the star; the line end is added. */
+void imap_untagged(struct imap_session *session, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* command = tag SP name [SP arguments] (RFC 3501 section 9); false when there is no well-formed tag. `tag_r`
- * is set as far as it could be read, for the answer. */
-bool imap_parse_command(struct slice line, struct slice *tag_r, struct slice *name_r,
-                        struct slice *arguments_r);
+/* --- blocking work --- */
+
+/* Runs fn(arg) on a worker thread while the task sleeps, and returns what it returned; ERR_UNAVAILABLE when
+ * it could not be run. For reads and commits alike: the store joins commits that wait for one account. */
+enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg) MUST_CHECK;
+
+/* --- what several files of commands need --- */
+
+/* "IMAP4rev1 …" as it stands for this connection (capability.c). */
+void imap_write_capabilities(const struct imap_session *session, struct buf *out);
+bool imap_utf8(const struct imap_session *session); /* names and strings may be UTF-8 */
+
+/* The messages that a sequence set of this command names, as UIDs of the view ("UID" commands: by UID). Tells
+ * the client of new messages first when it names UIDs that it has not seen. False when that is answered. */
+bool imap_resolve(struct imap_session *session, const struct sequence_set *set, struct uid_set *uids_r);
 
 #endif

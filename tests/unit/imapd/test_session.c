@@ -1,180 +1,140 @@
 /* SPDX-License-Identifier: ISC */
-/* The not-authenticated state of RFC 3501: greeting, tags, the commands of any state, and how sessions end.
- */
-#include "check.h"
+/* The dialogue itself: greeting, tags, literals, states, errors, and how sessions end. */
+#include "world.h"
 
-#include "session.h"
-#include "talk.h"
-
-static struct {
-    struct loop *loop;
-    struct conf conf;
-    struct imap_context context;
-} world;
-
-static int world_setup(void **state)
-{
-    (void)state;
-    world.loop = loop_new();
-    world.conf = (struct conf){.error_limit = 20, .imap_timeout = 10000};
-    world.context = (struct imap_context){.conf = &world.conf};
-    return 0;
-}
-
-static int world_teardown(void **state)
-{
-    (void)state;
-    loop_free(world.loop);
-    return 0;
-}
-
-static void run_session(struct conn *conn)
-{
-    imap_session_run(conn, &world.context);
-}
-
-static void run_talk(struct talk *talk)
-{
-    talk->loop = world.loop;
-    talk->run = run_session;
-    talk_run(talk);
-}
-
-static void expect_bytes(struct slice input, const char *expected)
-{
-    static const size_t chunks[] = {0, 1, 7};
-    for (size_t i = 0; i < ARRAY_LEN(chunks); i++) {
-        struct talk talk = {.input = input, .chunk = chunks[i]};
-        run_talk(&talk);
-        talk_compare(buf_slice(&talk.output), expected);
-        buf_free(&talk.output);
-    }
-}
-
-static void expect(const char *input, const char *expected)
-{
-    expect_bytes(slice_from(input), expected);
-}
-
-#define GREETING "* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] Postern IMAP server ready$\n"
-#define LOGOUT   "z LOGOUT\r\n"
-#define BYE      "* BYE goodbye$\nz OK done$\n"
-
-static void commands_of_any_state(void **state)
+static void test_greeting_and_logout(void **state)
 {
     (void)state;
     expect(LOGOUT, GREETING BYE);
-    expect("a CAPABILITY\r\nb NOOP\r\nC3.7 noop\r\n00000012 NoOp\r\n" LOGOUT "b NOOP\r\n",
-           GREETING "* CAPABILITY IMAP4rev1 LOGINDISABLED$\na OK done$\nb OK done$\nC3.7 OK done$\n00000012 "
-                    "OK done$\n" BYE);
-    expect("a STARTTLS\r\n" LOGOUT, GREETING "a NO TLS is not available$\n" BYE);
-    world.context.tls = (struct tls_context *)&world; /* it is only asked whether there is one */
-    expect("a CAPABILITY\r\n" LOGOUT, "* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] \n"
-                                      "* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED$\na OK done$\n" BYE);
 }
 
-static void what_is_no_command(void **state)
+static void test_tags(void **state)
 {
     (void)state;
-    expect("a SELECT INBOX\r\na LOGIN alice secret\r\na NOOP x\r\na LOGOUT now\r\na\r\na \r\na  "
-           "NOOP\r\n\r\n" LOGOUT,
-           GREETING "a BAD unknown command$\na BAD unknown command$\na BAD this command takes no arguments$\n"
-                    "a BAD this command takes no arguments$\na BAD a command is\na BAD a command is\n"
-                    "a BAD a command is\n* BAD a command is: tag, space, name$\n" BYE);
-    /* RFC 3501 section 9: a tag is of ASTRING-CHARs, but not of "+" */
-    expect("+ NOOP\r\n* NOOP\r\n% NOOP\r\n( NOOP\r\n{ NOOP\r\n\" NOOP\r\n\\ NOOP\r\n\xc3\xa4 NOOP\r\na+ "
-           "NOOP\r\n NOOP\r\n" LOGOUT,
-           GREETING "* BAD\n* BAD\n* BAD\n* BAD\n* BAD\n* BAD\n* BAD\n* BAD\na BAD\n* BAD\n" BYE);
-    expect("a]b NOOP\r\n~!@#$^&-_=[|;:',.<>/? NOOP\r\n" LOGOUT,
-           GREETING "a]b OK done$\n~!@#$^&-_=[|;:',.<>/? OK done$\n" BYE);
-    expect_bytes(S("a\0 NOOP\r\na NO\0OP\r\n" LOGOUT), GREETING "a BAD\na BAD unknown\n" BYE);
+    expect("1 NOOP\r\n00000012 noop\r\n1A NoOp\r\n+x NOOP\r\nnonsense\r\n\r\na  NOOP\r\n" LOGOUT, GREETING
+           "1 OK done$\n00000012 OK done$\n1A OK done$\n* BAD expected a tag\nnonsense BAD \n* BAD \n"
+           "a OK done$\n" BYE);
 }
 
-static void taken_apart(void **state)
+static void test_capability(void **state)
 {
-    struct slice tag, name, arguments;
     (void)state;
-    assert_true(imap_parse_command(S("a1 UID FETCH 1:* (FLAGS)"), &tag, &name, &arguments));
-    assert_text(tag, "a1");
-    assert_text(name, "UID");
-    assert_text(arguments, "FETCH 1:* (FLAGS)");
-    assert_true(imap_parse_command(S("1 NOOP"), &tag, &name, &arguments));
-    assert_int_equal(arguments.len, 0);
-    assert_false(imap_parse_command(S("nonsense"), &tag, &name, &arguments));
-    assert_text(tag, "nonsense"); /* for the answer */
-    assert_false(imap_parse_command(S(""), &tag, &name, &arguments));
-    assert_int_equal(tag.len, 0);
-    assert_ptr_equal(imap_command_find(S("logout")), imap_command_find(S("LOGOUT")));
-    assert_null(imap_command_find(S("LOG")));
-    assert_null(imap_command_find(S("")));
+    expect("a CAPABILITY\r\nb CAPABILITY x\r\n" LOGOUT, GREETING
+           "* CAPABILITY IMAP4rev1 LITERAL+ SASL-IR \na OK \nb BAD expected the end of the command\n" BYE);
 }
 
-static void too_many_errors(void **state)
+static void test_login(void **state)
+{
+    (void)state;
+    expect(LOGIN LOGOUT, LOGGED_IN BYE);
+    expect("a LOGIN \"alice@example.org\" \"secret\"\r\n" LOGOUT, LOGGED_IN BYE);
+    expect("a LOGIN {17+}\r\nalice@example.org {6+}\r\nsecret\r\n" LOGOUT, LOGGED_IN BYE);
+    expect("a LOGIN {17}\r\nalice@example.org {6}\r\nsecret\r\n" LOGOUT,
+           GREETING "+ ready\n+ ready\na OK [CAPABILITY \n" BYE);
+    expect("a LOGIN alice@example.org wrong\r\n" LOGOUT, GREETING "a NO [AUTHENTICATIONFAILED] \n" BYE);
+    expect("a LOGIN alice@example.org\r\n" LOGOUT, GREETING "a BAD expected a space at the end\n" BYE);
+    expect("a LOGIN carol@example.org secret\r\n" LOGOUT, GREETING "a NO [CONTACTADMIN] \n" BYE);
+    expect("a LOGIN down@example.org secret\r\n" LOGOUT, GREETING "a NO [UNAVAILABLE] \n" BYE);
+}
+
+static void test_authenticate(void **state)
+{
+    (void)state;
+    /* "\0alice@example.org\0secret" */
+    expect("a AUTHENTICATE PLAIN AGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\r\n" LOGOUT, LOGGED_IN BYE);
+    expect("a AUTHENTICATE PLAIN\r\nAGFsaWNlQGV4YW1wbGUub3JnAHNlY3JldA==\r\n" LOGOUT,
+           GREETING "+ $\na OK [CAPABILITY \n" BYE);
+    expect("a AUTHENTICATE PLAIN\r\n*\r\n" LOGOUT, GREETING "+ $\na BAD cancelled$\n" BYE);
+    expect("a AUTHENTICATE PLAIN\r\n!!\r\n" LOGOUT, GREETING "+ $\na BAD malformed base64$\n" BYE);
+    expect("a AUTHENTICATE NONSENSE =\r\n" LOGOUT, GREETING "a NO [CANNOT] \n" BYE);
+}
+
+/* What Thunderbird does with a wrong password: three ways on one connection, and then the right one. */
+static void test_thunderbird_tries_all_ways(void **state)
+{
+    (void)state;
+    expect("1 authenticate PLAIN\r\nAGFsaWNlQGV4YW1wbGUub3JnAHdyb25n\r\n"
+           "2 authenticate LOGIN\r\nYWxpY2VAZXhhbXBsZS5vcmc=\r\nd3Jvbmc=\r\n"
+           "3 login \"alice@example.org\" \"wrong\"\r\n"
+           "4 login \"alice@example.org\" \"secret\"\r\n" LOGOUT,
+           GREETING "+ $\n1 NO [AUTHENTICATIONFAILED] \n+ VXNlcm5hbWU6$\n+ UGFzc3dvcmQ6$\n"
+                    "2 NO [AUTHENTICATIONFAILED] \n3 NO [AUTHENTICATIONFAILED] \n4 OK [CAPABILITY \n" BYE);
+}
+
+static void test_states(void **state)
+{
+    (void)state;
+    expect("a SELECT INBOX\r\nb CLOSE\r\nc UID NOOP\r\nd FROBNICATE {3+}\r\nabc\r\n" LOGOUT, GREETING
+           "a BAD log in first$\nb BAD log in first$\nc BAD unknown command$\nd BAD unknown command$\n" BYE);
+    expect(LOGIN "b LOGIN alice@example.org secret\r\nc CLOSE\r\n" LOGOUT,
+           LOGGED_IN "b BAD you are logged in already$\nc BAD no mailbox is selected$\n" BYE);
+}
+
+/* A literal that nobody wants is read away when it comes uninvited, and not invited when it waits. */
+static void test_unwanted_literals(void **state)
+{
+    (void)state;
+    expect("a NOOP {5+}\r\n12345 {2+}\r\n\r\n\r\nb NOOP {310}\r\nc NOOP\r\n" LOGOUT,
+           GREETING "a BAD \nb BAD \nc OK done$\n" BYE);
+    expect("a LOGIN {99999999}\r\nb NOOP\r\n" LOGOUT,
+           GREETING "a BAD expected the bytes of the literal\nb OK done$\n" BYE);
+    expect("a LOGIN {9999999999999+}\r\n", GREETING "* BYE [TOOBIG] \n");
+}
+
+static void test_too_many_errors(void **state)
 {
     (void)state;
     world.conf.error_limit = 2;
-    expect("a\r\nb X\r\nc X\r\nd NOOP\r\n", GREETING "a BAD\nb BAD\nc BAD\n* BYE too many errors$\n");
+    expect("a\r\nb\r\nc\r\nd NOOP\r\n", GREETING "a BAD \nb BAD \nc BAD \n* BYE too many errors$\n");
 }
 
-static void long_lines(void **state)
+static void test_long_line(void **state)
 {
-    struct buf input;
     (void)state;
+    struct buf input;
     buf_init(&input, 100000);
     buf_append(&input, S("a NOOP "));
-    while (input.len < 50000)
+    for (size_t i = 0; i < INPUT_LINE_MAX_STRANGER; i++)
         buf_append_char(&input, 'x');
-    buf_append(&input, S("\r\n" LOGOUT));
-    expect_bytes(buf_slice(&input), GREETING "* BAD line too long$\n" BYE);
+    buf_append(&input, S("\r\nb NOOP\r\n" LOGOUT));
+    expect_bytes(buf_slice(&input), GREETING "* BAD line too long$\nb OK done$\n" BYE);
     buf_free(&input);
 }
 
-static void interrupt(struct talk *talk)
-{
-    if (talk->look_state++ == 0)
-        conn_interrupt(talk->server);
-}
-
-static void the_server_ends_it(void **state)
+static void test_id(void **state)
 {
     (void)state;
-    struct talk talk = {.input = S("a NOOP\r\n"), .look = interrupt, .look_after = 80};
-    run_talk(&talk);
-    talk_compare(buf_slice(&talk.output), GREETING "a OK done$\n* BYE the server is shutting down$\n");
-    buf_free(&talk.output);
-    world.conf.imap_timeout = 100;
-    expect("a NOOP\r\nb NO", GREETING "a OK done$\n* BYE nothing heard for too long$\n");
-    for (int after = 1; after < 40; after++) {
-        talk =
-            (struct talk){.input = S("a CAPABILITY\r\nb NOOP\r\n" LOGOUT), .chunk = 5, .cancel_after = after};
-        run_talk(&talk);
-        assert_true(talk.output.len == 0 || slice_starts_with(buf_slice(&talk.output), S("*")));
-        buf_free(&talk.output);
-    }
+    /* RFC 2971 section 3.1 */
+    expect(
+        "a023 ID (\"name\" \"sodr\" \"version\" \"19.34\" \"vendor\" \"Pink Floyd Music Limited\")\r\n"
+        "a042 ID NIL\r\nc ID (\"name\" NIL)\r\nd ID ()\r\ne ID (name x)\r\n" LOGOUT,
+        GREETING
+        "* ID (\"name\" \"Postern\" \"version\" \na023 OK \n* ID (\na042 OK \n* ID (\nc OK \n* ID (\nd OK \n"
+        "e BAD expected a string where \"name x)\" stands$\n" BYE);
 }
 
-static void the_client_ends_it(void **state)
+static void test_enable(void **state)
 {
     (void)state;
-    for (size_t after = 1; after < 120; after += 7) {
-        struct talk talk = {.input = S("a CAPABILITY\r\nb NOOP\r\n"), .capacity = 30, .hang_up_after = after};
-        run_talk(&talk);
-        buf_free(&talk.output);
-    }
+    expect(LOGIN "b ENABLE CONDSTORE X-NONSENSE\r\nc enable condstore\r\nd ENABLE\r\n" LOGOUT,
+           LOGGED_IN "* ENABLED CONDSTORE$\nb OK \n* ENABLED$\nc OK \nd BAD \n" BYE);
 }
-
-#define dialogue_test(fn) cmocka_unit_test_setup_teardown(fn, world_setup, world_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        dialogue_test(commands_of_any_state),
-        dialogue_test(what_is_no_command),
-        dialogue_test(taken_apart),
-        dialogue_test(too_many_errors),
-        dialogue_test(long_lines),
-        dialogue_test(the_server_ends_it),
-        dialogue_test(the_client_ends_it),
+        dialogue_test(test_greeting_and_logout),
+        dialogue_test(test_tags),
+        dialogue_test(test_capability),
+        dialogue_test(test_login),
+        dialogue_test(test_authenticate),
+        dialogue_test(test_thunderbird_tries_all_ways),
+        dialogue_test(test_states),
+        dialogue_test(test_unwanted_literals),
+        dialogue_test(test_too_many_errors),
+        dialogue_test(test_long_line),
+        dialogue_test(test_id),
+        dialogue_test(test_enable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

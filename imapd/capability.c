@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What is offered, and when (RFC 9051 section 6.1.1). What stands here works: docs/protocols.md says where
+ * each one is tested.
+ */
+#include "session.h"
+
+enum offer { BEFORE_LOGIN = 1, AFTER_LOGIN = 2, ALWAYS = 3 };
+
+static const struct {
+    struct slice name;
+    enum offer when;
+} capabilities[] = {
+    {{"IMAP4rev1", 9}, ALWAYS},     {{"LITERAL+", 8}, ALWAYS}, {{"SASL-IR", 7}, BEFORE_LOGIN},
+    {{"ENABLE", 6}, ALWAYS},        {{"ID", 2}, ALWAYS},       {{"IDLE", 4}, ALWAYS},
+    {{"UNSELECT", 8}, AFTER_LOGIN},
+};
+
+static void append_name(struct buf *out, struct slice name)
+{
+    if (out->len > 0)
+        buf_append_char(out, ' ');
+    buf_append(out, name);
+}
+
+/* What depends on how the connection is protected (RFC 9051 section 6.2.1). */
+static void append_login_ways(const struct imap_session *session, struct buf *out)
+{
+    bool tls = conn_is_tls(session->conn);
+    struct slice mechanisms =
+        slice_from(auth_mechanisms(tls, conn_peer_is_loopback(session->conn), session->conf->plaintext_auth));
+    if (session->context->tls && !tls)
+        append_name(out, S("STARTTLS"));
+    if (mechanisms.len == 0)
+        append_name(out, S("LOGINDISABLED"));
+    while (mechanisms.len > 0) {
+        append_name(out, S("AUTH="));
+        buf_append(out, slice_split(&mechanisms, ' '));
+    }
+}
+
+void imap_write_capabilities(const struct imap_session *session, struct buf *out)
+{
+    enum offer now = session->state == IMAP_NOT_AUTHENTICATED ? BEFORE_LOGIN : AFTER_LOGIN;
+    for (size_t i = 0; i < ARRAY_LEN(capabilities); i++)
+        if (capabilities[i].when & now)
+            append_name(out, capabilities[i].name);
+    if (now == BEFORE_LOGIN)
+        append_login_ways(session, out);
+}

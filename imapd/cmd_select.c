@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Opening and closing a mailbox (RFC 9051 sections 6.3.2, 6.3.3, 6.4.1, 6.4.2):
+ *
+ *     select          = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]
+ *     examine         = "EXAMINE" SP mailbox [select-params]
+ *     select-param    = "CONDSTORE"                                    RFC 7162
+ *
+ *     CLOSE           removes what has \Deleted, silently; UNSELECT does not
+ */
+#include "storage/batch.h"
+
+#include "respond.h"
+#include "session.h"
+
+static enum err free_selected(void *arg)
+{
+    selected_free(arg);
+    return ERR_OK;
+}
+
+static void leave_mailbox(struct imap_session *session)
+{
+    struct selected *selected = session->selected;
+    hub_leave(&session->member);
+    session->selected = NULL;
+    session->state = IMAP_AUTHENTICATED;
+    if (selected && imap_on_thread(session, free_selected, selected))
+        selected_free(selected);
+}
+
+static bool parse_select_parameters(struct imap_session *session, struct parser *parser)
+{
+    if (!parse_space(parser))
+        return true;
+    if (!parse_char(parser, '('))
+        return parse_end(parser);
+    do {
+        if (!parse_word(parser, S("CONDSTORE")))
+            return parser_expected(parser, "a parameter of SELECT");
+        session->enabled |= ENABLED_CONDSTORE;
+    } while (parse_space(parser));
+    return parse_char(parser, ')');
+}
+
+static void write_flag_lists(struct imap_session *session, const struct select_result *result,
+                             struct buf *out)
+{
+    struct message_flags none = {
+        .flags = MESSAGE_FLAGS_ALL, .others = result->keywords, .other_count = result->keyword_count};
+    struct flag_names names = {0};
+    struct buf list;
+    buf_init(&list, SIZE_MAX / 2);
+    respond_flags(&list, &none, &names);
+    buf_printf(out, "* FLAGS %s\r\n", buf_cstr(&list));
+    if (session->selected->read_only) {
+        buf_append(out, S("* OK [PERMANENTFLAGS ()] nothing can be changed\r\n"));
+    } else {
+        buf_truncate(&list, list.len - 1);
+        buf_printf(out, "* OK [PERMANENTFLAGS %s \\*)] flags can be changed\r\n", buf_cstr(&list));
+    }
+    buf_free(&list);
+}
+
+static void write_counts(struct imap_session *session, const struct select_result *result, struct buf *out)
+{
+    const struct selected *selected = session->selected;
+    const struct mailbox_status *status = &result->mailbox.status;
+    bool rev2 = session->enabled & ENABLED_REV2;
+    struct uid_set recent = {selected->recent.ranges, selected->recent.count};
+    recent = view_intersect(&selected->view, &recent, &session->arena);
+    buf_printf(out, "* %u EXISTS\r\n", (unsigned)selected->view.count);
+    if (!rev2)
+        buf_printf(out, "* %llu RECENT\r\n", (unsigned long long)uid_set_size(&recent));
+    if (result->first_unseen > 0 && !rev2)
+        buf_printf(out, "* OK [UNSEEN %u] first unseen message\r\n", (unsigned)result->first_unseen);
+    buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", (unsigned)status->uidvalidity);
+    buf_printf(out, "* OK [UIDNEXT %u] predicted next UID\r\n", (unsigned)status->uidnext);
+    buf_printf(out, "* OK [HIGHESTMODSEQ %llu] highest mod-sequence\r\n",
+               (unsigned long long)MAX_OF(status->highestmodseq, (uint64_t)1));
+    if (rev2) { /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
+        buf_append(out, S("* LIST () \"/\" "));
+        respond_mailbox(out, result->mailbox.name, imap_utf8(session));
+        buf_append(out, S("\r\n"));
+    }
+}
+
+struct open_job {
+    struct imap_session *session;
+    struct select_request request;
+    struct selected *selected;
+    struct select_result result;
+};
+
+static enum err open_mailbox(void *arg)
+{
+    struct open_job *job = arg;
+    return selected_open(&job->request, &job->session->arena, &job->selected, &job->result);
+}
+
+static void open_for(struct imap_session *session, struct parser *parser, bool read_only)
+{
+    struct open_job job = {.session = session, .request = {.read_only = read_only}};
+    struct slice name;
+    if (!parse_space(parser) || !parse_mailbox(parser, &name) || !parse_select_parameters(session, parser) ||
+        !parse_end(parser)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    /* RFC 9051 section 6.3.2: also a SELECT that fails leaves the former mailbox. */
+    if (session->selected) {
+        leave_mailbox(session);
+        imap_untagged(session, "OK [CLOSED] the former mailbox is closed");
+    }
+    job.request.account = session->account;
+    job.request.name = mailbox_name_canonical(&session->arena, name);
+    job.request.wants_recent = !(session->enabled & ENABLED_REV2);
+    enum err err = imap_on_thread(session, open_mailbox, &job);
+    if (err) {
+        imap_no_err(session, err);
+        return;
+    }
+    session->selected = job.selected;
+    session->state = IMAP_SELECTED;
+    hub_join(session->context->hub, &session->member, account_login(job.selected->account),
+             job.selected->mailbox_id, job.result.modseq);
+    struct buf out;
+    buf_init(&out, SIZE_MAX / 2);
+    write_flag_lists(session, &job.result, &out);
+    write_counts(session, &job.result, &out);
+    conn_write(session->conn, buf_slice(&out));
+    buf_free(&out);
+    imap_ok(session, read_only ? "READ-ONLY" : "READ-WRITE", read_only ? "examined" : "selected");
+}
+
+void imap_select(struct imap_session *session, struct parser *parser)
+{
+    open_for(session, parser, false);
+}
+
+void imap_examine(struct imap_session *session, struct parser *parser)
+{
+    open_for(session, parser, true);
+}
+
+static enum err expunge_deleted(void *arg)
+{
+    struct selected *selected = arg;
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_numbered(selected->mailbox_id),
+                                      .expunge = {.uids = uid_set_all, .deleted_only = true}};
+    return batch_commit(selected->account, &expunge, 1, NULL);
+}
+
+void imap_close(struct imap_session *session, struct parser *parser)
+{
+    if (!parse_end(parser)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    enum err err = ERR_OK;
+    if (!session->selected->read_only)
+        err = imap_on_thread(session, expunge_deleted, session->selected);
+    leave_mailbox(session);
+    if (err && err != ERR_NOT_FOUND)
+        imap_no_err(session, err);
+    else
+        imap_ok(session, NULL, "closed");
+}
+
+void imap_unselect(struct imap_session *session, struct parser *parser)
+{
+    if (!parse_end(parser)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    leave_mailbox(session);
+    imap_ok(session, NULL, "closed, nothing was removed");
+}

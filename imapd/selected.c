@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+#include "selected.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "storage/batch.h"
+
+/* New messages are ours from now on (RFC 3501 section 2.3.2). */
+static enum err claim_recent(struct selected *selected, const struct mailbox_status *status)
+{
+    if (status->first_recent >= status->uidnext)
+        return ERR_OK;
+    struct batch_operation claim = {.kind = BATCH_CLAIM_RECENT,
+                                    .mailbox = mailbox_numbered(selected->mailbox_id)};
+    enum err err = batch_commit(selected->account, &claim, 1, NULL);
+    if (!err && claim.result.uid < status->uidnext)
+        uid_set_add_range(&selected->recent, (struct uid_range){claim.result.uid, status->uidnext - 1});
+    /* A full disk is no reason to refuse reading: nobody gets the mark then. */
+    return err == ERR_NO_SPACE || err == ERR_UNAVAILABLE ? ERR_OK : err;
+}
+
+/* The UIDs, and on the way the first message without \Seen. */
+static enum err read_view(struct snapshot *snapshot, struct selected *selected, bool find_unseen,
+                          uint32_t *first_unseen_r)
+{
+    struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = uid_set_all};
+    struct message_page page;
+    enum err err = ERR_OK;
+    message_page_init(&page, find_unseen ? SCAN_FLAGS : 0);
+    while (!err && !scan.done) {
+        err = snapshot_scan(snapshot, &scan, &page);
+        for (size_t i = 0; !err && i < page.count; i++) {
+            view_append(&selected->view, page.uids[i]);
+            if (find_unseen && *first_unseen_r == 0 && !(page.flags[i] & MESSAGE_SEEN))
+                *first_unseen_r = selected->view.count;
+        }
+    }
+    message_page_free(&page);
+    return err;
+}
+
+static enum err read_mailbox(struct snapshot *snapshot, struct selected *selected, struct arena *arena,
+                             struct select_result *result_r)
+{
+    struct select_result result = {.modseq = snapshot_modseq(snapshot)};
+    enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), arena, &result.mailbox);
+    if (!err)
+        err = read_view(snapshot, selected, result.mailbox.status.unseen > 0, &result.first_unseen);
+    if (!err)
+        err = snapshot_mailbox_keywords(snapshot, selected->mailbox_id, arena, &result.keywords,
+                                        &result.keyword_count);
+    if (err)
+        return err;
+    selected->uidvalidity = result.mailbox.status.uidvalidity;
+    selected->uidnext = result.mailbox.status.uidnext;
+    selected->changes_known = selected->expunges_known = result.modseq;
+    selected->name = mem_strdup(arena_cstr(arena, result.mailbox.name));
+    *result_r = result;
+    return ERR_OK;
+}
+
+static enum err open_at(const struct select_request *request, struct selected *selected, struct arena *arena,
+                        struct select_result *result_r)
+{
+    struct mailbox_status status;
+    enum err err = mailbox_status(request->account, request->name, &status);
+    if (err)
+        return err;
+    selected->mailbox_id = status.id;
+    err = mailbox_refresh(request->account, status.id);
+    if (!err && !request->read_only && request->wants_recent &&
+        !(err = mailbox_status(request->account, request->name, &status)))
+        err = claim_recent(selected, &status);
+    struct snapshot *snapshot = NULL;
+    if (!err)
+        err = snapshot_open(request->account, &snapshot);
+    if (!err)
+        err = read_mailbox(snapshot, selected, arena, result_r);
+    snapshot_close(snapshot);
+    return err;
+}
+
+enum err selected_open(const struct select_request *request, struct arena *arena,
+                       struct selected **selected_r, struct select_result *result_r)
+{
+    struct selected *selected = mem_new(struct selected);
+    enum err err =
+        account_open(account_store(request->account), account_login(request->account), &selected->account);
+    selected->read_only = request->read_only;
+    if (!err)
+        err = open_at(request, selected, arena, result_r);
+    if (err)
+        selected_free(selected);
+    else
+        *selected_r = selected;
+    return err;
+}
+
+void selected_free(struct selected *selected)
+{
+    if (!selected)
+        return;
+    if (selected->account)
+        account_close(selected->account);
+    view_free(&selected->view);
+    uid_set_drop(&selected->recent);
+    uid_set_drop(&selected->saved);
+    mem_free(selected->name);
+    mem_free(selected);
+}
+
+bool selected_is_recent(const struct selected *selected, uint32_t uid)
+{
+    struct uid_set recent = {selected->recent.ranges, selected->recent.count};
+    return recent.count > 0 && uid_set_has(&recent, uid);
+}
+
+void selected_note_own(struct selected *selected, uint64_t modseq)
+{
+    if (selected->own_count < OWN_CHANGES_MAX)
+        selected->own_changes[selected->own_count++] = modseq;
+}
+
+bool selected_is_own(const struct selected *selected, uint64_t modseq)
+{
+    for (size_t i = 0; i < selected->own_count; i++)
+        if (selected->own_changes[i] == modseq)
+            return true;
+    return false;
+}
+
+void selected_save(struct selected *selected, const struct uid_set *uids)
+{
+    uid_set_drop(&selected->saved);
+    for (size_t i = 0; i < uids->count; i++)
+        uid_set_add_range(&selected->saved, uids->ranges[i]);
+}

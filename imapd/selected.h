@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The open mailbox of a session (RFC 9051 section 3.3): the view that its client has, and how far it was
+ * told of what happens there. `changes_known` and `expunges_known` are MODSEQs: a client may hear of new
+ * flags while expunges have to wait.
+ */
+#ifndef IMAPD_SELECTED_H
+#define IMAPD_SELECTED_H
+
+#include "storage/account.h"
+#include "storage/snapshot.h"
+
+#include "view.h"
+
+struct imap_session;
+
+#define OWN_CHANGES_MAX 64
+
+struct selected {
+    struct account *account; /* the session's own, or another user's (counted) */
+    int64_t mailbox_id;
+    uint32_t uidvalidity;
+    char *name; /* as the store has it */
+    bool read_only;
+    bool is_held; /* new mail waits: the client is in the middle of fetching bodies */
+    struct view view;
+    uint32_t uidnext;             /* UIDs from here on the client was not told of */
+    uint64_t changes_known;       /* flags up to here are told */
+    uint64_t expunges_known;      /* expunges up to here are told */
+    uint64_t keywords_told;       /* bits that FLAGS listed */
+    struct uid_set_writer recent; /* what is \Recent for this session */
+    struct uid_set_writer saved;  /* "$" (RFC 5182) */
+    /* Commits whose changes the client needs not be told of, as it asked for them and has its answer. */
+    uint64_t own_changes[OWN_CHANGES_MAX];
+    size_t own_count;
+};
+
+/* Opens a mailbox of the account and reads its view; blocks. ERR_NOT_FOUND. */
+struct select_request {
+    struct account *account;
+    struct slice name;
+    bool read_only;
+    bool wants_recent; /* new messages become this session's (RFC 3501 section 2.3.2) */
+};
+struct select_result {
+    struct mailbox_entry mailbox;
+    struct slice *keywords; /* that its messages have */
+    size_t keyword_count;
+    uint32_t first_unseen; /* message number; 0: none, or not worth the search */
+    uint64_t modseq;       /* of what was read */
+};
+enum err selected_open(const struct select_request *request, struct arena *arena,
+                       struct selected **selected_r, struct select_result *result_r) MUST_CHECK;
+void selected_free(struct selected *selected); /* NULL is fine */
+
+bool selected_is_recent(const struct selected *selected, uint32_t uid);
+/* The commit with this MODSEQ was this client's, and is answered. */
+void selected_note_own(struct selected *selected, uint64_t modseq);
+bool selected_is_own(const struct selected *selected, uint64_t modseq);
+/* Takes it over as "$". */
+void selected_save(struct selected *selected, const struct uid_set *uids);
+
+/* --- updates.c --- */
+
+/* Tells the client what happened in its mailbox, as far as `what` (enum update) allows, and brings the view
+ * up to it. Suspends. ERR_NOT_FOUND: the mailbox is gone. */
+enum err imap_send_updates(struct imap_session *session, unsigned what) MUST_CHECK;
+
+#endif
