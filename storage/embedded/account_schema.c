@@ -143,6 +143,13 @@ static const char *const steps[] = {
     /* The last mailbox of each name that was given up: clients may remember its UIDs. */
     "CREATE TABLE name_used(name TEXT PRIMARY KEY, uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL,"
     "  modseq INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+
+    /* What users who read a mailbox of somebody else have seen there (viewers.h): ranges of UIDs, found by
+     * their end. The numbers of viewers are of this account only. The columns of the key come first: with
+     * another order quick_check of SQLite 3.40 finds NULLs where there are none. */
+    "CREATE TABLE viewer(id INTEGER PRIMARY KEY, login TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE viewer_seen(mailbox INTEGER NOT NULL, viewer INTEGER NOT NULL, last INTEGER NOT NULL,"
+    "  first INTEGER NOT NULL, PRIMARY KEY(mailbox, viewer, last)) STRICT, WITHOUT ROWID;",
 };
 
 /* A commit writes every page that it touched, and a delivery touches eight of them with a row or an entry

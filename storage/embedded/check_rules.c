@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "recovery.h"
+#include "viewers.h"
 
 #define TEXTS_MAX 1000 /* lines about one rule; the rest is counted only */
 
@@ -124,13 +125,17 @@ static enum err count_again(struct change *change)
 #define HEAR_OF_CHANGED \
     "UPDATE mailbox SET highestmodseq=?1 WHERE id IN (SELECT mailbox FROM message WHERE modseq=?1)"
 
+/* ---- viewers ---- */
+
+#define IN_NO_MAILBOX "mailbox NOT IN (SELECT id FROM mailbox)"
+#define LOST_SEEN \
+    "viewer NOT IN (SELECT id FROM viewer) OR " IN_NO_MAILBOX " OR first<1 OR last<first OR last>4294967295"
+
 /* ---- vanished ---- */
 
 #define NOT_VANISHED                                                                                      \
     "EXISTS(SELECT 1 FROM message WHERE message.mailbox=vanished.mailbox AND message.uid BETWEEN uid_lo " \
     "AND uid_hi)"
-
-#define IN_NO_MAILBOX "mailbox NOT IN (SELECT id FROM mailbox)"
 
 static const struct rule rules[] = {
     {.find =
@@ -164,6 +169,13 @@ static const struct rule rules[] = {
      .mend = {"UPDATE message SET kw=CASE WHEN kw<0 THEN kw & ~(1<<63) ELSE kw | (1<<63) END, modseq=?1"
               " WHERE (kw<0)<>" HAS_OTHERS,
               HEAR_OF_CHANGED}},
+    {.find = "SELECT printf('%d ranges of seen messages belong to no viewer or mailbox', n), n FROM"
+             " (SELECT count(*) n FROM viewer_seen WHERE " LOST_SEEN ") WHERE n>0",
+     .mend = {"DELETE FROM viewer_seen WHERE " LOST_SEEN}},
+    {.find = "SELECT printf('%s: %d ranges of messages seen by others name some that are not there, or each"
+             " other''s', name, count(*)), count(*) FROM viewer_seen v JOIN mailbox ON mailbox.id=mailbox"
+             " WHERE " VIEWER_SEEN_BAD " GROUP BY mailbox",
+     .mend_by = viewers_mend},
     {.find =
          "SELECT printf('%s: UIDs %d to %d count as expunged, and some are there', name, uid_lo, uid_hi), 1"
          " FROM vanished JOIN mailbox ON mailbox.id=mailbox WHERE " NOT_VANISHED,

@@ -203,7 +203,7 @@ enum err mailbox_row_delete(struct change *change, const struct mailbox_row *row
     static const char *const deletes[] = {
         "DELETE FROM mailbox WHERE id=?1",         "DELETE FROM vanished WHERE mailbox=?1",
         "DELETE FROM message_kw WHERE mailbox=?1", "DELETE FROM annotation WHERE mailbox=?1",
-        "DELETE FROM rights WHERE mailbox=?1",
+        "DELETE FROM rights WHERE mailbox=?1",     "DELETE FROM viewer_seen WHERE mailbox=?1",
     };
     enum err err = mailbox_name_given_up(change, row, modseq);
     if (!err) {

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "intents.h"
 #include "message_rows.h"
+#include "viewers.h"
 
 #define PAGE_ROWS 512
 
@@ -26,6 +27,10 @@ struct marking_work {
     struct mailbox_delta delta;
     struct intent_writer letters;
     uint32_t low, high; /* UIDs that go together into the next line of `letters` */
+    /* With a viewer: what he has seen before, and what changes. */
+    struct arena arena;
+    struct uid_set seen;
+    struct uid_set_writer now_seen, now_unseen;
 };
 
 static void take_row(void *data, sqlite3_stmt *statement)
@@ -110,19 +115,40 @@ static enum err update_row(struct marking_work *work, uint32_t uid, uint32_t fla
     return db_run(work->change->db, statement);
 }
 
+static uint32_t marked_flags(const struct marking *marking, uint32_t flags)
+{
+    return (marking->replace ? 0 : flags & ~marking->remove) | marking->add;
+}
+
+/* With a viewer, the flags of the message but for \Seen, which stays; his own is put down to be changed when
+ * all messages are known. */
+static uint32_t mark_seen(struct marking_work *work, const struct marked_row *row, bool *changed_r)
+{
+    uint32_t flags = marked_flags(work->marking, row->flags);
+    if (work->marking->viewer.len == 0) {
+        return flags;
+    }
+    uint32_t before = uid_set_has(&work->seen, row->uid) ? MESSAGE_SEEN : 0;
+    uint32_t after = marked_flags(work->marking, before) & MESSAGE_SEEN;
+    if (before != after) {
+        uid_set_add(after ? &work->now_seen : &work->now_unseen, row->uid);
+        *changed_r = true;
+    }
+    return (flags & ~(uint32_t)MESSAGE_SEEN) | (row->flags & MESSAGE_SEEN);
+}
+
 static enum err mark_row(struct marking_work *work, const struct marked_row *row, bool *changed_r)
 {
-    const struct marking *marking = work->marking;
-    uint32_t flags = (marking->replace ? 0 : row->flags & ~marking->remove) | marking->add;
     int64_t keywords = 0;
-    bool changed = false;
+    bool changed = false, seen_changed = false;
+    uint32_t flags = mark_seen(work, row, &seen_changed);
     enum err err = mark_keywords(work, row, &keywords, &changed);
     changed = changed || flags != row->flags;
-    if (err || !changed) {
+    if (err || (!changed && !seen_changed)) {
         return err;
     }
     err = update_row(work, row->uid, flags, keywords);
-    if (!err) {
+    if (!err && changed) {
         err = promise_letters(work, row->uid);
     }
     mailbox_delta_remove(&work->delta, row->flags, 0);
@@ -158,11 +184,51 @@ static enum err mark_page(struct marking_work *work, struct uid_set_writer *chan
     "SELECT uid, flags, kw, modseq FROM message WHERE mailbox=?1 AND uid BETWEEN ?2 AND ?3 " \
     "ORDER BY uid LIMIT ?4"
 
+static enum err read_seen(struct marking_work *work)
+{
+    const struct uid_set *uids = &work->marking->uids;
+    if (work->marking->viewer.len == 0 || uids->count == 0) {
+        return ERR_OK;
+    }
+    struct uid_range extent = {uids->ranges[0].first, uids->ranges[uids->count - 1].last};
+    return viewer_seen(work->change->db, work->mailbox, work->marking->viewer, extent, &work->arena,
+                       &work->seen);
+}
+
+static enum err write_seen(struct marking_work *work, enum err err)
+{
+    struct uid_set seen = uid_set_take(&work->now_seen, &work->arena);
+    struct uid_set unseen = uid_set_take(&work->now_unseen, &work->arena);
+    if (!err) {
+        err = viewer_mark(work->change, work->mailbox, work->marking->viewer, &seen, true);
+    }
+    if (!err) {
+        err = viewer_mark(work->change, work->mailbox, work->marking->viewer, &unseen, false);
+    }
+    arena_free(&work->arena);
+    return err;
+}
+
+static enum err mark_pages(struct marking_work *work, struct uid_set_writer *changed,
+                           struct uid_set_writer *failed)
+{
+    struct message_walk walk = {.uids = work->marking->uids};
+    enum err err;
+    do {
+        work->count = 0;
+        err = message_walk_page(work->change, &walk, work->mailbox, READ_ROWS, PAGE_ROWS, take_row, work,
+                                &work->count);
+        if (!err) {
+            err = mark_page(work, changed, failed);
+        }
+    } while (!err && work->count);
+    return err ? err : write_letters_line(work);
+}
+
 enum err messages_mark(struct change *change, size_t mailbox, uint64_t *modseq, const struct marking *marking,
                        struct uid_set_writer *changed, struct uid_set_writer *failed, size_t *count_r)
 {
     int64_t id = change->mailboxes[mailbox].id;
-    struct message_walk walk = {.uids = marking->uids};
     struct marking_work work = {
         .change = change,
         .mailbox = id,
@@ -173,17 +239,11 @@ enum err messages_mark(struct change *change, size_t mailbox, uint64_t *modseq, 
         .rows = mem_realloc_array(NULL, PAGE_ROWS, sizeof(struct marked_row)),
         .letters = intent_writer(change, INTENT_LETTERS, id),
     };
-    enum err err;
-    do {
-        work.count = 0;
-        err = message_walk_page(change, &walk, id, READ_ROWS, PAGE_ROWS, take_row, &work, &work.count);
-        if (!err) {
-            err = mark_page(&work, changed, failed);
-        }
-    } while (!err && work.count);
+    enum err err = read_seen(&work);
     if (!err) {
-        err = write_letters_line(&work);
+        err = mark_pages(&work, changed, failed);
     }
+    err = write_seen(&work, err);
     err = intent_finish(&work.letters, err);
     if (!err && work.changed) {
         mailbox_count(change, mailbox, *modseq, &work.delta);

@@ -6,6 +6,7 @@
 #include "intents.h"
 #include "message_rows.h"
 #include "vanished.h"
+#include "viewers.h"
 
 #define PAGE_ROWS 256
 
@@ -89,6 +90,21 @@ static enum err remove_row(struct removing *work, const struct removed_row *row)
 #define CHOSEN  " WHERE mailbox=?1 AND uid BETWEEN ?2 AND ?3"
 #define ORDER   " ORDER BY uid LIMIT ?4"
 
+static enum err remove_page(struct removing *work, struct uid_set_writer *removed)
+{
+    struct uid_set_writer writer = {0};
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < work->count && !err; i++) {
+        err = remove_row(work, &work->rows[i]);
+        uid_set_add(&writer, work->rows[i].uid);
+        if (removed) {
+            uid_set_add(removed, work->rows[i].uid);
+        }
+    }
+    struct uid_set gone = uid_set_take(&writer, &work->arena);
+    return err ? err : viewers_forget(work->change, work->mailbox, &gone);
+}
+
 static enum err remove_pages(struct removing *work, const struct removal *removal, uint64_t *modseq,
                              struct uid_set_writer *removed)
 {
@@ -104,11 +120,8 @@ static enum err remove_pages(struct removing *work, const struct removal *remova
             *modseq = change_next_modseq(work->change);
         }
         work->vanished.modseq = *modseq;
-        for (size_t i = 0; i < work->count && !err; i++) {
-            err = remove_row(work, &work->rows[i]);
-            if (removed) {
-                uid_set_add(removed, work->rows[i].uid);
-            }
+        if (!err) {
+            err = remove_page(work, removed);
         }
     } while (!err && work->count);
     return err;

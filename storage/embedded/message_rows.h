@@ -101,7 +101,8 @@ struct marking {
     bool replace;     /* remove all */
     bool conditional; /* only messages whose MODSEQ is not above unchanged_since */
     uint64_t unchanged_since;
-    bool renamed; /* the files have the letters already */
+    bool renamed;        /* the files have the letters already */
+    struct slice viewer; /* whose MESSAGE_SEEN is meant (viewers.h); empty: the owner's */
 };
 /* Only messages that really change get the MODSEQ, which, when *modseq is 0, is taken with the first. Puts
  * down the renaming of the files. */

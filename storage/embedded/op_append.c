@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "guid.h"
 #include "operations.h"
+#include "viewers.h"
 
 static enum err link_blob(struct batch_work *work, size_t mailbox, const struct blob *blob,
                           const struct new_message *message)
@@ -61,15 +62,34 @@ static bool is_sealed(const struct batch_append *append)
     return true;
 }
 
+/* Who puts a message that is seen into the mailbox of another has seen it himself. */
+static enum err mark_seen(struct change *change, size_t mailbox, struct slice viewer, uint32_t uid)
+{
+    const struct uid_range range = {uid, uid};
+    const struct uid_set one = {&range, 1};
+    return viewer_mark(change, change->mailboxes[mailbox].id, viewer, &one, true);
+}
+
 static enum err insert(struct batch_work *work, const struct batch_append *append, size_t mailbox,
                        struct new_message *message)
 {
-    enum err err = want_uid(work->change, mailbox, append->wanted_uid);
+    struct slice viewer;
+    enum err err = viewer_of(work->change, append->viewer, &viewer);
+    bool seen = !err && viewer.len && (message->flags & MESSAGE_SEEN);
+    if (seen) {
+        message->flags &= ~(uint32_t)MESSAGE_SEEN;
+    }
+    if (!err) {
+        err = want_uid(work->change, mailbox, append->wanted_uid);
+    }
     if (!err) {
         err = keywords_find(work->change, append->keywords, append->keyword_count, true, &message->keywords);
     }
     if (!err) {
         err = message_insert(work->change, mailbox, work_modseq(work), message);
+    }
+    if (!err && seen) {
+        err = mark_seen(work->change, mailbox, viewer, message->uid);
     }
     return err ? err : link_blob(work, mailbox, append->blob, message);
 }

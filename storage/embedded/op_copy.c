@@ -18,6 +18,7 @@
 #include "intents.h"
 #include "operations.h"
 #include "vanished.h"
+#include "viewers.h"
 
 #define PAGE_ROWS 256
 
@@ -43,6 +44,7 @@ struct copying {
     struct vanished_writer vanished;
     struct intent_writer unlinks;
     struct uid_set_writer *copied; /* NULL: not wanted */
+    struct viewers_copy viewers;
 };
 
 static struct change_mailbox *mailbox_of(struct copying *copying, size_t index)
@@ -220,6 +222,7 @@ static enum err copy_row(struct copying *copying, const struct copied_row *row)
     if (!err && copying->copied) {
         uid_set_add(copying->copied, row->uid);
     }
+    viewers_copy_note(&copying->viewers, row->uid, copying->next_uid);
     mailbox_delta_add(&copying->added, row->flags, row->size);
     copying->next_uid++;
     return err;
@@ -303,8 +306,13 @@ static enum err copy_all(struct copying *copying, const struct uid_set *uids, co
     enum err err = reserve_uids(copying, extent);
     if (!err) {
         copying->vanished.modseq = modseq;
+        err = viewers_copy_begin(&copying->viewers, copying->change, copying->vanished.mailbox);
+    }
+    if (!err) {
         err = copy_pages(copying, uids);
     }
+    err =
+        viewers_copy_finish(&copying->viewers, mailbox_of(copying, copying->target)->id, copying->move, err);
     if (!err) {
         err = vanished_finish(&copying->vanished);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* FLAGS: STORE, also on condition (RFC 7162 section 3.1.3). */
 #include "operations.h"
+#include "viewers.h"
 
 /* The keywords that the operation names. To take away one that the account does not have, or to add one to
  * no message, makes none. */
@@ -56,13 +57,18 @@ enum err run_flags(struct batch_work *work, struct batch_operation *operation)
     const struct batch_flags *flags = &operation->flags;
     struct batch_result *result = &operation->result;
     struct keyword_set keywords;
+    struct slice viewer;
     size_t mailbox = 0;
-    enum err err = work_mailbox(work, operation->mailbox, result, &mailbox);
+    enum err err = viewer_of(work->change, flags->viewer, &viewer);
+    if (!err) {
+        err = work_mailbox(work, operation->mailbox, result, &mailbox);
+    }
     if (!err) {
         err = find_keywords(work, mailbox, flags, &keywords);
     }
     if (!err) {
         struct marking marking = marking_of(flags, &keywords);
+        marking.viewer = viewer;
         err = mark(work, mailbox, &marking, result);
     }
     result->modseq = work->modseq;

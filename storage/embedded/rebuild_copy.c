@@ -12,6 +12,7 @@
 #include "index_backup.h"
 #include "message_rows.h"
 #include "settings.h"
+#include "viewers.h"
 
 /* SQL that is used once in a lifetime is not worth a place among the statements of the connection. */
 static enum err run(struct change *change, const char *sql)
@@ -164,6 +165,49 @@ static enum err take_keywords(struct change *change)
     return err;
 }
 
+/* ---- who has seen what ---- */
+
+#define COPIED_SEEN                                                                                      \
+    "SELECT n.mailbox, x.login, n.uid FROM copy.viewer_seen v JOIN copy.viewer x ON x.id=v.viewer JOIN " \
+    "main.message n ON n.mailbox=v.mailbox AND n.uid BETWEEN v.first AND v.last JOIN copy.message m ON"  \
+    " m.mailbox=n.mailbox AND m.uid=n.uid AND m.file=n.file ORDER BY 1, 2, 3"
+
+struct copied_seen {
+    int64_t mailbox;
+    struct slice viewer;
+    struct uid_set_writer uids;
+};
+
+static enum err end_set(struct change *change, struct copied_seen *seen)
+{
+    struct uid_set uids = uid_set_take(&seen->uids, &change->arena);
+    return viewer_mark(change, seen->mailbox, seen->viewer, &uids, true);
+}
+
+static enum err take_seen(struct change *change)
+{
+    sqlite3_stmt *statement = NULL;
+    struct copied_seen seen = {.viewer = SLICE_EMPTY};
+    enum err err = ERR_OK;
+    int result = sqlite3_prepare_v2(db_handle(change->db), COPIED_SEEN, -1, &statement, NULL);
+    while (result == SQLITE_OK && !err && (result = sqlite3_step(statement)) == SQLITE_ROW) {
+        int64_t mailbox = sqlite3_column_int64(statement, 0);
+        struct slice viewer =
+            slice_of(sqlite3_column_text(statement, 1), (size_t)sqlite3_column_bytes(statement, 1));
+        if (mailbox != seen.mailbox || !slice_eq(viewer, seen.viewer)) {
+            err = end_set(change, &seen);
+            seen.mailbox = mailbox;
+            seen.viewer = arena_copy(&change->arena, viewer);
+        }
+        uid_set_add(&seen.uids, (uint32_t)sqlite3_column_int64(statement, 2));
+        result = SQLITE_OK;
+    }
+    sqlite3_finalize(statement);
+    enum err last = end_set(change, &seen);
+    err = err ? err : last;
+    return err ? err : result == SQLITE_DONE ? ERR_OK : ERR_IO;
+}
+
 /* ---- the rest ---- */
 
 #define SAME_MAILBOX \
@@ -218,5 +262,8 @@ enum err rebuild_copy_take(struct change *change)
         err = run_each(change, settings, ARRAY_LEN(settings));
         err = err ? err : take_limits(change);
     }
-    return err ? err : take_keywords(change);
+    if (!err) {
+        err = take_keywords(change);
+    }
+    return err ? err : take_seen(change);
 }

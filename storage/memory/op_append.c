@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "op_keywords.h"
+#include "viewers.h"
 
 enum err work_add_row(struct work *work, struct mailbox *mailbox, struct row *row)
 {
@@ -30,6 +31,7 @@ void work_remove_rows(struct work *work, size_t index, const uint32_t *uids, siz
         return;
     }
     struct mailbox *mailbox = state_own(work->state, index);
+    struct uid_set gone = uid_set_from_uids(&work->scratch, uids, count);
     size_t max = atomic_load(&work->account->store->vanished_max);
     uint64_t bytes = mailbox->status.bytes;
     mailbox->status.highestmodseq = work_modseq(work, mailbox->status.id);
@@ -37,6 +39,7 @@ void work_remove_rows(struct work *work, size_t index, const uint32_t *uids, siz
         mailbox_remove(mailbox, uids[i]);
         mailbox_note_vanished(mailbox, work->modseq, (struct uid_range){uids[i], uids[i]}, max);
     }
+    viewers_forget(mailbox, &gone);
     work->state->quota.messages -= count;
     work->state->quota.bytes -= bytes - mailbox->status.bytes;
 }
@@ -105,8 +108,12 @@ enum err run_append(struct work *work, struct batch_operation *operation)
         .flags = append->flags & MESSAGE_FLAGS_ALL,
         .internal_date_us = append->internal_date_us ? append->internal_date_us : work->now_us,
     };
+    struct slice viewer;
     size_t index;
     enum err err = check_blob(append);
+    if (!err) {
+        err = viewer_of(work, append->viewer, &viewer);
+    }
     if (!err) {
         err = work_find(work, operation->mailbox, result, &index);
     }
@@ -124,7 +131,15 @@ enum err run_append(struct work *work, struct batch_operation *operation)
     }
     keywords_store(&keywords, &row);
     memcpy(result->guid, row.body->guid, GUID_BYTES);
+    bool seen = viewer.len && (row.flags & MESSAGE_SEEN);
+    if (seen) { /* by him, not by the owner */
+        row.flags &= ~(uint32_t)MESSAGE_SEEN;
+    }
     err = work_add_row(work, state_own(work->state, index), &row);
+    if (!err && seen) {
+        struct uid_set one = uid_set_from_uids(&work->scratch, &row.uid, 1);
+        viewer_mark(state_own(work->state, index), viewer, &one, true);
+    }
     result->uid = row.uid;
     result->modseq = work->modseq;
     result->affected = 1;

@@ -2,6 +2,7 @@
 /* COPY, MOVE, FLAGS, EXPUNGE, CLAIM_RECENT: messages that are there. */
 #include "base/mem.h"
 #include "op_keywords.h"
+#include "viewers.h"
 
 /* UIDs that an operation works on, gathered before rows move. */
 struct uid_list {
@@ -68,6 +69,9 @@ static enum err copy_rows(struct work *work, size_t from, size_t to, const struc
         err = copy_row(work, from, to, list->uids[i], charged, result);
     }
     if (!err) {
+        if (list->count) {
+            viewers_copy(work, from, to, list->uids, list->count, result->uid);
+        }
         result->source = list_set(work, list);
         result->modseq = work->modseq;
     }
@@ -119,6 +123,9 @@ enum err run_move(struct work *work, struct batch_operation *operation)
 struct flag_change {
     const struct batch_flags *flags;
     struct keyword_set keywords;
+    struct slice viewer;
+    struct uid_set seen; /* by him, before */
+    struct uid_list now_seen, now_unseen;
 };
 
 /* The row as it is to be; the keywords apart, because storing them makes memory. */
@@ -157,13 +164,44 @@ static bool sets_differ(const struct keyword_set *a, const struct keyword_set *b
     return false;
 }
 
+/* With a viewer: \Seen of the message stays, his own is put down to be changed. *flags are those that the
+ * message would get otherwise. Whether his changes. */
+static bool change_seen(struct flag_change *change, const struct row *row, uint32_t *flags)
+{
+    if (change->viewer.len == 0) {
+        return false;
+    }
+    uint32_t before = uid_set_has(&change->seen, row->uid) ? MESSAGE_SEEN : 0;
+    uint32_t after = changed_flags(change, before) & MESSAGE_SEEN;
+    *flags = (*flags & ~(uint32_t)MESSAGE_SEEN) | (row->flags & MESSAGE_SEEN);
+    if (after != before) {
+        add_uid(after ? &change->now_seen : &change->now_unseen, row->uid);
+    }
+    return after != before;
+}
+
+static void write_seen(struct work *work, size_t index, struct flag_change *change)
+{
+    struct uid_set seen = uid_set_from_uids(&work->scratch, change->now_seen.uids, change->now_seen.count);
+    struct uid_set unseen =
+        uid_set_from_uids(&work->scratch, change->now_unseen.uids, change->now_unseen.count);
+    if (seen.count || unseen.count) {
+        struct mailbox *mailbox = state_own(work->state, index);
+        viewer_mark(mailbox, change->viewer, &seen, true);
+        viewer_mark(mailbox, change->viewer, &unseen, false);
+    }
+    mem_free(change->now_seen.uids);
+    mem_free(change->now_unseen.uids);
+}
+
 /* Whether the row really changes; then it is changed. */
-static bool change_row(struct work *work, size_t index, const struct flag_change *change, struct place place)
+static bool change_row(struct work *work, size_t index, struct flag_change *change, struct place place)
 {
     const struct row *row = mailbox_row(work->state->mailboxes[index], place);
     uint32_t before = row->flags, flags = changed_flags(change, before);
     struct keyword_set old = keywords_of(row), keywords = changed_keywords(change, old);
-    if (flags == before && !sets_differ(&old, &keywords)) {
+    bool seen_changed = change_seen(change, row, &flags);
+    if (flags == before && !sets_differ(&old, &keywords) && !seen_changed) {
         return false;
     }
     struct mailbox *mailbox = state_own(work->state, index);
@@ -187,10 +225,14 @@ enum err run_flags(struct work *work, struct batch_operation *operation)
     struct flag_change change = {.flags = flags};
     struct uid_list changed = {0}, failed = {0};
     size_t index;
-    enum err err = work_find(work, operation->mailbox, result, &index);
+    enum err err = viewer_of(work, flags->viewer, &change.viewer);
+    if (!err) {
+        err = work_find(work, operation->mailbox, result, &index);
+    }
     if (err) {
         return err;
     }
+    change.seen = viewer_seen(work->state->mailboxes[index], change.viewer);
     struct uid_list list = uids_present(work->state->mailboxes[index], &flags->uids, 0);
     bool make = flags->change != FLAGS_REMOVE && list.count; /* for no message none is made */
     err = keywords_named(work, flags->keywords, flags->keyword_count, make, &change.keywords);
@@ -206,6 +248,7 @@ enum err run_flags(struct work *work, struct batch_operation *operation)
             add_uid(&changed, list.uids[i]);
         }
     }
+    write_seen(work, index, &change);
     result->affected = changed.count;
     result->modseq = work->modseq;
     result->changed = list_set(work, &changed);

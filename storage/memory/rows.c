@@ -53,6 +53,7 @@ struct mailbox *mailbox_new(struct slice name, struct slice special_use)
     atomic_init(&mailbox->users, 1);
     mailbox->name = text_new(name);
     mailbox->special_use = text_new(special_use);
+    mailbox->viewers = table_new(false);
     mailbox->status.uidnext = 1;
     mailbox->status.first_recent = 1;
     return mailbox;
@@ -76,6 +77,7 @@ void mailbox_release(struct mailbox *mailbox)
     text_release(mailbox->name);
     text_release(mailbox->special_use);
     vanished_release(mailbox->vanished);
+    table_release(mailbox->viewers);
     mem_free(mailbox);
 }
 
@@ -99,6 +101,7 @@ struct mailbox *mailbox_own(struct mailbox **mailbox)
         copy->pages[i] = old->pages[i];
         atomic_fetch_add(&copy->pages[i]->users, 1);
     }
+    copy->viewers = table_share(old->viewers);
     copy->vanished = old->vanished;
     if (copy->vanished) {
         atomic_fetch_add(&copy->vanished->users, 1);

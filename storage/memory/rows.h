@@ -11,7 +11,7 @@
 #include "mail/summary.h"
 #include "storage/mailbox.h"
 #include "storage/uid.h"
-#include "text.h"
+#include "table.h"
 
 #define GUID_BYTES 16
 #define PAGE_ROWS  64
@@ -73,6 +73,7 @@ struct mailbox {
     struct page **pages;
     size_t page_count, page_room;
     struct vanished *vanished;
+    struct table *viewers; /* by login; see viewers.h */
 };
 
 struct mailbox *mailbox_new(struct slice name, struct slice special_use) NEVER_NULL;

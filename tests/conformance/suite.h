@@ -255,6 +255,23 @@ struct consistency {
     uint64_t messages, bytes, modseq;
 };
 
+/* What viewers have seen is there. `there`: the mailbox's UIDs. */
+static inline void check_viewers(struct snapshot *snapshot, int64_t mailbox, const struct uid_set *there)
+{
+    struct arena arena = {0};
+    struct slice *viewers;
+    size_t count;
+    assert_ok(snapshot_viewers(snapshot, mailbox, &arena, &viewers, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct uid_set seen;
+        assert_ok(snapshot_seen(snapshot, mailbox, viewers[i], &arena, &seen));
+        assert_int_not_equal(seen.count, 0);
+        struct uid_set lost = uid_set_minus(&arena, &seen, there);
+        assert_int_equal(lost.count, 0);
+    }
+    arena_free(&arena);
+}
+
 /* The counters of one mailbox are those of its rows; sums go into *total. */
 static inline void check_mailbox(struct snapshot *snapshot, const struct mailbox_entry *entry,
                                  struct consistency *total)
@@ -263,12 +280,15 @@ static inline void check_mailbox(struct snapshot *snapshot, const struct mailbox
     struct message_page page;
     uint64_t messages = 0, unseen = 0, deleted = 0, bytes = 0;
     uint32_t last = 0;
+    struct uid_set_writer uids = {0};
+    struct arena arena = {0};
     message_page_init(&page, SCAN_FLAGS | SCAN_SIZE | SCAN_GUID);
     while (!scan.done) {
         assert_ok(snapshot_scan(snapshot, &scan, &page));
         for (size_t i = 0; i < page.count; i++) {
             assert_true(page.uids[i] > last);
             last = page.uids[i];
+            uid_set_add(&uids, last);
             assert_true(page.modseqs[i] > 0 && page.modseqs[i] <= entry->status.highestmodseq);
             messages++;
             unseen += !(page.flags[i] & MESSAGE_SEEN);
@@ -277,6 +297,9 @@ static inline void check_mailbox(struct snapshot *snapshot, const struct mailbox
         }
     }
     message_page_free(&page);
+    struct uid_set there = uid_set_take(&uids, &arena);
+    check_viewers(snapshot, entry->status.id, &there);
+    arena_free(&arena);
     assert_true(last < entry->status.uidnext);
     assert_int_equal(messages, entry->status.messages);
     assert_int_equal(unseen, entry->status.unseen);

@@ -53,19 +53,29 @@ struct batch_append {
      * place of that body, as a copy would be; with other bytes it is ERR_EXISTS. NULL: a new one. */
     uint32_t wanted_uid;
     const unsigned char *wanted_guid;
+    struct slice viewer; /* as in batch_flags */
 };
 
-/* BATCH_COPY, BATCH_MOVE: to `target`, in the order of UIDs, with flags, keywords and internal date; bodies
- * are shared, and with them the guids, also within one mailbox (RFC 8474 section 5.1). UIDs that are not
- * there are passed over. A copy within one mailbox is fine; to move within one gives new UIDs. A copy counts
- * against the quota, a move does not. Result: `source` (UIDs that were copied), and their copies have the
- * UIDs uid … uid + affected - 1 in the same order, of the target's uidvalidity. */
+/* BATCH_COPY, BATCH_MOVE: to `target`, in the order of UIDs, with flags, keywords and internal date, and seen
+ * by all viewers (batch_flags) who saw the source; bodies are shared, and with them the guids, also within
+ * one mailbox (RFC 8474 section 5.1). UIDs that are not there are passed over. A copy within one mailbox is
+ * fine; to move within one gives new UIDs. A copy counts against the quota, a move does not. Result: `source`
+ * (UIDs that were copied), and their copies have the UIDs uid … uid + affected - 1 in the same order, of the
+ * target's uidvalidity. */
 struct batch_copy {
     struct uid_set uids;
     struct mailbox_ref target;
 };
 
-/* STORE. UIDs that are not there are passed over. With unchanged_since, messages whose MODSEQ is higher are
+/*
+ * A viewer is a user who works in the mailbox of another account, because he was given rights to it. He has a
+ * \Seen of his own: where an operation names a viewer, MESSAGE_SEEN means his, and the owner's stays as it
+ * is. All other flags are everybody's. Empty, or the login of the account itself: the owner. ERR_SYNTAX for
+ * what is no identifier (batch_rights).
+ *
+ * STORE. UIDs that are not there are passed over. To have been seen by a viewer is a change of the message
+ * like any other, with a MODSEQ: the viewer's other sessions hear of it (and all the others, who find nothing
+ * changed). With unchanged_since, messages whose MODSEQ is higher are
  * left alone and reported in `failed` (RFC 7162 section 3.1.3); 0 means no condition, so callers whose
  * UNCHANGEDSINCE is 0 set `never`: all fail. Result: `changed` (those that really changed, with the result's
  * modseq), `failed`. ERR_LIMIT: too many keywords; ERR_SYNTAX: not a keyword. */
@@ -77,6 +87,7 @@ struct batch_flags {
     size_t keyword_count;
     uint64_t unchanged_since;
     bool never;
+    struct slice viewer; /* a login */
 };
 
 /* EXPUNGE: of these UIDs those that are there, and with `deleted_only` have \Deleted. Result: `changed` (the

@@ -100,6 +100,14 @@ enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan,
 enum err snapshot_vanished(struct snapshot *snapshot, int64_t mailbox_id, uint64_t since, struct arena *arena,
                            struct uid_set *uids_r, bool *complete_r) MUST_CHECK;
 
+/* Messages that this viewer (batch.h) has seen; ranges in the arena. All of them are there, so what is unseen
+ * for him are the messages of the mailbox less uid_set_size of it. Empty for one who never saw any. */
+enum err snapshot_seen(struct snapshot *snapshot, int64_t mailbox_id, struct slice viewer,
+                       struct arena *arena, struct uid_set *uids_r) MUST_CHECK;
+/* Logins of those who have seen some message of the mailbox, sorted by their bytes. */
+enum err snapshot_viewers(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
+                          struct slice **logins_r, size_t *count_r) MUST_CHECK;
+
 /* Names by bit number; at most 63. One that has no name is empty. */
 enum err snapshot_keywords(struct snapshot *snapshot, struct arena *arena, struct slice **names_r,
                            size_t *count_r) MUST_CHECK;

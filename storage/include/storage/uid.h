@@ -23,6 +23,10 @@ struct uid_set uid_set_from_uids(struct arena *arena, const uint32_t *uids, size
 bool uid_set_has(const struct uid_set *set, uint32_t uid);
 /* How many UIDs it names, of which not all need exist. */
 uint64_t uid_set_size(const struct uid_set *set);
+/* What is in one of them; in both; in `a` and not in `b`. Ranges in the arena. */
+struct uid_set uid_set_union(struct arena *arena, const struct uid_set *a, const struct uid_set *b);
+struct uid_set uid_set_common(struct arena *arena, const struct uid_set *a, const struct uid_set *b);
+struct uid_set uid_set_minus(struct arena *arena, const struct uid_set *a, const struct uid_set *b);
 
 /* Grows a set. Zeroed it is empty; uid_set_take moves it into an arena and empties the writer, uid_set_drop
  * throws it away. */

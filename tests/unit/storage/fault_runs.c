@@ -194,6 +194,28 @@ static enum err flag_two(struct run_context *context)
     return set_flags(context, 1, 2, FLAGS_ADD, MESSAGE_SEEN | MESSAGE_ANSWERED, NULL, 0);
 }
 
+/* bob reads in alice's INBOX: what is done to `seen` of the messages first to last. */
+static enum err see_as_bob(struct run_context *context, uint32_t first, uint32_t last,
+                           enum batch_flag_change change)
+{
+    return do_one(context, (struct batch_operation){.kind = BATCH_FLAGS,
+                                                    .mailbox = mailbox_named(S(INBOX)),
+                                                    .flags = {.uids = uids_of(context, first, last),
+                                                              .change = change,
+                                                              .flags = MESSAGE_SEEN,
+                                                              .viewer = S("bob@example.org")}});
+}
+
+static enum err see_three(struct run_context *context)
+{
+    return see_as_bob(context, 1, 3, FLAGS_ADD);
+}
+
+static enum err unsee_one(struct run_context *context)
+{
+    return see_as_bob(context, 2, 2, FLAGS_REMOVE);
+}
+
 static enum err unflag_all(struct run_context *context)
 {
     return set_flags(context, 1, 100, FLAGS_REPLACE, 0, NULL, 0);
@@ -468,14 +490,13 @@ static enum err drop_foreign_mail(const char *folder)
     return ERR_OK;
 }
 
-#define OLD TEST_DATA_DIR "/schema/1/"
-
-static void load_dump(const char *dump, const char *folder, const char *database)
+static void load_dump(const char *data, const char *name, const char *folder, const char *database)
 {
-    char path[4096];
+    char path[4096], dump[4096];
     sqlite3 *handle = NULL;
     struct buf text;
     buf_init(&text, 1 << 24);
+    snprintf(dump, sizeof(dump), "%s/%s", data, name);
     must(fs_read_file(dump, &text), dump);
     snprintf(path, sizeof(path), "%s/%s", folder, database);
     if (sqlite3_open(path, &handle) != SQLITE_OK ||
@@ -486,14 +507,15 @@ static void load_dump(const char *dump, const char *folder, const char *database
     buf_free(&text);
 }
 
-enum err run_make_old_store(const char *folder)
+static enum err make_store_of(const char *data, const char *folder)
 {
     static const char *const folders[] = {"", "/.Drafts", "/.Sent", "/.Junk", "/.Trash", "/.Archive"};
     static const char *const parts[] = {"tmp", "new", "cur"};
     char path[4096];
     disk_remove(folder);
     must(fs_make_directories(folder, 0700), folder);
-    struct disk *disk = disk_load(OLD "mail");
+    snprintf(path, sizeof(path), "%s/mail", data);
+    struct disk *disk = disk_load(path);
     disk_cut(disk, CUT_KILL, 0);
     snprintf(path, sizeof(path), "%s/mail", folder);
     disk_build(disk, path);
@@ -502,9 +524,19 @@ enum err run_make_old_store(const char *folder)
         snprintf(path, sizeof(path), "%s/" ALICE_INBOX "%s/%s", folder, folders[i / 3], parts[i % 3]);
         must(fs_make_directories(path, 0700), path);
     }
-    load_dump(OLD "directory.sql", folder, "directory.db");
-    load_dump(OLD "index.sql", folder, ALICE_DIR "/index.db");
+    load_dump(data, "directory.sql", folder, "directory.db");
+    load_dump(data, "index.sql", folder, ALICE_DIR "/index.db");
     return ERR_OK;
+}
+
+enum err run_make_old_store(const char *folder)
+{
+    return make_store_of(TEST_DATA_DIR "/schema/1", folder);
+}
+
+enum err run_make_store_of_schema_2(const char *folder)
+{
+    return make_store_of(TEST_DATA_DIR "/schema/2", folder);
 }
 
 unsigned run_settings(void)
@@ -527,6 +559,7 @@ const struct run runs[] = {
     {"deliver to several", NULL, {deliver_to_three, deliver_to_three}, .several_accounts = true},
     {"flags", NULL, {flag_two, mark_deleted, unflag_all}},
     {"keywords", NULL, {add_keywords, take_keywords}},
+    {"viewers", NULL, {see_three, unsee_one, move_two, expunge_rest}},
     {"expunge", NULL, {expunge_one, mark_deleted, expunge_deleted, expunge_rest}},
     {"copy", with_keywords, {copy_three, copy_within, expunge_copies}},
     {"move", with_keywords, {move_two, move_back}},
@@ -542,6 +575,11 @@ const struct run runs[] = {
     {"lost index", lose_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
     {"damaged index", break_index, {open_accounts, append_small}, .invisible = true, .makes_database = true},
     {"upgrade", run_make_old_store, {open_accounts, append_small}, .invisible = true, .makes_database = true},
+    {"upgrade from 2",
+     run_make_store_of_schema_2,
+     {open_accounts, append_small},
+     .invisible = true,
+     .makes_database = true},
     {"foreign mail",
      drop_foreign_mail,
      {open_accounts, append_small},

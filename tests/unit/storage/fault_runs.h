@@ -45,6 +45,7 @@ unsigned run_settings(void);
 void run_make_store(const char *folder);
 /* One of the first schema instead (tests/data/schema). */
 enum err run_make_old_store(const char *folder);
+enum err run_make_store_of_schema_2(const char *folder);
 /* Opens it as a run does. */
 enum err run_open(const char *folder, struct run_context *context);
 void run_close(struct run_context *context);

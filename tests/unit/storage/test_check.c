@@ -8,6 +8,7 @@
 
 #include "account_private.h"
 #include "storage/care.h"
+#include "storage/snapshot.h"
 
 #define CUR ALICE_INBOX "/cur"
 
@@ -66,6 +67,9 @@ static struct account *fill(struct fixture *fixture)
         {.kind = BATCH_FLAGS,
          .mailbox = mailbox_numbered(1),
          .flags = {.uids = {&third, 1}, .flags = MESSAGE_SEEN, .keywords = &keyword, .keyword_count = 1}},
+        {.kind = BATCH_FLAGS,
+         .mailbox = mailbox_numbered(1),
+         .flags = {.uids = {&third, 1}, .flags = MESSAGE_SEEN, .viewer = S("bob@example.org")}},
     };
     assert_ok(batch_commit(account, operations, ARRAY_LEN(operations), NULL));
     return account;
@@ -111,6 +115,11 @@ static const struct {
     {"INSERT INTO message_kw VALUES(1, 77, 0)", "1 keywords belong to no message"},
     {"UPDATE vanished SET uid_hi=3", "INBOX: UIDs 2 to 3 count as expunged"},
     {"INSERT INTO vanished VALUES(99, 1, 1, 1)", "1 ranges of expunged UIDs are of mailboxes"},
+    {"UPDATE viewer_seen SET first=2", "INBOX: 1 ranges of messages seen by others"},
+    {"UPDATE viewer_seen SET first=1, last=5", "INBOX: 1 ranges of messages seen by others"},
+    {"INSERT INTO viewer_seen SELECT 1, id, 4, 3 FROM viewer", "INBOX: 1 ranges of messages seen by others"},
+    {"INSERT INTO viewer_seen VALUES(1, 99, 3, 3)", "1 ranges of seen messages belong to no viewer"},
+    {"INSERT INTO viewer_seen SELECT 99, id, 3, 3 FROM viewer", "1 ranges of seen messages belong to no"},
     {"INSERT INTO annotation VALUES(99, '/private/comment', x'41')", "1 annotations or rights"},
     {"UPDATE mailbox SET special='\\Sent' WHERE name='Drafts'", "is \\Sent, as another mailbox is"},
     {"INSERT INTO sieve VALUES('a', 1, ''), ('b', 1, '')", "2 Sieve scripts are active"},
@@ -144,6 +153,30 @@ static void damaged_index_is_found_and_mended(void **state)
         assert_int_equal(status_of(account, "INBOX").messages, 4);
         check_consistent(fixture, account, "INBOX", CUR);
     }
+    account_close(account);
+}
+
+/* What a viewer has seen of what is there stays, and nothing else. */
+static void sets_of_viewers_are_cut_to_what_is_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = fill(fixture);
+    struct findings findings = {0};
+    struct snapshot *snapshot = NULL;
+    struct uid_set set;
+    run_sql(account, "DELETE FROM viewer_seen; INSERT INTO viewer_seen SELECT 1, id, 3, 1 FROM viewer;"
+                     "INSERT INTO viewer_seen SELECT 1, id, 4, 3 FROM viewer;"
+                     "INSERT INTO viewer_seen SELECT 1, id, 9, 7 FROM viewer");
+    assert_int_equal(run_check(account, true, false, &findings).repaired, 2);
+    assert_ok(snapshot_open(account, &snapshot));
+    assert_ok(snapshot_seen(snapshot, 1, S("bob@example.org"), &fixture->arena, &set));
+    snapshot_close(snapshot);
+    assert_int_equal(set.count, 2);
+    assert_int_equal(set.ranges[0].last, 1);
+    assert_int_equal(set.ranges[1].first, 3);
+    assert_int_equal(set.ranges[1].last, 4);
+    buf_free(&findings.text);
+    expect_clean(account);
     account_close(account);
 }
 
@@ -388,6 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(sound_account_has_no_problem, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_index_is_found_and_mended, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sets_of_viewers_are_cut_to_what_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(message_whose_body_was_lost_keeps_uid_flags_and_keyword, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(file_that_no_time_told_of_comes_in, set_up, tear_down),

@@ -82,6 +82,24 @@ static void describe_messages(struct snapshot *snapshot, int64_t mailbox, struct
     message_page_free(&page);
 }
 
+static void describe_viewers(struct snapshot *snapshot, int64_t mailbox, struct buf *out)
+{
+    struct arena arena = {0};
+    struct slice *viewers;
+    size_t count;
+    assert_ok(snapshot_viewers(snapshot, mailbox, &arena, &viewers, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct uid_set seen;
+        assert_ok(snapshot_seen(snapshot, mailbox, viewers[i], &arena, &seen));
+        buf_printf(out, "seen by %.*s:", SLICE_ARG(viewers[i]));
+        for (size_t n = 0; n < seen.count; n++) {
+            buf_printf(out, " %u-%u", seen.ranges[n].first, seen.ranges[n].last);
+        }
+        buf_append_char(out, '\n');
+    }
+    arena_free(&arena);
+}
+
 /* One text for the account; *uidnexts_r in the order of the mailboxes. */
 static void describe(struct account *account, struct buf *out, uint32_t *uidnexts_r, uint64_t *modseq_r)
 {
@@ -100,6 +118,7 @@ static void describe(struct account *account, struct buf *out, uint32_t *uidnext
                    (long long)status->id, status->uidvalidity, SLICE_ARG(list[i].special_use),
                    list[i].subscribed, (unsigned long long)status->messages);
         describe_messages(snapshot, status->id, out);
+        describe_viewers(snapshot, status->id, out);
         uidnexts_r[i] = status->uidnext;
     }
     snapshot_close(snapshot);
@@ -271,6 +290,13 @@ static void large_account_comes_back_whole(void **state)
     buf_free(&before);
 }
 
+static struct batch_operation seen_by(const char *viewer, const char *mailbox, struct uid_set uids)
+{
+    struct batch_operation operation = store_flags(mailbox, uids, FLAGS_ADD, MESSAGE_SEEN);
+    operation.flags.viewer = slice_from(viewer);
+    return operation;
+}
+
 /* More keywords than letters, and all that files do not tell. */
 static void copy_of_the_index_tells_what_no_file_does(void **state)
 {
@@ -287,6 +313,11 @@ static void copy_of_the_index_tells_what_no_file_does(void **state)
                 store_keyword(fixture, "INBOX", uids(fixture, 2, 3), FLAGS_ADD,
                               arena_printf(&fixture->arena, "word%d", i)));
     }
+    append_text(fixture, account, "Drafts", HELLO);
+    run_one(fixture, account, seen_by("bob@example.org", "INBOX", uids(fixture, 2, 3)));
+    run_one(fixture, account, seen_by("bob@example.org", "INBOX", uids(fixture, 5, 5)));
+    run_one(fixture, account, seen_by("carol@example.org", "INBOX", uids(fixture, 1, 1)));
+    run_one(fixture, account, seen_by("bob@example.org", "Drafts", uids(fixture, 1, 1)));
     struct batch_operation seen = {.kind = BATCH_SEEN,
                                    .seen = {.kind = 1, .key = S("bob"), .expires_us = INT64_MAX}};
     enum err has_seen = batch_commit(account, &seen, 1, NULL);
@@ -320,6 +351,7 @@ static void files_count_more_than_an_old_copy(void **state)
     }
     run_one(fixture, account, store_flags("INBOX", uids(fixture, 1, 4), FLAGS_ADD, MESSAGE_SEEN));
     run_one(fixture, account, store_keyword(fixture, "INBOX", uids(fixture, 1, 4), FLAGS_ADD, "old"));
+    run_one(fixture, account, seen_by("bob@example.org", "INBOX", uids(fixture, 5, 7)));
     assert_ok(letters_run(account, 0, NULL));
     assert_ok(index_backup_make(account, NULL, NULL));
     run_one(fixture, account, store_flags("INBOX", uids(fixture, 1, 2), FLAGS_REMOVE, MESSAGE_SEEN));
@@ -327,6 +359,9 @@ static void files_count_more_than_an_old_copy(void **state)
     run_one(fixture, account, store_keyword(fixture, "INBOX", uids(fixture, 5, 5), FLAGS_ADD, "new"));
     run_one(fixture, account, expunge_from("INBOX", uids(fixture, 6, 6)));
     run_one(fixture, account, expunge_from("INBOX", uids(fixture, 9, 9)));
+    struct batch_operation unsee = seen_by("bob@example.org", "INBOX", uids(fixture, 7, 7));
+    unsee.flags.change = FLAGS_REMOVE; /* the copy of it in Drafts would not be there anew */
+    run_one(fixture, account, unsee);
     run_one(fixture, account, move_to("INBOX", "Drafts", uids(fixture, 7, 7)));
     append_text(fixture, account, "INBOX", HELLO);
     assert_ok(letters_run(account, 0, NULL));

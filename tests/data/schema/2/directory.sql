@@ -1,0 +1,13 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE alias(  domain INTEGER NOT NULL,  local TEXT NOT NULL,  target TEXT NOT NULL,  PRIMARY KEY(domain, local, target)) STRICT, WITHOUT ROWID;
+INSERT INTO "alias" VALUES(1,'sales','alice@example.org');
+CREATE TABLE domain(  id INTEGER PRIMARY KEY,  name TEXT NOT NULL UNIQUE,  catchall TEXT NOT NULL DEFAULT '',  created INTEGER NOT NULL) STRICT;
+INSERT INTO "domain" VALUES(1,'example.org','',1795322517633197);
+CREATE TABLE meta(k TEXT PRIMARY KEY, v ANY) STRICT, WITHOUT ROWID;
+INSERT INTO "meta" VALUES('uidvalidity',1795322518);
+CREATE TABLE user(  id INTEGER PRIMARY KEY,  domain INTEGER NOT NULL,  local TEXT NOT NULL,  login TEXT NOT NULL UNIQUE,  display_name TEXT NOT NULL DEFAULT '',  disabled INTEGER NOT NULL DEFAULT 0,  quota_bytes INTEGER NOT NULL DEFAULT 0,  created INTEGER NOT NULL,  UNIQUE(domain, local)) STRICT;
+INSERT INTO "user" VALUES(1,1,'alice','alice@example.org','Alice',0,1000000,1795322517641324);
+INSERT INTO "user" VALUES(2,1,'bob','bob@example.org','Bob',0,0,1795322517757161);
+COMMIT;
+PRAGMA user_version=1;
