@@ -295,7 +295,8 @@ enum err conn_start_deflate(struct conn *conn)
     enum err err = conn_send_all(conn);
     if (err)
         return err;
-    struct slice early = slice_of(conn->input + conn->start, conn->end - conn->start);
+    struct slice early =
+        conn->input ? slice_of(conn->input + conn->start, conn->end - conn->start) : SLICE_EMPTY;
     conn->stream = stream_deflate_new(conn->stream, early);
     conn->is_deflated = true;
     conn->bytes_in -= early.len; /* will be counted as what it inflates to */

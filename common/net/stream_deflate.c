@@ -33,8 +33,11 @@ enum {
     PEER_WINDOW_BITS = -15,
     WINDOW_BITS = -13,
     MEMORY_LEVEL = 6,
-    /* Measured on mail: the higher ones take twice the time and more for 3 % less. */
+    /* Measured on mail: 6 takes nearly twice the time for 9 % less. */
     LEVEL = 3,
+    /* Text is looked at in pieces of at most the one, and at least the other. */
+    TEXT_PIECE = 8 * 1024,
+    BASE64_PIECE = 512,
     INPUT_SIZE = 4096,
     PACKED_SIZE = 16 * 1024
 };
@@ -61,6 +64,7 @@ struct stream_deflate {
 
     struct zlib_memory deflating_memory;
     z_stream deflating;
+    int strategy;
     struct piece packed;
     bool holds_back; /* the compressor got text since its last flush */
 };
@@ -68,6 +72,11 @@ struct stream_deflate {
 static struct stream_deflate *deflate_of(const struct stream *stream)
 {
     return container_of(stream, struct stream_deflate, stream);
+}
+
+static struct slice piece_slice(const struct piece *piece)
+{
+    return piece->data ? slice_of(piece->data + piece->start, piece->end - piece->start) : SLICE_EMPTY;
 }
 
 static void piece_release(struct piece *piece)
@@ -110,8 +119,9 @@ static size_t inflate_some(struct stream_deflate *self, char *data, size_t size)
         return 0;
     if (!self->inflating_memory.base)
         begin_inflating(self);
-    zlib->next_in = (Bytef *)(input->data + input->start);
-    zlib->avail_in = (uInt)(input->end - input->start);
+    struct slice bytes = piece_slice(input);
+    zlib->next_in = (Bytef *)bytes.data;
+    zlib->avail_in = (uInt)bytes.len;
     zlib->next_out = (Bytef *)data;
     zlib->avail_out = (uInt)MIN_OF(size, (size_t)INT32_MAX);
     uInt room = zlib->avail_out;
@@ -186,14 +196,39 @@ static enum stream_result send_packed(struct stream_deflate *self, struct wait_i
     struct piece *packed = &self->packed;
     while (packed->start < packed->end) {
         size_t n;
-        enum stream_result result = self->below->ops->write(
-            self->below, slice_of(packed->data + packed->start, packed->end - packed->start), &n, want_r);
+        enum stream_result result = self->below->ops->write(self->below, piece_slice(packed), &n, want_r);
         if (result != STREAM_DONE)
             return result;
         packed->start += n;
     }
     piece_release(packed);
     return STREAM_DONE;
+}
+
+static bool is_base64(struct slice text)
+{
+    static const bool belongs[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['+'] = true,
+        ['/'] = true,         ['='] = true,         ['\r'] = true,        ['\n'] = true,
+    };
+    size_t i = 0;
+    while (i < text.len && belongs[(unsigned char)text.data[i]])
+        i++;
+    return i == text.len;
+}
+
+/* An attachment in base64 has hardly anything that repeats, and looking for it takes four times as long as
+ * all the rest: Huffman codes alone bring its six bits a byte back to six bits (RFC 4978 section 4 asks for
+ * such a thing). */
+static void choose_strategy(struct stream_deflate *self, struct slice text)
+{
+    int strategy = text.len >= BASE64_PIECE && is_base64(text) ? Z_HUFFMAN_ONLY : Z_DEFAULT_STRATEGY;
+    if (strategy == self->strategy)
+        return;
+    /* Ends the present block. Z_BUF_ERROR: there is no room for it; the next piece will try again. */
+    self->deflating.avail_in = 0;
+    if (deflateParams(&self->deflating, LEVEL, strategy) == Z_OK)
+        self->strategy = strategy;
 }
 
 /* Compresses into `packed`, which is empty, and returns how many bytes of the text it took. Flushing is over
@@ -203,18 +238,20 @@ static size_t pack(struct stream_deflate *self, struct slice text, int flush)
     z_stream *zlib = &self->deflating;
     if (!self->deflating_memory.base) {
         zlib_memory_take(&self->deflating_memory, zlib);
-        must(deflateInit2(zlib, LEVEL, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) == Z_OK);
+        self->strategy = Z_DEFAULT_STRATEGY;
+        must(deflateInit2(zlib, LEVEL, Z_DEFLATED, WINDOW_BITS, MEMORY_LEVEL, self->strategy) == Z_OK);
     }
     self->packed.data = mem_realloc(NULL, PACKED_SIZE);
-    zlib->next_in = (Bytef *)text.data;
-    zlib->avail_in = (uInt)MIN_OF(text.len, (size_t)INT32_MAX);
     zlib->next_out = (Bytef *)self->packed.data;
     zlib->avail_out = PACKED_SIZE;
-    uInt offered = zlib->avail_in;
-    deflate(zlib, flush); /* Z_BUF_ERROR is no failure: there was nothing to do */
+    if (text.len > 0)
+        choose_strategy(self, text);
+    zlib->next_in = (Bytef *)text.data;
+    zlib->avail_in = (uInt)text.len;
+    deflate(zlib, flush); /* Z_BUF_ERROR is no failure: there was nothing to do, or no room */
     self->packed.end = PACKED_SIZE - zlib->avail_out;
     self->holds_back = flush == Z_NO_FLUSH || zlib->avail_out == 0;
-    return offered - zlib->avail_in;
+    return text.len - zlib->avail_in;
 }
 
 static enum stream_result deflate_write(struct stream *stream, struct slice bytes, size_t *n_r,
@@ -226,7 +263,7 @@ static enum stream_result deflate_write(struct stream *stream, struct slice byte
         enum stream_result result = send_packed(self, want_r);
         if (result != STREAM_DONE)
             return result;
-        n = pack(self, bytes, Z_NO_FLUSH);
+        n = pack(self, slice_take(bytes, TEXT_PIECE), Z_NO_FLUSH);
     }
     *n_r = n;
     return STREAM_DONE;

@@ -78,12 +78,8 @@ static void read_wire(struct peer *peer, struct buf *bytes)
     }
 }
 
-/* Inflates it behind `text`. */
-static void peer_receive(struct peer *peer, struct buf *text)
+static void inflate_wire(struct peer *peer, struct slice bytes, struct buf *text)
 {
-    struct buf bytes;
-    buf_init(&bytes, WIRE_MAX);
-    read_wire(peer, &bytes);
     peer->inflating.next_in = (Bytef *)bytes.data;
     peer->inflating.avail_in = (uInt)bytes.len;
     do {
@@ -95,15 +91,17 @@ static void peer_receive(struct peer *peer, struct buf *text)
         buf_commit(text, 4096 - peer->inflating.avail_out);
     } while (peer->inflating.avail_out == 0);
     assert_int_equal(peer->inflating.avail_in, 0);
-    buf_free(&bytes);
 }
 
 static void assert_received(struct peer *peer, const char *expected)
 {
-    struct buf text;
+    struct buf bytes, text;
+    buf_init(&bytes, WIRE_MAX);
     buf_init(&text, PLENTY);
-    peer_receive(peer, &text);
+    read_wire(peer, &bytes);
+    inflate_wire(peer, buf_slice(&bytes), &text);
     assert_text(buf_slice(&text), expected);
+    buf_free(&bytes);
     buf_free(&text);
 }
 
@@ -137,8 +135,9 @@ static void end(struct peer *peer, struct conn *conn)
     peer_free(peer);
 }
 
-/* Text that repeats nothing, so that it takes its size on the wire: lines of 62 letters. */
-static char *random_lines(size_t len, unsigned seed)
+/* Text that repeats nothing, so that it takes its size on the wire: lines of 62 characters out of
+ * 64. */
+static char *random_text(size_t len, unsigned seed, const char *alphabet)
 {
     char *text = mem_alloc(len + 1);
     uint64_t state = 88172645463325252u + seed;
@@ -146,9 +145,19 @@ static char *random_lines(size_t len, unsigned seed)
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        text[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : (char)('0' + state % 64);
+        text[i] = i % 64 == 62 ? '\r' : i % 64 == 63 ? '\n' : alphabet[state % 64];
     }
     return text;
+}
+
+static char *random_lines(size_t len, unsigned seed)
+{
+    return random_text(len, seed, "0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmno");
+}
+
+static char *random_base64(size_t len)
+{
+    return random_text(len, 99, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
 }
 
 /* --- tests --- */
@@ -286,6 +295,67 @@ static void output_is_flushed_with_the_session_only(void **state)
 {
     (void)state;
     in_loop(check_flushing, NULL);
+}
+
+/* Base64 and text in turns: both come back, and base64 takes its six bits a byte and little more. */
+static void check_attachments(void *arg)
+{
+    (void)arg;
+    struct peer peer;
+    struct conn *conn;
+    struct buf sent, bytes, received;
+    begin(&peer, &conn, PLENTY, PLENTY);
+    buf_init(&sent, PLENTY);
+    buf_init(&bytes, WIRE_MAX);
+    char *attachment = random_base64(64 * 2000);
+    for (int i = 0; i < 3; i++) {
+        buf_append(&sent, S("* 1 FETCH (BODY[] {128000}\r\n"));
+        buf_append(&sent, slice_from(attachment + 64 * 10 * i));
+        for (int j = 0; j < 1000; j++)
+            buf_printf(&sent, ")\r\n* %d FETCH (FLAGS (\\Seen))\r\n", j);
+    }
+    assert_ok(conn_write(conn, buf_slice(&sent)));
+    assert_ok(conn_flush(conn));
+    read_wire(&peer, &bytes);
+    assert_true(bytes.len > 3 * 64 * 2000 * 3 / 4);
+    assert_true(bytes.len < 3 * 64 * 2000 * 4 / 5);
+    buf_init(&received, PLENTY);
+    inflate_wire(&peer, buf_slice(&bytes), &received);
+    assert_slice(buf_slice(&received), buf_slice(&sent));
+    mem_free(attachment);
+    buf_free(&sent);
+    buf_free(&bytes);
+    buf_free(&received);
+    end(&peer, conn);
+}
+
+/* What repeats all the same is not found in base64, and is in other text. */
+static void check_no_search(void *arg)
+{
+    (void)arg;
+    struct peer peer;
+    struct conn *conn;
+    struct buf bytes;
+    char *lines[2] = {random_base64(64), random_lines(64, 9)};
+    begin(&peer, &conn, PLENTY, PLENTY);
+    for (int kind = 0; kind < 2; kind++) {
+        buf_init(&bytes, WIRE_MAX);
+        for (int i = 0; i < 1000; i++)
+            assert_ok(conn_write(conn, slice_from(lines[kind])));
+        assert_ok(conn_flush(conn));
+        read_wire(&peer, &bytes);
+        assert_true(kind == 0 ? bytes.len > 64 * 1000 / 2 : bytes.len < 64 * 1000 / 20);
+        buf_free(&bytes);
+        mem_free(lines[kind]);
+    }
+    end(&peer, conn);
+}
+
+static void attachments_are_not_searched_for_what_repeats(void **state)
+{
+    (void)state;
+    in_loop(check_attachments, NULL);
+    in_loop(check_no_search, NULL);
 }
 
 struct transfer {
@@ -767,6 +837,7 @@ int main(void)
         cmocka_unit_test(compression_starts_behind_the_reply),
         cmocka_unit_test(input_that_came_before_the_start_is_compressed),
         cmocka_unit_test(output_is_flushed_with_the_session_only),
+        cmocka_unit_test(attachments_are_not_searched_for_what_repeats),
         cmocka_unit_test(a_slow_reader_holds_the_writer_back),
         cmocka_unit_test(a_lost_reader_fails_the_flush),
         cmocka_unit_test(garbage_fails_the_connection),
