@@ -31,14 +31,13 @@ struct hub *hub_start(struct loop *loop, struct store *store)
         return NULL;
     }
     hub->task = task_spawn(loop, "hub", run, hub);
+    task_detach(hub->task); /* it frees itself; until then it may be cancelled */
     return hub;
 }
 
 void hub_stop(struct hub *hub)
 {
-    struct task *task = hub->task;
-    task_cancel(task);
-    task_detach(task);
+    task_cancel(hub->task);
 }
 
 static void heard(void *data, const struct watch_event *event)
