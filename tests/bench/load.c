@@ -1,66 +1,80 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The load that scripts/bench puts on a server: SMTP deliveries, POP3 logins and downloads, over any number
- * of sessions at once (a thread each). Speaks to any server, in clear, on loopback. Prints one JSON object.
+ * The connection and the run; prints one JSON object.
  *
- *     load smtp       --port P --sessions S --count N --size BYTES --recipient 'u%d@bench.test' --users U
- *     load pop3-login --port P --sessions S --count N --user 'u%d' --users U --password W
- *     load pop3-retr  --port P --user NAME --password W [--window W]      all messages, W requests in flight
- *     load pop3-list  --port P --user NAME --password W                   STAT, UIDL and LIST
+ *     load smtp        --port P --sessions S --count N --size BYTES --recipient 'u%d@bench.test' --users U
+ *     load pop3-login  --port P --sessions S --count N --user 'u%d' --users U --password W
+ *     load pop3-retr   --port P --user NAME [--window W]       all messages, W requests in flight
+ *     load pop3-list   --port P --user NAME                    STAT, UIDL and LIST
+ *     load imap-login  --port P --sessions S --count N --user 'u%d' --users U        LOGIN, SELECT, LOGOUT
+ *     load imap-append --port P --sessions S --count N --size BYTES --user 'u%d'     a user for each session
+ *     load imap-idle   --port P --count N --user NAME          from APPEND to EXISTS in another session's
+ * IDLE load imap        --port P --user NAME                    commands from the standard input:
+ * load_imap_script.c
  */
+#include "load.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES_PER_CONNECTION 100
+#define SESSIONS_MAX 1024
 
-static struct {
-    const char *mode, *recipient, *user, *password;
-    int port, sessions, count, size, users, window;
-} options = {.recipient = "u%d@bench.test",
-             .user = "u%d",
-             .password = "pass",
-             .sessions = 1,
-             .count = 1000,
-             .size = 4096,
-             .users = 10,
-             .window = 1};
+struct options options = {.recipient = "u%d@bench.test",
+                          .user = "u%d",
+                          .password = "pass",
+                          .mailbox = "INBOX",
+                          .sessions = 1,
+                          .count = 1000,
+                          .size = 4096,
+                          .users = 10,
+                          .window = 1};
 
 static atomic_int next_number, done, failed;
-static atomic_llong bytes_read;
+static atomic_ullong bytes_read;
 static double *latencies; /* seconds, by number; negative: failed */
 
-static void die(const char *what)
+void die(const char *what)
 {
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "load: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
     exit(1);
 }
 
-static double now(void)
+double now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* --- a connection, read line by line --- */
+/* --- the connection --- */
 
-struct connection {
-    int fd; /* -1: not connected */
-    size_t start, end;
-    char input[65536];
-};
+struct connection *connection_new(void)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    connection->fd = -1;
+    connection->capacity = 65536;
+    connection->input = malloc(connection->capacity);
+    return connection;
+}
 
-static bool dial(struct connection *connection)
+void connection_free(struct connection *connection)
+{
+    hang_up(connection);
+    bytes_read += connection->bytes;
+    free(connection->input);
+    free(connection);
+}
+
+bool dial(struct connection *connection)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)options.port),
@@ -74,14 +88,14 @@ static bool dial(struct connection *connection)
     return connect(connection->fd, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
-static void hang_up(struct connection *connection)
+void hang_up(struct connection *connection)
 {
     if (connection->fd >= 0)
         close(connection->fd);
     connection->fd = -1;
 }
 
-static bool send_bytes(struct connection *connection, const char *bytes, size_t size)
+bool send_bytes(struct connection *connection, const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t n = send(connection->fd, bytes, size, MSG_NOSIGNAL);
@@ -93,7 +107,7 @@ static bool send_bytes(struct connection *connection, const char *bytes, size_t 
     return true;
 }
 
-static bool send_text(struct connection *connection, const char *format, ...)
+bool send_text(struct connection *connection, const char *format, ...)
 {
     char text[4096];
     va_list arguments;
@@ -103,191 +117,131 @@ static bool send_text(struct connection *connection, const char *format, ...)
     return length < (int)sizeof text && send_bytes(connection, text, (size_t)length);
 }
 
-/* The next line without its CRLF; NULL at the end. Valid until the next call. */
-static char *read_line(struct connection *connection)
+/* More input behind what is there. */
+static bool receive(struct connection *connection)
 {
-    for (;;) {
-        char *line = connection->input + connection->start;
-        char *end = memchr(line, '\n', connection->end - connection->start);
-        if (end) {
-            connection->start = (size_t)(end + 1 - connection->input);
-            *(end > line && end[-1] == '\r' ? end - 1 : end) = '\0';
-            return line;
-        }
-        memmove(connection->input, line, connection->end - connection->start);
+    if (connection->start > 0) {
+        memmove(connection->input, connection->input + connection->start,
+                connection->end - connection->start);
         connection->end -= connection->start;
         connection->start = 0;
-        if (connection->end == sizeof connection->input)
-            return NULL;
-        ssize_t n = recv(connection->fd, connection->input + connection->end,
-                         sizeof connection->input - connection->end, 0);
-        if (n <= 0)
-            return NULL;
-        connection->end += (size_t)n;
-        bytes_read += n;
     }
+    if (connection->end == connection->capacity) {
+        connection->capacity *= 2;
+        connection->input = realloc(connection->input, connection->capacity);
+        if (!connection->input)
+            die("line");
+    }
+    ssize_t n =
+        recv(connection->fd, connection->input + connection->end, connection->capacity - connection->end, 0);
+    if (n <= 0)
+        return false;
+    connection->end += (size_t)n;
+    connection->bytes += (uint64_t)n;
+    return true;
 }
 
-/* --- SMTP --- */
-
-static bool smtp_reply(struct connection *connection, char expected)
+char *read_line(struct connection *connection)
 {
-    char *line;
-    do
-        line = read_line(connection);
-    while (line && strlen(line) > 3 && line[3] == '-');
-    return line && line[0] == expected;
-}
-
-/* Headers and lines of text, `size` bytes in all, ending with the dot. */
-static char *make_message(size_t *length_r)
-{
-    static const char line[] =
-        "The quick brown fox jumps over the lazy dog, and the dog does not mind it.\r\n";
-    char *text = malloc((size_t)options.size + 1024);
-    size_t length = (size_t)sprintf(text, "From: <sender@client.test>\r\nTo: <someone@bench.test>\r\n"
-                                          "Subject: a message of the usual size\r\nMIME-Version: 1.0\r\n"
-                                          "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n"
-                                          "Message-ID: <bench@client.test>\r\n\r\n");
-    while (length + sizeof line < (size_t)options.size)
-        length += (size_t)sprintf(text + length, "%s", line);
-    length += (size_t)sprintf(text + length, ".\r\n");
-    *length_r = length;
-    return text;
-}
-
-static bool smtp_message(struct connection *connection, int number, const char *message, size_t length)
-{
-    char recipient[256];
-    snprintf(recipient, sizeof recipient, options.recipient, number % options.users);
-    return send_text(connection, "MAIL FROM:<sender@client.test>\r\nRCPT TO:<%s>\r\nDATA\r\n", recipient) &&
-           smtp_reply(connection, '2') && smtp_reply(connection, '2') && smtp_reply(connection, '3') &&
-           send_bytes(connection, message, length) && smtp_reply(connection, '2');
-}
-
-static void *smtp_session(void *unused)
-{
-    (void)unused;
-    struct connection *connection = calloc(1, sizeof *connection);
-    size_t length;
-    char *message = make_message(&length);
-    int sent = 0, number;
-    connection->fd = -1;
-    while ((number = next_number++) < options.count) {
-        double begin = now();
-        bool good = true;
-        if (sent++ % MESSAGES_PER_CONNECTION == 0) {
-            hang_up(connection);
-            good = dial(connection) && smtp_reply(connection, '2') &&
-                   send_text(connection, "EHLO client.test\r\n") && smtp_reply(connection, '2');
+    size_t searched = 0;
+    for (;;) {
+        char *line = connection->input + connection->start;
+        char *end = memchr(line + searched, '\n', connection->end - connection->start - searched);
+        if (end) {
+            connection->start = (size_t)(end + 1 - connection->input);
+            end -= end > line && end[-1] == '\r';
+            *end = '\0';
+            connection->line_length = (size_t)(end - line);
+            return line;
         }
-        good = good && smtp_message(connection, number, message, length);
-        latencies[number] = good ? now() - begin : -1;
-        good ? done++ : failed++;
-        if (!good)
-            sent = 0;
-    }
-    if (connection->fd >= 0 && send_text(connection, "QUIT\r\n"))
-        smtp_reply(connection, '2');
-    hang_up(connection);
-    free(message);
-    free(connection);
-    return NULL;
-}
-
-/* --- POP3 --- */
-
-static bool pop3_reply(struct connection *connection)
-{
-    char *line = read_line(connection);
-    return line && line[0] == '+';
-}
-
-static bool pop3_skip_lines(struct connection *connection)
-{
-    char *line;
-    while ((line = read_line(connection)) && strcmp(line, ".") != 0)
-        ;
-    return line;
-}
-
-static bool pop3_log_in(struct connection *connection, const char *user)
-{
-    return dial(connection) && pop3_reply(connection) && send_text(connection, "USER %s\r\n", user) &&
-           pop3_reply(connection) && send_text(connection, "PASS %s\r\n", options.password) &&
-           pop3_reply(connection);
-}
-
-static void *pop3_login_session(void *unused)
-{
-    (void)unused;
-    struct connection *connection = calloc(1, sizeof *connection);
-    int number;
-    while ((number = next_number++) < options.count) {
-        char user[256];
-        snprintf(user, sizeof user, options.user, number % options.users);
-        double begin = now();
-        bool good = pop3_log_in(connection, user) && send_text(connection, "STAT\r\n") &&
-                    pop3_reply(connection) && send_text(connection, "QUIT\r\n") && pop3_reply(connection);
-        latencies[number] = good ? now() - begin : -1;
-        good ? done++ : failed++;
-        hang_up(connection);
-    }
-    free(connection);
-    return NULL;
-}
-
-static void pop3_retr(struct connection *connection)
-{
-    int messages = 0, asked = 0;
-    if (!pop3_log_in(connection, options.user) || !send_text(connection, "STAT\r\n"))
-        die("login");
-    char *line = read_line(connection);
-    if (!line || sscanf(line, "+OK %d", &messages) != 1)
-        die("STAT");
-    options.count = messages;
-    bytes_read = 0;
-    for (int got = 0; got < messages; got++) {
-        while (asked < messages && asked - got < options.window)
-            if (!send_text(connection, "RETR %d\r\n", ++asked))
-                die("RETR");
-        if (!pop3_reply(connection) || !pop3_skip_lines(connection))
-            die("RETR");
-        done++;
+        searched = connection->end - connection->start;
+        if (!receive(connection))
+            return NULL;
     }
 }
 
-static void pop3_list(struct connection *connection)
+bool has_line(const struct connection *connection)
 {
-    if (!pop3_log_in(connection, options.user) ||
-        !send_text(connection, "STAT\r\nUIDL\r\nLIST\r\nQUIT\r\n") || !pop3_reply(connection) ||
-        !pop3_reply(connection) || !pop3_skip_lines(connection) || !pop3_reply(connection) ||
-        !pop3_skip_lines(connection) || !pop3_reply(connection))
-        die("list");
-    done = options.count = 1;
+    return memchr(connection->input + connection->start, '\n', connection->end - connection->start);
 }
 
-static void one_session(void (*run)(struct connection *))
+bool skip_bytes(struct connection *connection, uint64_t count)
 {
-    struct connection *connection = calloc(1, sizeof *connection);
-    run(connection);
-    hang_up(connection);
-    free(connection);
+    for (;;) {
+        size_t there = connection->end - connection->start;
+        size_t skipped = count < there ? (size_t)count : there;
+        connection->start += skipped;
+        count -= skipped;
+        if (count == 0)
+            return true;
+        if (!receive(connection))
+            return false;
+    }
 }
 
 /* --- the run --- */
 
+int take_number(void)
+{
+    int number = next_number++;
+    return number < options.count ? number : -1;
+}
+
+void tell_done(int number, double seconds)
+{
+    latencies[number] = seconds;
+    done++;
+}
+
+void tell_failed(int number)
+{
+    latencies[number] = -1;
+    failed++;
+}
+
+void tell_total(int total)
+{
+    done = total;
+}
+
+void choose_user(char out[256], void *session, int turn)
+{
+    int number = ((int)(intptr_t)session + options.sessions * turn) % options.users;
+    snprintf(out, 256, options.user, number);
+}
+
+char *make_message(size_t size, size_t *length_r)
+{
+    static const char line[] =
+        "The quick brown fox jumps over the lazy dog, and the dog does not mind it.\r\n";
+    char *text = malloc(size + 1024);
+    size_t length = (size_t)sprintf(text, "From: <sender@client.test>\r\nTo: <someone@bench.test>\r\n"
+                                          "Subject: a message of the usual size\r\nMIME-Version: 1.0\r\n"
+                                          "Date: Sat, 21 Nov 2026 12:00:00 +0000\r\n"
+                                          "Message-ID: <bench@client.test>\r\n\r\n");
+    while (length + sizeof line < size)
+        length += (size_t)sprintf(text + length, "%s", line);
+    *length_r = length;
+    return text;
+}
+
 static void many_sessions(void *(*run)(void *))
 {
-    pthread_t threads[1024];
-    if (options.sessions > 1024)
-        options.sessions = 1024;
-    latencies = calloc((size_t)options.count, sizeof *latencies);
+    pthread_t threads[SESSIONS_MAX];
+    if (options.sessions > SESSIONS_MAX)
+        options.sessions = SESSIONS_MAX;
     for (int i = 0; i < options.sessions; i++)
-        if (pthread_create(&threads[i], NULL, run, NULL) != 0)
+        if (pthread_create(&threads[i], NULL, run, (void *)(intptr_t)i) != 0)
             die("thread");
     for (int i = 0; i < options.sessions; i++)
         pthread_join(threads[i], NULL);
+}
+
+static void one_session(void (*run)(struct connection *))
+{
+    struct connection *connection = connection_new();
+    run(connection);
+    connection_free(connection);
 }
 
 static int compare(const void *a, const void *b)
@@ -296,61 +250,81 @@ static int compare(const void *a, const void *b)
     return (difference > 0) - (difference < 0);
 }
 
-static double percentile_ms(double part)
+double percentile_ms(double *seconds, int count, double part)
 {
-    if (!latencies || done == 0)
+    if (count <= 0)
         return 0;
-    qsort(latencies, (size_t)options.count, sizeof *latencies, compare);
-    return latencies[failed + (int)(part * (done - 1))] * 1e3;
+    qsort(seconds, (size_t)count, sizeof *seconds, compare);
+    return seconds[(int)(part * (count - 1))] * 1e3;
+}
+
+/* Of those that were done; failed ones come first, being negative. */
+static double latency_ms(double part)
+{
+    percentile_ms(latencies, options.count, 0);
+    return percentile_ms(latencies + failed, options.count - failed, part);
 }
 
 static void read_options(int argc, char **argv)
 {
+    const struct {
+        const char *name;
+        const char **text;
+        int *number;
+    } known[] = {
+        {"--recipient", &options.recipient, NULL}, {"--user", &options.user, NULL},
+        {"--password", &options.password, NULL},   {"--mailbox", &options.mailbox, NULL},
+        {"--port", NULL, &options.port},           {"--sessions", NULL, &options.sessions},
+        {"--count", NULL, &options.count},         {"--size", NULL, &options.size},
+        {"--users", NULL, &options.users},         {"--window", NULL, &options.window},
+    };
     options.mode = argc > 1 ? argv[1] : "";
-    for (int i = 2; i + 1 < argc; i += 2) {
-        const char *name = argv[i], *value = argv[i + 1];
-        if (strcmp(name, "--recipient") == 0)
-            options.recipient = value;
-        else if (strcmp(name, "--user") == 0)
-            options.user = value;
-        else if (strcmp(name, "--password") == 0)
-            options.password = value;
-        else if (strcmp(name, "--port") == 0)
-            options.port = atoi(value);
-        else if (strcmp(name, "--sessions") == 0)
-            options.sessions = atoi(value);
-        else if (strcmp(name, "--count") == 0)
-            options.count = atoi(value);
-        else if (strcmp(name, "--size") == 0)
-            options.size = atoi(value);
-        else if (strcmp(name, "--users") == 0)
-            options.users = atoi(value);
-        else if (strcmp(name, "--window") == 0)
-            options.window = atoi(value);
-    }
+    for (int i = 2; i + 1 < argc; i += 2)
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++)
+            if (strcmp(argv[i], known[k].name) == 0) {
+                if (known[k].text)
+                    *known[k].text = argv[i + 1];
+                else
+                    *known[k].number = atoi(argv[i + 1]);
+            }
+}
+
+static void run_mode(void)
+{
+    static const struct {
+        const char *mode;
+        void *(*many)(void *);
+        void (*one)(struct connection *);
+    } modes[] = {
+        {"smtp", smtp_session, NULL},
+        {"pop3-login", pop3_login_session, NULL},
+        {"pop3-retr", NULL, pop3_retr},
+        {"pop3-list", NULL, pop3_list},
+        {"imap-login", imap_login_session, NULL},
+        {"imap-append", imap_append_session, NULL},
+        {"imap-idle", NULL, imap_idle},
+        {"imap", NULL, imap_script},
+    };
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(options.mode, modes[i].mode) == 0) {
+            modes[i].many ? many_sessions(modes[i].many) : one_session(modes[i].one);
+            return;
+        }
+    errno = EINVAL;
+    die("mode");
 }
 
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
+    latencies = calloc((size_t)options.count, sizeof *latencies);
     double begin = now();
-    if (strcmp(options.mode, "smtp") == 0)
-        many_sessions(smtp_session);
-    else if (strcmp(options.mode, "pop3-login") == 0)
-        many_sessions(pop3_login_session);
-    else if (strcmp(options.mode, "pop3-retr") == 0)
-        one_session(pop3_retr);
-    else if (strcmp(options.mode, "pop3-list") == 0)
-        one_session(pop3_list);
-    else {
-        errno = EINVAL;
-        die("mode");
-    }
+    run_mode();
     double seconds = now() - begin;
     printf(
         "{\"done\": %d, \"failed\": %d, \"seconds\": %.3f, \"rate\": %.1f, \"megabytes_per_second\": %.1f, "
         "\"p50_ms\": %.2f, \"p99_ms\": %.2f}\n",
-        (int)done, (int)failed, seconds, done / seconds, (double)bytes_read / seconds / 1e6,
-        percentile_ms(0.5), percentile_ms(0.99));
+        (int)done, (int)failed, seconds, done / seconds, (double)bytes_read / seconds / 1e6, latency_ms(0.5),
+        latency_ms(0.99));
     return failed > 0;
 }
