@@ -14,6 +14,7 @@ static const struct {
     unsigned bits;
 } extensions[] = {
     {{"CONDSTORE", 9}, ENABLED_CONDSTORE},
+    {{"QRESYNC", 7}, ENABLED_CONDSTORE | ENABLED_QRESYNC},
 };
 
 void imap_enable(struct imap_session *session, struct parser *parser)

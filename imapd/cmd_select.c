@@ -4,13 +4,14 @@
  *
  *     select          = "SELECT" SP mailbox [SP "(" select-param *(SP select-param) ")"]
  *     examine         = "EXAMINE" SP mailbox [select-params]
- *     select-param    = "CONDSTORE"                                    RFC 7162
+ *     select-param    = "CONDSTORE" / "QRESYNC" …                      RFC 7162, see resync.c
  *
  *     CLOSE           removes what has \Deleted, silently; UNSELECT does not
  */
 #include "storage/batch.h"
 
 #include "respond.h"
+#include "resync.h"
 #include "session.h"
 
 static enum err free_selected(void *arg)
@@ -29,16 +30,24 @@ static void leave_mailbox(struct imap_session *session)
         selected_free(selected);
 }
 
-static bool parse_select_parameters(struct imap_session *session, struct parser *parser)
+struct select_parameters {
+    bool condstore;
+    struct resync resync;
+};
+
+static bool parse_select_parameters(struct parser *parser, struct select_parameters *parameters)
 {
     if (!parse_space(parser))
         return true;
     if (!parse_char(parser, '('))
         return parse_end(parser);
     do {
-        if (!parse_word(parser, S("CONDSTORE")))
+        if (parse_word(parser, S("CONDSTORE")))
+            parameters->condstore = true;
+        else if (!parse_word(parser, S("QRESYNC")))
             return parser_expected(parser, "a parameter of SELECT");
-        session->enabled |= ENABLED_CONDSTORE;
+        else if (!parse_resync(parser, &parameters->resync))
+            return false;
     } while (parse_space(parser));
     return parse_char(parser, ')');
 }
@@ -101,12 +110,19 @@ static enum err open_mailbox(void *arg)
 static void open_for(struct imap_session *session, struct parser *parser, bool read_only)
 {
     struct open_job job = {.session = session, .request = {.read_only = read_only}};
+    struct select_parameters parameters = {0};
     struct slice name;
-    if (!parse_space(parser) || !parse_mailbox(parser, &name) || !parse_select_parameters(session, parser) ||
-        !parse_end(parser)) {
+    if (!parse_space(parser) || !parse_mailbox(parser, &name) ||
+        !parse_select_parameters(parser, &parameters) || !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
+    if (parameters.resync.wanted && !(session->enabled & ENABLED_QRESYNC)) {
+        imap_bad(session, "ENABLE QRESYNC comes first"); /* RFC 7162 section 3.2.5 */
+        return;
+    }
+    if (parameters.condstore)
+        session->enabled |= ENABLED_CONDSTORE;
     /* RFC 9051 section 6.3.2: also a SELECT that fails leaves the former mailbox. */
     if (session->selected) {
         leave_mailbox(session);
@@ -130,7 +146,11 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     write_counts(session, &job.result, &out);
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
-    imap_ok(session, read_only ? "READ-ONLY" : "READ-WRITE", read_only ? "examined" : "selected");
+    err = parameters.resync.wanted ? imap_send_resync(session, &parameters.resync) : ERR_OK;
+    if (err)
+        imap_no_err(session, err);
+    else
+        imap_ok(session, read_only ? "READ-ONLY" : "READ-WRITE", read_only ? "examined" : "selected");
 }
 
 void imap_select(struct imap_session *session, struct parser *parser)

@@ -7,7 +7,7 @@ static bool by_uid(struct imap_session *session, const struct sequence_set *set,
 {
     struct selected *selected = session->selected;
     if (sequence_highest(set) >= selected->uidnext) {
-        enum err err = imap_send_updates(session, UPDATE_EXISTS);
+        enum err err = imap_send_updates(session, UPDATE_NUMBERS_STAY);
         if (err) {
             imap_no_err(session, err);
             return false;

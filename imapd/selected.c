@@ -40,6 +40,20 @@ static enum err read_view(struct snapshot *snapshot, struct selected *selected, 
     return err;
 }
 
+/* FLAGS will list the keywords of the mailbox: those among them that have bits. */
+static enum err note_keywords(struct snapshot *snapshot, struct selected *selected, struct arena *arena,
+                              const struct select_result *result)
+{
+    struct slice *names;
+    size_t count;
+    enum err err = snapshot_keywords(snapshot, arena, &names, &count);
+    for (size_t bit = 0; !err && bit < count; bit++)
+        for (size_t i = 0; i < result->keyword_count; i++)
+            if (slice_eq_nocase(names[bit], result->keywords[i]))
+                selected->keywords_told |= (uint64_t)1 << bit;
+    return err;
+}
+
 static enum err read_mailbox(struct snapshot *snapshot, struct selected *selected, struct arena *arena,
                              struct select_result *result_r)
 {
@@ -50,6 +64,8 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     if (!err)
         err = snapshot_mailbox_keywords(snapshot, selected->mailbox_id, arena, &result.keywords,
                                         &result.keyword_count);
+    if (!err)
+        err = note_keywords(snapshot, selected, arena, &result);
     if (err)
         return err;
     selected->uidvalidity = result.mailbox.status.uidvalidity;

@@ -8,10 +8,9 @@
 #include "base/log.h"
 #include "storage/batch.h"
 
+#include "flag_report.h"
 #include "respond.h"
 #include "session.h"
-
-#define PIECE_SIZE 32768 /* enough flags for one visit */
 
 struct update_job {
     struct imap_session *session;
@@ -23,8 +22,8 @@ struct update_job {
     bool done;
     uint64_t modseq;        /* of the first visit's snapshot: known when all is told */
     struct uid_range known; /* UIDs that the client was told of */
-    struct message_scan changed;
-    struct message_page page;
+    struct flag_report flags;
+    bool tells_flags;
 };
 
 /* `* VANISHED 3:5` for those who know UIDs only, `* 5 EXPUNGE` and so on for the others. */
@@ -117,79 +116,15 @@ static enum err tell_new(struct update_job *job, uint32_t from)
     return ERR_OK;
 }
 
-/* RFC 9051 section 7.3.5: a flag is listed before a message is said to have it. */
-static void tell_keywords(struct update_job *job, const struct flag_names *names, uint64_t used)
-{
-    struct selected *selected = job->selected;
-    used &= ~KEYWORD_OTHERS;
-    if ((used & ~selected->keywords_told) == 0)
-        return;
-    selected->keywords_told |= used;
-    struct message_flags all = {.flags = MESSAGE_FLAGS_ALL, .keywords = selected->keywords_told};
-    buf_append(&job->out, S("* FLAGS "));
-    respond_flags(&job->out, &all, names);
-    buf_append(&job->out, S("\r\n"));
-}
-
-static enum err write_flags(struct update_job *job, struct snapshot *snapshot, size_t i,
-                            const struct flag_names *names)
-{
-    struct selected *selected = job->selected;
-    struct message_page *page = &job->page;
-    uint32_t uid = page->uids[i], number = view_number(&selected->view, uid);
-    unsigned enabled = job->session->enabled;
-    if (number == 0 || selected_is_own(selected, page->modseqs[i]))
-        return ERR_OK;
-    struct message_flags flags = {
-        .flags = page->flags[i], .keywords = page->keywords[i], .recent = selected_is_recent(selected, uid)};
-    enum err err = ERR_OK;
-    struct slice *all;
-    if (flags.keywords & KEYWORD_OTHERS &&
-        !(err = snapshot_message_keywords(snapshot, selected->mailbox_id, uid, &job->arena, &all,
-                                          &flags.other_count))) {
-        flags.keywords = 0;
-        flags.others = all;
-    }
-    if (err)
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
-    tell_keywords(job, names, page->keywords[i]);
-    if (enabled & ENABLED_UIDONLY)
-        buf_printf(&job->out, "* %u UIDFETCH (", uid);
-    else
-        buf_printf(&job->out, "* %u FETCH (UID %u ", number, uid);
-    buf_append(&job->out, S("FLAGS "));
-    respond_flags(&job->out, &flags, names);
-    if (enabled & ENABLED_CONDSTORE)
-        buf_printf(&job->out, " MODSEQ (%llu)", (unsigned long long)page->modseqs[i]);
-    buf_append(&job->out, S(")\r\n"));
-    return ERR_OK;
-}
-
-/* A piece of the flags that changed; `done` when that was all. */
-static enum err tell_flags(struct update_job *job, struct snapshot *snapshot)
-{
-    struct slice *keywords;
-    size_t keyword_count;
-    enum err err = snapshot_keywords(snapshot, &job->arena, &keywords, &keyword_count);
-    struct flag_names names = {keywords, keyword_count};
-    while (!err && !job->changed.done && job->out.len < PIECE_SIZE) {
-        err = snapshot_scan(snapshot, &job->changed, &job->page);
-        for (size_t i = 0; !err && i < job->page.count; i++)
-            err = write_flags(job, snapshot, i, &names);
-    }
-    job->done = job->changed.done;
-    return err;
-}
-
 /* The flags of what the client knows; new messages it will fetch. */
 static void begin_flags(struct update_job *job)
 {
     struct selected *selected = job->selected;
     job->known = (struct uid_range){1, selected->uidnext - 1};
-    job->changed = (struct message_scan){.mailbox_id = selected->mailbox_id,
-                                         .uids = {&job->known, 1},
-                                         .changed_since = selected->changes_known};
-    job->changed.done = selected->uidnext <= 1;
+    struct uid_set known = {&job->known, selected->uidnext > 1};
+    flag_report_begin(&job->flags, job->session, known, selected->changes_known);
+    job->flags.skips_own = true;
+    job->tells_flags = true;
 }
 
 /* What is gone and what is new, from one snapshot. *any_new_r: messages came. */
@@ -201,8 +136,7 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), &job->arena, &mailbox);
     bool changed =
         !err && mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known);
-    job->done = !changed || !(job->what & UPDATE_FLAGS);
-    if (!job->done)
+    if (changed && job->what & UPDATE_FLAGS)
         begin_flags(job);
     if (changed && job->what & UPDATE_EXPUNGES)
         err = tell_expunges(job, snapshot);
@@ -239,10 +173,10 @@ static enum err visit(void *arg)
     struct update_job *job = arg;
     struct snapshot *snapshot = NULL;
     enum err err = job->is_open ? ERR_OK : begin_visit(job);
-    if (!err && !job->done) {
+    if (!err && job->tells_flags) {
         err = snapshot_open(job->selected->account, &snapshot);
         if (!err)
-            err = tell_flags(job, snapshot);
+            err = flag_report_piece(&job->flags, snapshot, &job->out);
         snapshot_close(snapshot);
     }
     return err;
@@ -254,20 +188,19 @@ enum err imap_send_updates(struct imap_session *session, unsigned what)
     struct update_job job = {.session = session, .selected = selected, .what = what};
     enum err err = ERR_OK;
     buf_init(&job.out, SIZE_MAX / 2);
-    message_page_init(&job.page, SCAN_FLAGS);
     event_clear(&session->member.changed);
-    while (!err && !job.done) {
+    do {
         err = imap_on_thread(session, visit, &job);
         if (!err)
             err = conn_write(session->conn, buf_slice(&job.out));
         buf_clear(&job.out);
-        arena_reset(&job.arena);
-    }
+    } while (!err && job.tells_flags && !job.flags.scan.done);
     if (!err && what & UPDATE_FLAGS) {
         selected->changes_known = MAX_OF(selected->changes_known, job.modseq);
         selected->own_count = 0;
     }
-    message_page_free(&job.page);
+    if (job.tells_flags)
+        flag_report_end(&job.flags);
     buf_free(&job.out);
     arena_free(&job.arena);
     return err;
