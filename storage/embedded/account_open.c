@@ -18,6 +18,7 @@
 #include "rebuild.h"
 #include "recovery.h"
 #include "settings.h"
+#include "shares.h"
 #include "trash.h"
 
 /* The user is in the directory but has no folder (restored from a backup without mail, or a removal that was
@@ -180,6 +181,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
         atomic_store(&account->has_trash, true); /* a process that died may have left some */
         trash_empty(account);
         settings_write_missing(account);
+        shares_mend(account);
     }
     arena_free(&arena);
     if (err) {

@@ -10,6 +10,7 @@
  *     3. folders and descriptors           check_folders.c
  *     4. rows and files, bodies            check_files.c
  *     5. the full-text index               fts.h
+ *     6. what the directory knows of it    shares.h
  */
 #include "check_private.h"
 
@@ -17,6 +18,8 @@
 
 #include "base/mem.h"
 #include "fts.h"
+#include "intents.h"
+#include "shares.h"
 
 void check_problem(struct checking *work, bool repaired, uint64_t count, const char *format, ...)
 {
@@ -130,6 +133,27 @@ static enum err check_search(struct checking *work)
     return err;
 }
 
+/* A change of rights whose intent is on its way looks like this, too, and is done under the lock. */
+static enum err check_shares(struct checking *work)
+{
+    bool differ = false;
+    enum err err = shares_differ(work->account, &differ);
+    if (err || !differ) {
+        return err;
+    }
+    intents_run_now(work->account);
+    err = shares_differ(work->account, &differ);
+    if (!err && differ) {
+        if (work->check->repair) {
+            shares_mend(work->account);
+            err = shares_differ(work->account, &differ);
+        }
+        check_problem(work, work->check->repair && !differ, 1,
+                      "the directory does not know with whom this account shares mailboxes");
+    }
+    return err;
+}
+
 enum err account_check(struct account *account, const struct check *check, struct check_report *report_r)
 {
     struct checking work = {.account = account, .check = check};
@@ -146,6 +170,9 @@ enum err account_check(struct account *account, const struct check *check, struc
     }
     if (!err) {
         err = check_search(&work);
+    }
+    if (!err) {
+        err = check_shares(&work);
     }
     if (!err && check->progress) {
         check->progress(check->data, &work.report);

@@ -26,6 +26,12 @@ static const char *const steps[] = {
     "  local TEXT NOT NULL,"
     "  target TEXT NOT NULL,"
     "  PRIMARY KEY(domain, local, target)) STRICT, WITHOUT ROWID;",
+
+    /* To whom the accounts give rights (shares.h). */
+    "CREATE TABLE share(identifier TEXT NOT NULL, owner INTEGER NOT NULL, PRIMARY KEY(identifier, owner))"
+    "  STRICT, WITHOUT ROWID;"
+    "CREATE INDEX share_owner ON share(owner);"
+    "CREATE TRIGGER user_leaves_shares AFTER DELETE ON user BEGIN DELETE FROM share WHERE owner=old.id; END;",
 };
 
 const struct db_schema directory_schema = {steps, ARRAY_LEN(steps)};

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "file_find.h"
 #include "settings.h"
+#include "shares.h"
 
 #define LINES_MAX    (64 * 1024) /* bytes of lines in one row */
 #define ROWS_AT_ONCE 4           /* of some 600 files each, while others wait for the lock */
@@ -146,14 +147,19 @@ static enum err run_settings(struct intent_run *run, int64_t mailbox_id, struct 
     return settings_write(run->change);
 }
 
+static enum err run_shares(struct intent_run *run, int64_t mailbox_id, struct slice lines)
+{
+    (void)mailbox_id;
+    (void)lines;
+    return shares_publish(run->change);
+}
+
 static const struct {
     const char *op;
     enum err (*run)(struct intent_run *run, int64_t mailbox_id, struct slice lines);
 } kinds[] = {
-    {INTENT_UNLINK, run_unlink},
-    {INTENT_FOLDER, run_folder},
-    {INTENT_REMOVE, run_remove},
-    {INTENT_SETTINGS, run_settings},
+    {INTENT_UNLINK, run_unlink},     {INTENT_FOLDER, run_folder}, {INTENT_REMOVE, run_remove},
+    {INTENT_SETTINGS, run_settings}, {INTENT_SHARES, run_shares},
 };
 
 struct intent {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Work on files that a commit promises and that is done after it. It stands in the table `intent` until it is
- * done, so that a restart does what a crash left.
+ * Work on files and beyond the index that a commit promises and that is done after it. It stands in the table
+ * `intent` until it is done, so that a restart does what a crash left.
  *
  *     unlink    one "<base>\t<suffix>" per line: files of expunged messages
  *     letters   see letters.h: the only one that may wait
  *     folder    make name and descriptor of the mailbox's folder say what its row says (intent_folder.c)
  *     remove    the folder of a deleted mailbox, in one line
  *     settings  write the copy of the settings (settings.h)
+ *     shares    tell the directory to whom the account gives rights (shares.h)
  *
  * Each can be done twice, and looks at the rows as they are when it is done. The caller of a batch is told
  * when the intents of it are done.
@@ -22,6 +23,7 @@
 #define INTENT_FOLDER   "folder"
 #define INTENT_REMOVE   "remove"
 #define INTENT_SETTINGS "settings"
+#define INTENT_SHARES   "shares"
 
 struct intent_writer {
     struct change *change;

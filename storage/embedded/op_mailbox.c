@@ -90,6 +90,9 @@ static enum err delete_mailbox(struct batch_work *work, const struct mailbox_row
     if (!err && settings) {
         err = intent_put(change, INTENT_SETTINGS, 0, SLICE_EMPTY);
     }
+    if (!err && settings) {
+        err = intent_put(change, INTENT_SHARES, 0, SLICE_EMPTY);
+    }
     if (!err) { /* the change knows better than the row where the folder is */
         err = intent_put(change, INTENT_REMOVE, row->id, change->mailboxes[index].dir);
     }

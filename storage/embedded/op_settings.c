@@ -130,6 +130,9 @@ enum err run_set_rights(struct batch_work *work, struct batch_operation *operati
         return err;
     }
     err = count_is_below(change, "SELECT count(*) FROM rights", RIGHTS_MAX);
+    if (!err) {
+        err = intent_put(change, INTENT_SHARES, 0, SLICE_EMPTY);
+    }
     return err ? err : note_change(work, row.id, &operation->result);
 }
 

@@ -99,6 +99,14 @@ enum err directory_login(struct store *store, struct arena *arena, struct slice 
  * address of a domain whose catch-all is the user. */
 enum err directory_may_send_as(struct store *store, struct slice login, const struct address *address,
                                const char *delimiter, bool *allowed_r) MUST_CHECK;
+/* Identifiers of rights (RFC 4314) that mean every user, beside the logins, which mean one: the same thing
+ * twice, as nobody reads mail here without a login. */
+#define RIGHTS_ANYONE        "anyone"
+#define RIGHTS_AUTHENTICATED "authenticated"
+/* Logins of the other accounts that give rights on some mailbox to this login or to every user; sorted. Asks
+ * no account: what the rights are, and whether a negative one takes them away, the account tells. */
+enum err directory_shares(struct store *store, struct slice login, struct arena *arena,
+                          struct slice **owners_r, size_t *count_r) MUST_CHECK;
 /* Whether the domain is ours. */
 enum err directory_is_local_domain(struct store *store, struct slice domain, bool *local_r) MUST_CHECK;
 

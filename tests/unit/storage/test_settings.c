@@ -3,6 +3,9 @@
  * it is there. */
 #include "fixture.h"
 
+#include <sqlite3.h>
+
+#include "storage/care.h"
 #include "storage/snapshot.h"
 
 static void run(struct account *account, struct batch_operation operation)
@@ -43,6 +46,55 @@ static void lose_index(struct fixture *fixture)
         unlink(path_of(fixture, arena_printf(&fixture->arena, ALICE_DIR "/%s", names[i])));
     }
     open_store(fixture);
+}
+
+static const char *shares_with_bob(struct fixture *fixture)
+{
+    struct slice *owners;
+    size_t count;
+    assert_ok(directory_shares(fixture->store, S("bob@example.org"), &fixture->arena, &owners, &count));
+    return count ? arena_cstr(&fixture->arena, owners[0]) : "";
+}
+
+static void run_sql(struct fixture *fixture, const char *database, const char *sql)
+{
+    sqlite3 *handle = NULL;
+    assert_int_equal(sqlite3_open(path_of(fixture, database), &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(handle);
+}
+
+static uint64_t problems_of(struct account *account, bool repair)
+{
+    struct check check = {.repair = repair};
+    struct check_report report = {0};
+    assert_ok(account_check(account, &check, &report));
+    return report.problems;
+}
+
+/* The directory came from a backup, or the index was built anew from the files. */
+static void directory_learns_again_who_shares(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    run(account, rights("INBOX", S("bob@example.org"), S("lr")));
+    account_close(account);
+    assert_string_equal(shares_with_bob(fixture), "alice@example.org");
+    run_sql(fixture, "directory.db", "DELETE FROM share");
+    assert_string_equal(shares_with_bob(fixture), "");
+    reopen_store(fixture);
+    account_close(open_account(fixture, ALICE)); /* mended by the first to open it */
+    assert_string_equal(shares_with_bob(fixture), "alice@example.org");
+    run_sql(fixture, "directory.db", "INSERT INTO share SELECT 'carol@example.org', id FROM user");
+    account = open_account(fixture, ALICE);
+    assert_int_equal(problems_of(account, false), 1);
+    assert_int_equal(problems_of(account, true), 1);
+    assert_int_equal(problems_of(account, false), 0);
+    account_close(account);
+    run_sql(fixture, "directory.db", "DELETE FROM share");
+    lose_index(fixture);
+    account_close(open_account(fixture, ALICE));
+    assert_string_equal(shares_with_bob(fixture), "alice@example.org");
 }
 
 /* Everything that the settings hold, as one text. */
@@ -263,6 +315,7 @@ int main(void)
         TEST(lines_that_make_no_sense_are_passed_over),
         TEST(folders_that_appear_become_mailboxes),
         TEST(folders_that_move_keep_their_mailbox),
+        TEST(directory_learns_again_who_shares),
     };
     return cmocka_run_group_tests_name("storage/settings", tests, NULL, NULL);
 }
