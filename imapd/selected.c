@@ -6,11 +6,16 @@
 #include "base/mem.h"
 #include "storage/batch.h"
 
-/* New messages are ours from now on (RFC 3501 section 2.3.2). */
+/* New messages are ours from now on (RFC 3501 section 2.3.2). EXAMINE shows them as \Recent too, but takes
+ * them from nobody (section 6.3.2). */
 static enum err claim_recent(struct selected *selected, const struct mailbox_status *status)
 {
     if (status->first_recent >= status->uidnext)
         return ERR_OK;
+    if (selected->read_only) {
+        uid_set_add_range(&selected->recent, (struct uid_range){status->first_recent, status->uidnext - 1});
+        return ERR_OK;
+    }
     struct batch_operation claim = {.kind = BATCH_CLAIM_RECENT,
                                     .mailbox = mailbox_numbered(selected->mailbox_id)};
     enum err err = batch_commit(selected->account, &claim, 1, NULL);
@@ -85,8 +90,7 @@ static enum err open_at(const struct select_request *request, struct selected *s
         return err;
     selected->mailbox_id = status.id;
     err = mailbox_refresh(request->account, status.id);
-    if (!err && !request->read_only && request->wants_recent &&
-        !(err = mailbox_status(request->account, request->name, &status)))
+    if (!err && request->wants_recent && !(err = mailbox_status(request->account, request->name, &status)))
         err = claim_recent(selected, &status);
     struct snapshot *snapshot = NULL;
     if (!err)

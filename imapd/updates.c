@@ -21,6 +21,7 @@ struct update_job {
     bool is_open; /* what is gone and what is new was told: flags follow */
     bool done;
     uint64_t modseq;        /* of the first visit's snapshot: known when all is told */
+    uint32_t first_recent;  /* messages from here on belong to no session yet */
     struct uid_range known; /* UIDs that the client was told of */
     struct flag_report flags;
     bool tells_flags;
@@ -94,9 +95,13 @@ static enum err claim_recent(struct update_job *job, uint32_t from)
     struct selected *selected = job->selected;
     struct batch_operation claim = {.kind = BATCH_CLAIM_RECENT,
                                     .mailbox = mailbox_numbered(selected->mailbox_id)};
-    if (selected->read_only || job->session->enabled & ENABLED_REV2)
+    enum err err = ERR_OK;
+    if (job->session->enabled & ENABLED_REV2)
         return ERR_OK;
-    enum err err = batch_commit(selected->account, &claim, 1, NULL);
+    /* EXAMINE shows them as \Recent too, but takes them from nobody (RFC 3501 section 6.3.2). */
+    claim.result.uid = job->first_recent;
+    if (!selected->read_only)
+        err = batch_commit(selected->account, &claim, 1, NULL);
     uint32_t first = MAX_OF(claim.result.uid, from);
     if (!err && first < selected->uidnext)
         uid_set_add_range(&selected->recent, (struct uid_range){first, selected->uidnext - 1});
@@ -134,6 +139,7 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
     struct mailbox_entry mailbox;
     job->modseq = snapshot_modseq(snapshot);
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), &job->arena, &mailbox);
+    job->first_recent = err ? 0 : mailbox.status.first_recent;
     bool changed =
         !err && mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known);
     if (changed && job->what & UPDATE_FLAGS)
