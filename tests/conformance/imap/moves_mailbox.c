@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: ISC */
+/* Mailboxes and what is put into them (RFC 3501 section 6.3, RFC 4315, RFC 3502). */
+#include <ctype.h>
+
+#include "mail/date.h"
+#include "mail/mutf7.h"
+
+#include "game.h"
+
+/* --- APPEND --- */
+
+static bool compose_append(struct client *client, struct move *move)
+{
+    struct game *game = client->game;
+    choose_name(game, move->name);
+    struct mailbox *target = truth_mailbox(game, move->name);
+    if (target && target->count >= GAME_MESSAGES)
+        return false;
+    move->text_count = one_in(game, 5) ? 1 + below(game, 4) : 1;
+    buf_append(&move->text, S("APPEND "));
+    write_mailbox(client, &move->text, move->name);
+    for (size_t i = 0; i < move->text_count; i++) {
+        move->texts[i] = &game->texts[below(game, GAME_TEXTS)];
+        buf_append_char(&move->text, ' ');
+        if (one_in(game, 2)) {
+            choose_flags(game, &move->many_flags[i], &move->many_words[i]);
+            write_flags(&move->text, move->many_flags[i], move->many_words[i]);
+            buf_append_char(&move->text, ' ');
+        }
+        if (one_in(game, 2)) {
+            /* Noon, so that no zone makes it another day. */
+            move->dates[i] = 86400 * (10957 + (int64_t)below(game, 6)) + 43200 + (int64_t)below(game, 3600);
+            buf_append_char(&move->text, '"');
+            date_format_imap(&move->text, move->dates[i], one_in(game, 2) ? 0 : 60);
+            buf_append(&move->text, S("\" "));
+        }
+        write_literal(client, move, move->texts[i]->bytes);
+    }
+    return true;
+}
+
+static void effect_append(struct client *client, struct move *move)
+{
+    struct game *game = client->game;
+    move->target = truth_mailbox(game, move->name);
+    move->expected = move->target ? "OK" : "NO";
+    if (!move->target)
+        return;
+    move->tick = ++game->tick;
+    move->first_uid = move->target->uidnext;
+    for (size_t i = 0; i < move->text_count; i++)
+        truth_add(game, move->target,
+                  (struct message){.flags = move->many_flags[i],
+                                   .words = move->many_words[i],
+                                   .text = move->texts[i],
+                                   .date = move->dates[i]});
+}
+
+static void check_append(struct client *client, struct move *move)
+{
+    const struct reply_code *code = &client->end->code;
+    if (!move->target) {
+        if (!slice_eq(code->name, S("TRYCREATE")))
+            game_fail(client, "[TRYCREATE] (RFC 3501 section 6.3.11)");
+        return;
+    }
+    if (!slice_eq(code->name, S("APPENDUID")))
+        game_fail(client, "[APPENDUID] (RFC 4315 section 3)");
+    if (move->target->uidvalidity && code->number != move->target->uidvalidity)
+        game_fail(client, "UIDVALIDITY %u in APPENDUID", move->target->uidvalidity);
+    move->target->uidvalidity = (uint32_t)code->number;
+    if (reply_set_size(&code->set) != move->text_count)
+        game_fail(client, "APPENDUID with %zu UIDs", move->text_count);
+    for (size_t i = 0; i < move->text_count; i++)
+        if (!reply_set_has(&code->set, move->first_uid + (uint32_t)i))
+            game_fail(client, "APPENDUID with UID %u", move->first_uid + (uint32_t)i);
+}
+
+/* --- STATUS --- */
+
+static const char *const counters[] = {"MESSAGES", "RECENT",        "UIDNEXT", "UIDVALIDITY",
+                                       "UNSEEN",   "HIGHESTMODSEQ", "SIZE",    "DELETED"};
+
+static bool compose_status(struct client *client, struct move *move)
+{
+    choose_name(client->game, move->name);
+    move->items = 1 + (unsigned)below(client->game, (1u << ARRAY_LEN(counters)) - 1);
+    if (client->rev2)
+        move->items &= ~2u;
+    buf_append(&move->text, S("STATUS "));
+    write_mailbox(client, &move->text, move->name);
+    const char *space = " (";
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+        if (!(move->items >> i & 1))
+            continue;
+        buf_printf(&move->text, "%s%s", space, counters[i]);
+        space = " ";
+    }
+    buf_append_char(&move->text, ')');
+    return move->items != 0;
+}
+
+static void effect_status(struct client *client, struct move *move)
+{
+    move->mailbox = truth_mailbox(client->game, move->name);
+    move->expected = move->mailbox ? "OK" : "NO";
+    client->condstore = client->condstore || (move->mailbox && (move->items & 32));
+}
+
+static void check_counter(struct client *client, struct mailbox *mailbox, const struct reply_counter *counter)
+{
+    uint64_t unseen = 0, deleted = 0, size = 0, recent = 0, maybe_recent = 0;
+    for (size_t i = 0; i < mailbox->count; i++) {
+        const struct message *message = &mailbox->messages[i];
+        unseen += !(message->flags & FLAG_SEEN);
+        deleted += (message->flags & FLAG_DELETED) != 0;
+        size += message->text->bytes.len;
+        recent += message->recent_of == RECENT_NOBODY;
+        maybe_recent += message->recent_of == RECENT_UNKNOWN;
+    }
+    uint64_t expected = slice_eq(counter->name, S("MESSAGES"))  ? mailbox->count
+                        : slice_eq(counter->name, S("UIDNEXT")) ? mailbox->uidnext
+                        : slice_eq(counter->name, S("UNSEEN"))  ? unseen
+                        : slice_eq(counter->name, S("DELETED")) ? deleted
+                        : slice_eq(counter->name, S("SIZE"))    ? size
+                        : slice_eq(counter->name, S("RECENT"))  ? recent
+                        : slice_eq(counter->name, S("UIDVALIDITY")) && mailbox->uidvalidity
+                            ? mailbox->uidvalidity
+                            : counter->value;
+    if (slice_eq(counter->name, S("RECENT")) && counter->value > recent &&
+        counter->value <= recent + maybe_recent)
+        expected = counter->value;
+    if (slice_eq(counter->name, S("HIGHESTMODSEQ")))
+        truth_learn_modseq(client, mailbox->tick, counter->value);
+    if (counter->value != expected)
+        game_fail(client, "%.*s %llu", SLICE_ARG(counter->name), (unsigned long long)expected);
+}
+
+/* The name of a mailbox as the client is told it. */
+static bool is_named(const struct client *client, struct slice written, const char *name)
+{
+    struct buf decoded;
+    bool utf8 = client->utf8 || client->rev2;
+    buf_init(&decoded, 4096);
+    bool same = utf8 ? slice_eq(written, slice_from(name))
+                     : mutf7_decode(&decoded, written, SLICE_EMPTY) == 0 &&
+                           slice_eq(buf_slice(&decoded), slice_from(name));
+    buf_free(&decoded);
+    return same;
+}
+
+static void check_status(struct client *client, struct move *move)
+{
+    if (!move->mailbox)
+        return;
+    const struct reply *reply = client_reply(client, "STATUS", 0);
+    if (!reply || client_reply(client, "STATUS", 1))
+        game_fail(client, "one STATUS (RFC 3501 section 7.2.4)");
+    if (!is_named(client, reply->mailbox, move->name))
+        game_fail(client, "the STATUS of %s", move->name);
+    for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+        const struct reply_counter *counter = reply_counter(reply, counters[i]);
+        if ((move->items >> i & 1) != (counter != NULL))
+            game_fail(client, "STATUS with what was asked for; %s", counters[i]);
+        if (counter)
+            check_counter(client, move->mailbox, counter);
+    }
+}
+
+/* --- LIST, LSUB --- */
+
+/* RFC 3501 section 6.3.8: "*" is anything, "%" anything without the hierarchy delimiter. */
+static bool matches(const char *pattern, const char *name)
+{
+    if (*pattern == '\0')
+        return *name == '\0';
+    if (*pattern != '*' && *pattern != '%')
+        return *pattern == *name && matches(pattern + 1, name + 1);
+    for (;; name++) {
+        if (matches(pattern + 1, name))
+            return true;
+        if (*name == '\0' || (*pattern == '%' && *name == '/'))
+            return false;
+    }
+}
+
+static const char *const patterns[] = {"*",      "%",     "%/%",    "a/%", "a*",   "Work/%",
+                                       "*/2024", "INBOX", "INBOX*", "%x%", "a/b/*"};
+
+static bool compose_list(struct client *client, struct move *move)
+{
+    const char *pattern = patterns[below(client->game, ARRAY_LEN(patterns))];
+    snprintf(move->name, sizeof(move->name), "%s", pattern);
+    move->sub = move->kind == &kind_lsub;
+    move->has_limit = !move->sub && one_in(client->game, 3);
+    buf_printf(&move->text, "%s \"\" \"%s\"%s", move->sub ? "LSUB" : "LIST", pattern,
+               move->has_limit ? " RETURN (SUBSCRIBED CHILDREN)" : "");
+    return true;
+}
+
+static bool has_attribute(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->words.count; i++)
+        if (slice_eq_nocase(reply->words.list[i], slice_from(name)))
+            return true;
+    return false;
+}
+
+static const struct reply *listed(const struct client *client, const char *kind, const char *name)
+{
+    const struct reply *reply;
+    for (size_t i = 0; (reply = client_reply(client, kind, i)); i++)
+        if (is_named(client, reply->mailbox, name))
+            return reply;
+    return NULL;
+}
+
+static bool has_children(const struct game *game, const char *name)
+{
+    for (size_t i = 0; i < game->mailbox_count; i++)
+        if (!game->mailboxes[i]->deleted && truth_is_below(game->mailboxes[i]->name, name))
+            return true;
+    return false;
+}
+
+static void check_listed(struct client *client, const struct move *move, const char *name)
+{
+    const struct reply *reply = listed(client, "LIST", name);
+    bool children = has_children(client->game, name);
+    if (!reply)
+        game_fail(client, "LIST of %s", name);
+    if (reply->delimiter != '/')
+        game_fail(client, "the delimiter /");
+    if (has_attribute(reply, children ? "\\HasNoChildren" : "\\HasChildren") ||
+        (move->has_limit && !has_attribute(reply, children ? "\\HasChildren" : "\\HasNoChildren")))
+        game_fail(client, "%s %s children (RFC 5258 section 4)", name, children ? "with" : "without");
+    if (move->has_limit && has_attribute(reply, "\\Subscribed") != truth_is_subscribed(client->game, name))
+        game_fail(client, "%s %ssubscribed", name, truth_is_subscribed(client->game, name) ? "" : "not ");
+}
+
+/* A level above a mailbox that is no mailbox itself. */
+static bool is_level(const struct game *game, const struct client *client, struct slice written)
+{
+    char above[GAME_NAME];
+    for (size_t i = 0; i < game->mailbox_count; i++) {
+        const char *name = game->mailboxes[i]->name;
+        for (size_t j = 0; name[j] && !game->mailboxes[i]->deleted; j++) {
+            snprintf(above, sizeof(above), "%.*s", (int)j, name);
+            if (name[j] == '/' && is_named(client, written, above))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void check_list(struct client *client, struct move *move)
+{
+    struct game *game = client->game;
+    size_t expected = 0, levels = 0;
+    for (size_t i = 0; i < game->mailbox_count; i++) {
+        const char *name = game->mailboxes[i]->name;
+        if (game->mailboxes[i]->deleted || !matches(move->name, name))
+            continue;
+        check_listed(client, move, name);
+        expected++;
+    }
+    const struct reply *reply;
+    for (size_t i = 0; (reply = client_reply(client, "LIST", i)); i++) {
+        if (!has_attribute(reply, "\\Noselect") && !has_attribute(reply, "\\NonExistent"))
+            continue;
+        levels++;
+        if (!is_level(game, client, reply->mailbox))
+            game_fail(client, "no level that has nothing below it: %.*s", SLICE_ARG(reply->mailbox));
+    }
+    if (client_count_replies(client, "LIST") != expected + levels)
+        game_fail(client, "%zu mailboxes, each once", expected);
+}
+
+static void check_lsub(struct client *client, struct move *move)
+{
+    struct game *game = client->game;
+    const struct reply *reply;
+    size_t levels = 0, expected = 0;
+    for (size_t i = 0; i < game->subscription_count; i++) {
+        if (!matches(move->name, game->subscriptions[i]))
+            continue;
+        expected++;
+        if (!listed(client, "LSUB", game->subscriptions[i]))
+            game_fail(client, "LSUB of %s", game->subscriptions[i]);
+    }
+    for (size_t i = 0; (reply = client_reply(client, "LSUB", i)); i++) {
+        bool subscribed = false;
+        for (size_t j = 0; j < game->subscription_count; j++)
+            subscribed = subscribed || is_named(client, reply->mailbox, game->subscriptions[j]);
+        /* RFC 3501 section 6.3.9: "%" also shows levels above what is subscribed. */
+        if (!subscribed && !has_attribute(reply, "\\Noselect"))
+            game_fail(client, "no LSUB of %.*s", SLICE_ARG(reply->mailbox));
+        levels += !subscribed;
+    }
+    if (client_count_replies(client, "LSUB") != expected + levels)
+        game_fail(client, "%zu subscriptions, each once", expected);
+}
+
+/* --- CREATE, DELETE, RENAME, SUBSCRIBE --- */
+
+static bool compose_create(struct client *client, struct move *move)
+{
+    if (truth_live(client->game) + 4 > GAME_MAILBOXES)
+        return false;
+    choose_name(client->game, move->name);
+    buf_append(&move->text, S("CREATE "));
+    write_mailbox(client, &move->text, move->name);
+    return true;
+}
+
+static void effect_create(struct client *client, struct move *move)
+{
+    bool exists = truth_mailbox(client->game, move->name);
+    move->expected = exists ? "NO" : "OK";
+    client->game->tick++;
+    if (!exists)
+        truth_create(client->game, move->name);
+}
+
+static bool is_open(const struct game *game, const struct mailbox *mailbox)
+{
+    for (size_t i = 0; i < game->client_count; i++)
+        if (game->clients[i].state == CLIENT_SELECTED && game->clients[i].selected == mailbox)
+            return true;
+    return false;
+}
+
+static bool compose_delete(struct client *client, struct move *move)
+{
+    choose_name(client->game, move->name);
+    struct mailbox *mailbox = truth_mailbox(client->game, move->name);
+    /* Whoever has it open is thrown out (RFC 2180 section 3.3); and INBOX is the playground. */
+    if (mailbox && (is_open(client->game, mailbox) || has_children(client->game, move->name)))
+        return false;
+    buf_append(&move->text, S("DELETE "));
+    write_mailbox(client, &move->text, move->name);
+    return true;
+}
+
+static void effect_delete(struct client *client, struct move *move)
+{
+    struct mailbox *mailbox = truth_mailbox(client->game, move->name);
+    bool may = mailbox && strcmp(move->name, "INBOX") != 0;
+    move->expected = may ? "OK" : "NO";
+    client->game->tick++;
+    if (may)
+        truth_delete(client->game, mailbox);
+}
+
+static bool compose_rename(struct client *client, struct move *move)
+{
+    struct game *game = client->game;
+    choose_name(game, move->name);
+    choose_name(game, move->new_name);
+    struct mailbox *target = truth_mailbox(game, move->new_name);
+    if (truth_live(game) + 4 > GAME_MAILBOXES || (target && one_in(game, 2)) || strlen(move->name) > 40)
+        return false;
+    if (strcmp(move->name, "INBOX") == 0 && !one_in(game, 3))
+        return false;
+    buf_append(&move->text, S("RENAME "));
+    write_mailbox(client, &move->text, move->name);
+    buf_append_char(&move->text, ' ');
+    write_mailbox(client, &move->text, move->new_name);
+    return true;
+}
+
+static void effect_rename(struct client *client, struct move *move)
+{
+    client->game->tick++;
+    move->expected = truth_rename(client->game, move->name, move->new_name);
+}
+
+static bool compose_subscribe(struct client *client, struct move *move)
+{
+    move->sub = one_in(client->game, 2);
+    choose_name(client->game, move->name);
+    buf_append(&move->text, move->sub ? S("SUBSCRIBE ") : S("UNSUBSCRIBE "));
+    write_mailbox(client, &move->text, move->name);
+    return true;
+}
+
+static void effect_subscribe(struct client *client, struct move *move)
+{
+    bool known = truth_is_subscribed(client->game, move->name);
+    /* A server may check that the mailbox is there, and that the name was subscribed (RFC 3501 section
+     * 6.3.6, 6.3.7). */
+    bool may = truth_mailbox(client->game, move->name) && (move->sub || known);
+    move->expected = may ? "OK" : NULL;
+}
+
+static void check_subscribe(struct client *client, struct move *move)
+{
+    if (reply_is(client->end, "OK"))
+        truth_subscribe(client->game, move->name, move->sub);
+}
+
+const struct kind kind_append = {"APPEND", 60, MOVE_CHANGES, compose_append, effect_append, check_append};
+const struct kind kind_status = {"STATUS", 20, 0, compose_status, effect_status, check_status};
+const struct kind kind_list = {"LIST", 8, 0, compose_list, NULL, check_list};
+const struct kind kind_lsub = {"LSUB", 5, 0, compose_list, NULL, check_lsub};
+const struct kind kind_create = {"CREATE", 6, MOVE_CHANGES, compose_create, effect_create, NULL};
+const struct kind kind_delete = {"DELETE", 6, MOVE_CHANGES, compose_delete, effect_delete, NULL};
+const struct kind kind_rename = {"RENAME", 5, MOVE_CHANGES, compose_rename, effect_rename, NULL};
+const struct kind kind_subscribe = {"SUBSCRIBE",    6, MOVE_CHANGES, compose_subscribe, effect_subscribe,
+                                    check_subscribe};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * IMAP against its model (game.h), on one of the store's engines. Without a seed it takes the time's; the one
+ * that it prints plays the same game again:
+ *
+ *     MODEL_SEED=1234 MODEL_COMMANDS=200000 meson test -C build conformance/imap-memory -v
+ *     MODEL_WITHOUT=IDLE,RENAME                kinds of commands to leave out
+ */
+#include <time.h>
+
+#include "../../unit/imapd/world.h"
+#include "base/log.h"
+#include "storage/snapshot.h"
+
+#include "game.h"
+
+static struct game game;
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    uint64_t value = otherwise;
+    const char *text = getenv(name);
+    return text && slice_to_u64(slice_from(text), UINT64_MAX, &value) ? value : otherwise;
+}
+
+/* What an account has from the beginning. */
+static void learn_first_mailboxes(void)
+{
+    struct account *account = open_account(world.fixture, ALICE);
+    struct snapshot *snapshot = NULL;
+    struct mailbox_entry *list;
+    size_t count;
+    assert_ok(snapshot_open(account, &snapshot));
+    assert_ok(snapshot_mailboxes(snapshot, &game.arena, &list, &count));
+    for (size_t i = 0; i < count; i++) {
+        const char *name = arena_cstr(&game.arena, list[i].name);
+        truth_create(&game, name);
+        truth_subscribe(&game, name, list[i].subscribed);
+    }
+    snapshot_close(snapshot);
+    account_close(account);
+}
+
+static void play(void *arg)
+{
+    (void)arg;
+    game_play(&game);
+    loop_stop(world.loop);
+}
+
+static void server_agrees_with_the_model(void **state)
+{
+    (void)state;
+    const char *without = getenv("MODEL_WITHOUT");
+    game.seed = from_environment("MODEL_SEED", (uint64_t)time(NULL));
+    game.commands = from_environment("MODEL_COMMANDS", 5000);
+    game.random = (game.seed + 1) * 0x9e3779b97f4a7c15u | 1; /* small seeds must differ much */
+    game.without = without ? arena_printf(&game.arena, "%s,", without) : NULL;
+    game.loop = world.loop;
+    game.serve = run_session;
+    game.store = world.fixture->store;
+    game.client_count = 2 + below(&game, GAME_CLIENTS - 1);
+    world.conf.error_limit = INT64_MAX;
+    printf("# MODEL_SEED=%llu MODEL_COMMANDS=%llu, %zu sessions\n", (unsigned long long)game.seed,
+           (unsigned long long)game.commands, game.client_count);
+    fflush(stdout);
+    assert_ok(log_open("imap-model", "stderr", LOG_WARNING));
+    texts_make(&game);
+    learn_first_mailboxes();
+    task_detach(task_spawn(world.loop, "game", play, NULL));
+    loop_run(world.loop);
+    game_free(&game);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {dialogue_test(server_agrees_with_the_model)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
