@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The columns of a page: one block of memory for all that were asked for. */
 #include "base/mem.h"
+#include "page_seen.h"
 #include "storage/snapshot.h"
 
 struct column {
@@ -55,4 +56,16 @@ void message_page_free(struct message_page *page)
     mem_free(page->modseqs); /* the first column: the block */
     arena_free(&page->texts);
     *page = (struct message_page){0};
+}
+
+void message_page_set_seen(struct message_page *page, const struct uid_set *seen)
+{
+    size_t range = 0; /* both ascend */
+    for (size_t i = 0; i < page->count; i++) {
+        while (range < seen->count && seen->ranges[range].last < page->uids[i]) {
+            range++;
+        }
+        bool is_seen = range < seen->count && seen->ranges[range].first <= page->uids[i];
+        page->flags[i] = (page->flags[i] & ~(uint32_t)MESSAGE_SEEN) | (is_seen ? MESSAGE_SEEN : 0);
+    }
 }

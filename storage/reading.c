@@ -197,3 +197,20 @@ enum err message_detail(struct account *account, int64_t mailbox_id, uint32_t ui
     snapshot_close(snapshot);
     return err;
 }
+
+enum err snapshot_unseen(struct snapshot *snapshot, const struct mailbox_status *mailbox, struct slice viewer,
+                         uint64_t *unseen_r)
+{
+    struct arena arena = {0};
+    struct uid_set seen;
+    if (viewer.len == 0) {
+        *unseen_r = mailbox->unseen;
+        return ERR_OK;
+    }
+    enum err err = snapshot_seen(snapshot, mailbox->id, viewer, &arena, &seen);
+    if (!err) {
+        *unseen_r = mailbox->messages - uid_set_size(&seen);
+    }
+    arena_free(&arena);
+    return err;
+}

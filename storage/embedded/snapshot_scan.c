@@ -16,6 +16,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "page_seen.h"
+#include "viewers.h"
 
 /* UIDs that are walked over rather than sought. */
 #define GAP_MAX 16
@@ -276,6 +278,24 @@ static enum err read_changes(struct snapshot *snapshot, struct message_scan *sca
     return err;
 }
 
+/* \Seen as the viewer has it. */
+static enum err show_to_viewer(struct snapshot *snapshot, const struct message_scan *scan,
+                               struct message_page *page)
+{
+    struct arena arena = {0};
+    struct uid_set seen;
+    if (scan->viewer.len == 0 || !page->flags || page->count == 0) {
+        return ERR_OK;
+    }
+    struct uid_range within = {page->uids[0], page->uids[page->count - 1]};
+    enum err err = viewer_seen(snapshot->db, scan->mailbox_id, scan->viewer, within, &arena, &seen);
+    if (!err) {
+        message_page_set_seen(page, &seen);
+    }
+    arena_free(&arena);
+    return account_note_error(snapshot->account, err);
+}
+
 enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan, struct message_page *page)
 {
     page->count = 0;
@@ -286,6 +306,7 @@ enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan, str
     if (scan->done) {
         return ERR_OK;
     }
-    return scan->changed_since ? read_changes(snapshot, scan, page)
-                               : read_set(snapshot, scan, &scan->uids, page);
+    enum err err = scan->changed_since ? read_changes(snapshot, scan, page)
+                                       : read_set(snapshot, scan, &scan->uids, page);
+    return err ? err : show_to_viewer(snapshot, scan, page);
 }

@@ -2,7 +2,9 @@
 /* Pages of rows. */
 #include <string.h>
 
+#include "page_seen.h"
 #include "snapshot_private.h"
+#include "viewers.h"
 
 static uint64_t row_keywords(const struct row *row)
 {
@@ -105,6 +107,10 @@ enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan, str
     const struct row *row;
     while (!page_is_full(page) && (row = next_wanted(&walk, scan))) {
         tell_row(row, page);
+    }
+    if (scan->viewer.len && page->flags) {
+        struct uid_set seen = viewer_seen(mailbox, scan->viewer);
+        message_page_set_seen(page, &seen);
     }
     row = next_wanted(&walk, scan);
     scan->done = row == NULL;

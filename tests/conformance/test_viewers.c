@@ -226,6 +226,64 @@ static void mailboxes_take_it_along(void **state)
     account_close(account);
 }
 
+/* "1 2:S": as rows_text, with \Seen as the viewer has it. */
+static const char *flags_of(struct fixture *fixture, struct account *account, const char *viewer,
+                            struct message_scan scan)
+{
+    struct snapshot *snapshot = open_snapshot(account);
+    struct message_page page;
+    struct buf text;
+    buf_init(&text, 1000000);
+    message_page_init(&page, SCAN_FLAGS);
+    scan.viewer = slice_from(viewer);
+    while (!scan.done) {
+        assert_ok(snapshot_scan(snapshot, &scan, &page));
+        for (size_t i = 0; i < page.count; i++) {
+            buf_printf(&text, "%s%u%s%s", text.len ? " " : "", page.uids[i],
+                       page.flags[i] & MESSAGE_SEEN ? ":S" : "", page.flags[i] & MESSAGE_FLAGGED ? ":F" : "");
+        }
+    }
+    message_page_free(&page);
+    snapshot_close(snapshot);
+    const char *copy = arena_cstr(&fixture->arena, buf_slice(&text));
+    buf_free(&text);
+    return copy;
+}
+
+static uint64_t unseen_by(struct account *account, const char *viewer)
+{
+    struct snapshot *snapshot = open_snapshot(account);
+    struct mailbox_status status = status_of(account, "INBOX");
+    uint64_t unseen = 0;
+    assert_ok(snapshot_unseen(snapshot, &status, slice_from(viewer), &unseen));
+    snapshot_close(snapshot);
+    return unseen;
+}
+
+static void scans_show_flags_as_the_viewer_has_them(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_many(fixture, account, "INBOX", 6);
+    run(fixture, account, flags_on(fixture, "INBOX", "1:2", FLAGS_ADD, MESSAGE_SEEN | MESSAGE_FLAGGED));
+    see(fixture, account, BOB, "INBOX", "2,4:5");
+    struct message_scan all = {.mailbox_id = 1, .uids = uid_set_all};
+    assert_string_equal(flags_of(fixture, account, "", all), "1:S:F 2:S:F 3 4 5 6");
+    assert_string_equal(flags_of(fixture, account, BOB, all), "1:F 2:S:F 3 4:S 5:S 6");
+    assert_string_equal(flags_of(fixture, account, CAROL, all), "1:F 2:F 3 4 5 6");
+    struct message_scan some = {.mailbox_id = 1, .uids = uids(fixture, "1,3,5")};
+    assert_string_equal(flags_of(fixture, account, BOB, some), "1:F 3 5:S");
+    uint64_t before = status_of(account, "INBOX").highestmodseq;
+    see(fixture, account, BOB, "INBOX", "6");
+    struct message_scan changed = {.mailbox_id = 1, .uids = uid_set_all, .changed_since = before};
+    assert_string_equal(flags_of(fixture, account, BOB, changed), "6:S");
+    assert_string_equal(flags_of(fixture, account, "", changed), "6");
+    assert_int_equal(unseen_by(account, ""), 4);
+    assert_int_equal(unseen_by(account, BOB), 2);
+    assert_int_equal(unseen_by(account, CAROL), 6);
+    account_close(account);
+}
+
 /* Ranges that grow together, are cut, and are covered. */
 static void sets_of_any_shape(void **state)
 {
@@ -318,6 +376,7 @@ int main(void)
         conformance_test(what_is_expunged_is_seen_by_nobody),
         conformance_test(moved_and_copied_it_stays_seen),
         conformance_test(mailboxes_take_it_along),
+        conformance_test(scans_show_flags_as_the_viewer_has_them),
         conformance_test(sets_of_any_shape),
         conformance_test(a_batch_that_fails_changes_nothing),
         conformance_test(snapshots_hold_still),

@@ -85,6 +85,7 @@ void message_page_free(struct message_page *page);
 struct message_scan {
     int64_t mailbox_id;
     struct uid_set uids;    /* uid_set_all for all */
+    struct slice viewer;    /* whose MESSAGE_SEEN the flags are to have (batch.h); empty: the owner's */
     uint64_t changed_since; /* only messages with a higher MODSEQ; 0: all */
     uint32_t next_uid;      /* the cursor: where the next page begins; 0 at the beginning */
     bool done;              /* nothing follows; the page that sets it may have rows */
@@ -104,6 +105,9 @@ enum err snapshot_vanished(struct snapshot *snapshot, int64_t mailbox_id, uint64
  * for him are the messages of the mailbox less uid_set_size of it. Empty for one who never saw any. */
 enum err snapshot_seen(struct snapshot *snapshot, int64_t mailbox_id, struct slice viewer,
                        struct arena *arena, struct uid_set *uids_r) MUST_CHECK;
+/* How many messages of the mailbox are unseen for this viewer, or (empty) for the owner. */
+enum err snapshot_unseen(struct snapshot *snapshot, const struct mailbox_status *mailbox, struct slice viewer,
+                         uint64_t *unseen_r) MUST_CHECK;
 /* Logins of those who have seen some message of the mailbox, sorted by their bytes. */
 enum err snapshot_viewers(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
                           struct slice **logins_r, size_t *count_r) MUST_CHECK;
