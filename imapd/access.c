@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+#include "access.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "storage/directory.h"
+
+static struct slice own_login(const struct imap_session *session)
+{
+    return account_login(session->account);
+}
+
+/* The account of the owner that the name tells of; the session's own when it tells of none. */
+static enum err open_owner(struct imap_session *session, struct slice owner, struct imap_access *access)
+{
+    struct directory_user user = {.login = own_login(session)};
+    enum err err =
+        owner.len > 0 ? directory_user_get(session->context->store, &session->arena, owner, &user) : ERR_OK;
+    if (err)
+        return err;
+    access->owner = user.login;
+    access->viewer = SLICE_EMPTY;
+    access->is_borrowed = slice_eq(user.login, own_login(session));
+    if (access->is_borrowed) {
+        access->account = session->account;
+        access->rights = RIGHTS_ALL;
+        return ERR_OK;
+    }
+    access->viewer = own_login(session);
+    return account_open(session->context->store, user.login, &access->account);
+}
+
+/* Its entries, and what they give to the session's user unless he is the owner. */
+static enum err read_rights(struct imap_session *session, struct snapshot *snapshot,
+                            struct imap_access *access)
+{
+    enum err err = snapshot_rights(snapshot, access->entry.status.id, &session->arena, &access->list,
+                                   &access->list_count);
+    if (!err && !access->is_borrowed)
+        access->rights = rights_of_user(access->list, access->list_count, own_login(session));
+    return err;
+}
+
+static enum err look_up(struct imap_session *session, struct imap_access *access)
+{
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_open(access->account, &snapshot);
+    if (!err)
+        err = snapshot_mailbox(snapshot, mailbox_named(access->mailbox), &session->arena, &access->entry);
+    if (!err)
+        err = read_rights(session, snapshot, access);
+    snapshot_close(snapshot);
+    return err;
+}
+
+/* Who may not know that a mailbox is there learns it in no other way either (section 6). */
+static enum err refusal(const struct imap_access *access)
+{
+    return access->rights & RIGHT_LOOKUP ? ERR_DENIED : ERR_NOT_FOUND;
+}
+
+static enum err find(struct imap_session *session, struct slice name, struct imap_access *access)
+{
+    struct imap_name place = imap_name_parse(&session->arena, name);
+    *access = (struct imap_access){.mailbox = place.mailbox};
+    enum err err = open_owner(session, place.owner, access);
+    return err || access->is_borrowed ? err : look_up(session, access);
+}
+
+enum err imap_access(struct imap_session *session, struct slice name, unsigned needed,
+                     struct imap_access *access_r)
+{
+    enum err err = find(session, name, access_r);
+    if (!err && (access_r->rights & needed) != needed)
+        err = refusal(access_r);
+    return err;
+}
+
+enum err imap_access_any(struct imap_session *session, struct slice name, unsigned one_of,
+                         struct imap_access *access_r)
+{
+    enum err err = find(session, name, access_r);
+    if (!err && (access_r->rights & one_of) == 0)
+        err = refusal(access_r);
+    return err;
+}
+
+/* The name above; in another's account, INBOX above the first level. Empty: nothing is above. */
+static struct slice name_above(struct slice name, bool is_own)
+{
+    size_t end = slice_find_last(name, '/');
+    if (end < name.len)
+        return slice_take(name, end);
+    return is_own || slice_eq(name, S("INBOX")) ? SLICE_EMPTY : S("INBOX");
+}
+
+static enum err look_up_above(struct imap_session *session, struct imap_access *access)
+{
+    struct snapshot *snapshot = NULL;
+    struct slice above = name_above(access->mailbox, access->is_borrowed);
+    enum err err = snapshot_open(access->account, &snapshot);
+    if (err)
+        return err;
+    err = ERR_NOT_FOUND;
+    while (err == ERR_NOT_FOUND && above.len > 0) {
+        err = snapshot_mailbox(snapshot, mailbox_named(above), &session->arena, &access->entry);
+        above = name_above(above, access->is_borrowed);
+    }
+    if (!err)
+        err = read_rights(session, snapshot, access);
+    snapshot_close(snapshot);
+    return err == ERR_NOT_FOUND && access->is_borrowed ? ERR_OK : err;
+}
+
+enum err imap_access_new(struct imap_session *session, struct slice name, struct imap_access *access_r)
+{
+    struct imap_name place = imap_name_parse(&session->arena, name);
+    *access_r = (struct imap_access){.mailbox = place.mailbox};
+    if (place.owner.len == 0 && imap_name_is_reserved(name))
+        return ERR_DENIED;
+    enum err err = open_owner(session, place.owner, access_r);
+    if (!err)
+        err = look_up_above(session, access_r);
+    if (!err && !(access_r->rights & RIGHT_CREATE))
+        err = refusal(access_r);
+    return err;
+}
+
+void imap_access_end(struct imap_access *access)
+{
+    if (access->account && !access->is_borrowed)
+        account_close(access->account);
+    access->account = NULL;
+}
+
+struct slice imap_access_name(struct imap_session *session, const struct imap_access *access)
+{
+    return access->is_borrowed ? access->mailbox
+                               : imap_shared_name(&session->arena, access->owner, access->mailbox);
+}
+
+/* ---- LIST ---- */
+
+struct shared_list {
+    struct shared_mailbox *mailboxes;
+    size_t count, room;
+};
+
+static void add_shared(struct shared_list *list, struct shared_mailbox mailbox)
+{
+    if (list->count == list->room) {
+        list->room = list->room > 0 ? list->room * 2 : 8;
+        list->mailboxes = mem_realloc_array(list->mailboxes, list->room, sizeof(*list->mailboxes));
+    }
+    list->mailboxes[list->count++] = mailbox;
+}
+
+static enum err list_mailboxes(struct imap_session *session, struct snapshot *snapshot, struct slice owner,
+                               struct arena *arena, struct shared_list *list)
+{
+    struct mailbox_entry *entries;
+    size_t count = 0;
+    enum err err = snapshot_mailboxes(snapshot, arena, &entries, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct rights_entry *rights_list;
+        size_t rights_count;
+        err = snapshot_rights(snapshot, entries[i].status.id, arena, &rights_list, &rights_count);
+        unsigned rights = err ? 0 : rights_of_user(rights_list, rights_count, own_login(session));
+        if (rights & RIGHT_LOOKUP)
+            add_shared(list, (struct shared_mailbox){.name = imap_shared_name(arena, owner, entries[i].name),
+                                                     .owner = owner,
+                                                     .entry = entries[i],
+                                                     .rights = rights});
+    }
+    return err;
+}
+
+static enum err list_owner(struct imap_session *session, struct slice owner, struct arena *arena,
+                           struct shared_list *list)
+{
+    struct account *account = NULL;
+    struct snapshot *snapshot = NULL;
+    enum err err = account_open(session->context->store, owner, &account);
+    if (!err)
+        err = snapshot_open(account, &snapshot);
+    if (!err)
+        err = list_mailboxes(session, snapshot, owner, arena, list);
+    snapshot_close(snapshot);
+    if (account)
+        account_close(account);
+    return err;
+}
+
+enum err imap_list_shared(struct imap_session *session, struct arena *arena, struct shared_mailbox **list_r,
+                          size_t *count_r)
+{
+    struct shared_list list = {0};
+    struct slice *owners;
+    size_t count = 0;
+    enum err err = directory_shares(session->context->store, own_login(session), arena, &owners, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        enum err failed = list_owner(session, owners[i], arena, &list);
+        if (failed) /* somebody else's trouble: one's own mailboxes are to be listed all the same */
+            log_warning("imap.shared_unavailable", log_text("owner", owners[i]), log_err(failed));
+    }
+    *list_r = arena_take_array(arena, list.mailboxes, list.count, sizeof(*list.mailboxes));
+    *count_r = list.count;
+    return err;
+}
