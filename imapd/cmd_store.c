@@ -47,12 +47,47 @@ static bool parse_item(struct parser *parser, struct store_request *request)
 struct store_job {
     struct imap_session *session;
     struct batch_operation operation;
+    bool silent;
+    struct uid_set foreign; /* of a silent one: what others changed, which the client was not told of */
 };
+
+/* What others changed among these messages since the client was told; and the MODSEQ up to which that is
+ * known. */
+static enum err find_foreign(struct store_job *job, uint64_t *modseq_r)
+{
+    const struct selected *selected = job->session->selected;
+    struct message_scan scan = {.mailbox_id = selected->mailbox_id,
+                                .uids = job->operation.flags.uids,
+                                .changed_since = selected->changes_known};
+    struct uid_set_writer writer = {0};
+    struct message_page page;
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_open(selected->account, &snapshot);
+    message_page_init(&page, 0);
+    while (!err && !scan.done && !(err = snapshot_scan(snapshot, &scan, &page)))
+        for (size_t i = 0; i < page.count; i++)
+            if (!selected_is_own(selected, page.modseqs[i]))
+                uid_set_add(&writer, page.uids[i]);
+    if (!err)
+        *modseq_r = snapshot_modseq(snapshot);
+    snapshot_close(snapshot);
+    message_page_free(&page);
+    job->foreign = uid_set_take(&writer, &job->session->arena);
+    return err;
+}
 
 static enum err commit(void *arg)
 {
     struct store_job *job = arg;
-    return batch_commit(job->session->selected->account, &job->operation, 1, &job->session->arena);
+    uint64_t known = 0;
+    enum err err = job->silent ? find_foreign(job, &known) : ERR_OK;
+    if (!err)
+        err = batch_commit(job->session->selected->account, &job->operation, 1, &job->session->arena);
+    /* Somebody came in between: what he changed cannot be told from what this client did. */
+    if (!err && job->silent && job->operation.result.changed.count > 0 &&
+        job->operation.result.modseq != known + 1)
+        job->foreign = job->operation.result.changed;
+    return err;
 }
 
 /* RFC 7162 section 3.1.3: [MODIFIED …] names what was left alone, in the numbers of the command. */
@@ -76,25 +111,40 @@ static const char *modified_code(struct imap_session *session, const struct uid_
     return text;
 }
 
-/* The new flags of all that the command named; of a silent one only the new MODSEQs, for those who keep
- * them. */
-static enum err answer_flags(struct imap_session *session, const struct store_request *request,
-                             struct uid_set uids, const struct batch_result *result)
+static enum err report(struct imap_session *session, struct uid_set uids, bool only_modseq)
 {
     struct flag_report report;
-    if (request->silent && !(session->enabled & ENABLED_CONDSTORE))
-        return ERR_OK;
-    flag_report_begin(&report, session, request->silent ? result->changed : uids, 0);
-    report.only_modseq = request->silent;
+    flag_report_begin(&report, session, uids, 0);
+    report.only_modseq = only_modseq;
     enum err err = flag_report_send(&report);
     flag_report_end(&report);
     return err;
+}
+
+/* The new flags of all that the command named. Of a silent one only the new MODSEQs, for those who keep them,
+ * and the flags where somebody else had his hand in (RFC 9051 section 6.4.6): the client cannot know those by
+ * itself. */
+static enum err answer_flags(struct imap_session *session, const struct store_job *job)
+{
+    const struct uid_set *changed = &job->operation.result.changed;
+    if (!job->silent)
+        return report(session, job->operation.flags.uids, false);
+    enum err err = report(session, job->foreign, false);
+    if (err || !(session->enabled & ENABLED_CONDSTORE))
+        return err;
+    struct uid_set_writer writer = {0};
+    for (size_t i = 0; i < changed->count; i++)
+        for (uint64_t uid = changed->ranges[i].first; uid <= changed->ranges[i].last; uid++)
+            if (!uid_set_has(&job->foreign, (uint32_t)uid))
+                uid_set_add(&writer, (uint32_t)uid);
+    return report(session, uid_set_take(&writer, &session->arena), true);
 }
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)
 {
     struct store_job job = {
         .session = session,
+        .silent = request->silent,
         .operation = {.kind = BATCH_FLAGS,
                       .mailbox = mailbox_numbered(session->selected->mailbox_id),
                       .flags = {.uids = uids,
@@ -108,7 +158,7 @@ static void store(struct imap_session *session, const struct store_request *requ
     if (!err) {
         if (job.operation.result.changed.count > 0)
             selected_note_own(session->selected, job.operation.result.modseq);
-        err = answer_flags(session, request, uids, &job.operation.result);
+        err = answer_flags(session, &job);
     }
     if (err)
         imap_no_err(session, err);
@@ -122,11 +172,15 @@ void imap_store(struct imap_session *session, struct parser *parser)
 {
     struct store_request request = {0};
     struct uid_set uids;
+    uint64_t known = session->selected->changes_known;
     if (!parse_space(parser) || !parse_sequence_set(parser, &request.set) || !parse_space(parser) ||
         !parse_modifiers(session, parser, &request) || !parse_item(parser, &request) || !parse_end(parser))
         imap_bad_syntax(session, parser);
     else if (session->selected->read_only)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
-    else if (imap_resolve(session, &request.set, &uids))
+    else if (imap_resolve(session, &request.set, &uids)) {
+        /* The flags of before were told on the way: the client must not take them for the last word. */
+        request.silent = request.silent && known == session->selected->changes_known;
         store(session, &request, uids);
+    }
 }

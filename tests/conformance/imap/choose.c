@@ -111,10 +111,16 @@ void choose_resolve(struct client *client, struct chosen *set)
         set->uids[set->uid_count++] = uid;
         set->has_gone = set->has_gone || !truth_message(mailbox, uid);
     }
-    for (size_t i = 0; i < mailbox->count && set->tells_new; i++)
-        if (mailbox->messages[i].uid > client->top &&
-            set_names(client, set, mailbox->messages[i].uid, last_uid))
-            set->uids[set->uid_count++] = mailbox->messages[i].uid;
+    set->new_uids = arena_array(&client->arena, uint32_t, mailbox->count + 1);
+    set->new_count = 0;
+    for (size_t i = 0; i < mailbox->count && set->tells_new; i++) {
+        uint32_t uid = mailbox->messages[i].uid;
+        if (uid <= client->top)
+            continue;
+        set->new_uids[set->new_count++] = uid;
+        if (set_names(client, set, uid, last_uid))
+            set->uids[set->uid_count++] = uid;
+    }
 }
 
 void move_add_uid(struct client *client, struct move *move, uint32_t uid)

@@ -45,12 +45,8 @@ static struct batch_operation change_flags(struct game *game, struct mailbox *ma
         bool adds = operation.flags.change == FLAGS_ADD;
         unsigned new_flags = adds ? message->flags | flags : message->flags & ~flags;
         unsigned new_words = adds ? message->words | words : message->words & ~words;
-        if (!uid_set_has(&operation.flags.uids, message->uid) ||
-            (new_flags == message->flags && new_words == message->words))
-            continue;
-        message->flags = new_flags;
-        message->words = new_words;
-        message->tick = mailbox->tick = game->tick;
+        if (uid_set_has(&operation.flags.uids, message->uid))
+            truth_change(game, mailbox, message, new_flags, new_words);
     }
     return operation;
 }
@@ -64,7 +60,7 @@ void elsewhere_play(struct game *game)
     size_t chance = below(game, 10);
     arena_reset(&game->scratch);
     game->tick++;
-    if (chance < 4 && mailbox->count < GAME_MESSAGES)
+    if ((chance < 4 || mailbox->count < 3) && mailbox->count < GAME_MESSAGES)
         operation = deliver_one(game, mailbox, &sealed);
     else if (chance < 8)
         operation = change_flags(game, mailbox);

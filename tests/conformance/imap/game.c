@@ -154,6 +154,7 @@ static bool choose_move(struct client *client, struct move *move, const struct m
 static void finish_move(struct client *client, struct move *move)
 {
     client->game->done++;
+    client->game->tick_before = client->game->tick;
     if (move->kind->effect)
         move->kind->effect(client, move);
     client_receive(client, move);
@@ -211,10 +212,20 @@ static void end_idle(struct client *client)
     view_check(client, &move);
 }
 
+static bool somebody_idles(const struct game *game)
+{
+    for (size_t i = 0; i < game->client_count; i++)
+        if (game->clients[i].idles)
+            return true;
+    return false;
+}
+
+/* One command, or a few at once; not before listeners, who might hear of any state in between. */
 static void play_moves(struct client *client)
 {
     struct move moves[PIPELINE_MAX];
-    size_t wanted = one_in(client->game, 8) ? 2 + below(client->game, PIPELINE_MAX - 1) : 1, count = 0;
+    bool many = one_in(client->game, 6) && !somebody_idles(client->game);
+    size_t wanted = many ? 2 + below(client->game, PIPELINE_MAX - 1) : 1, count = 0;
     client_begin(client);
     client->pipelines = wanted > 1;
     while (count < wanted && choose_move(client, &moves[count], count ? &moves[count - 1] : NULL)) {

@@ -81,6 +81,10 @@ struct message {
     uint32_t uid;
     unsigned flags, words;
     uint32_t tick;
+    struct {
+        unsigned flags, words;
+        uint32_t tick;
+    } before;           /* the last change */
     uint32_t recent_of; /* a client's serial, RECENT_NOBODY, RECENT_UNKNOWN */
     const struct text *text;
     int64_t date; /* seconds; 0: to be learned */
@@ -176,9 +180,11 @@ struct chosen {
     /* found out when the command runs: */
     uint32_t *uids; /* those of the view that it names, ascending */
     size_t uid_count;
-    bool has_gone;  /* some of them exist no more */
-    bool tells_new; /* it names UIDs that the client was not told of */
-    bool is_bad;    /* it names a sequence number that is not there */
+    bool has_gone;      /* some of them exist no more */
+    bool tells_new;     /* it names UIDs that the client was not told of */
+    uint32_t *new_uids; /* those that were there then */
+    size_t new_count;
+    bool is_bad; /* it names a sequence number that is not there */
 };
 
 enum move_traits {
@@ -189,6 +195,7 @@ enum move_traits {
     MOVE_LEAVES = 16,    /* the session or its mailbox ends */
     MOVE_BY_NUMBER = 32, /* sequence numbers are in it: nothing that expunges may run before it */
     MOVE_CHANGES = 64,
+    MOVE_KEEPS = 256,  /* what is gone may be told behind it, or later */
     MOVE_SILENT = 128, /* the server need not tell anything behind it */
 };
 
@@ -261,7 +268,8 @@ struct game {
     char (*subscriptions)[GAME_NAME];
     size_t subscription_count, subscription_room;
     uint32_t tick;
-    uint64_t *modseqs; /* by tick; 0: not known yet */
+    uint32_t tick_before; /* the command that runs */
+    uint64_t *modseqs;    /* by tick; 0: not known yet */
     size_t modseq_room;
     uint32_t serials;
     struct client clients[GAME_CLIENTS];
@@ -297,6 +305,8 @@ bool truth_is_below(const char *name, const char *above);
 void truth_subscribe(struct game *game, const char *name, bool subscribed);
 bool truth_is_subscribed(const struct game *game, const char *name);
 struct message *truth_message(struct mailbox *mailbox, uint32_t uid);
+void truth_change(struct game *game, struct mailbox *mailbox, struct message *message, unsigned flags,
+                  unsigned words);
 struct message *truth_add(struct game *game, struct mailbox *mailbox, struct message message);
 void truth_remove(struct game *game, struct mailbox *mailbox, uint32_t uid);
 size_t truth_live(const struct game *game); /* mailboxes that are not deleted */

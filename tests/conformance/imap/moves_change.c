@@ -34,6 +34,8 @@ static unsigned changed(unsigned old, int change, unsigned bits)
 static void change_view(struct client *client, const struct move *move, uint32_t uid)
 {
     struct entry *entry = view_entry(client, uid);
+    if (!entry) /* it is told of on the way */
+        return;
     entry->flags = changed(entry->flags, move->change, move->flags);
     entry->words = changed(entry->words, move->change, move->words);
     entry->knows_flags = entry->knows_flags || move->change == STORE_REPLACE;
@@ -42,7 +44,10 @@ static void change_view(struct client *client, const struct move *move, uint32_t
 static void effect_store(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
-    move->expected = move->set.is_bad ? "BAD" : client->readonly ? "NO" : move->set.has_gone ? NULL : "OK";
+    move->expected = move->set.is_bad     ? (client->readonly ? NULL : "BAD")
+                     : client->readonly   ? "NO"
+                     : move->set.has_gone ? NULL
+                                          : "OK";
     client->condstore = client->condstore || (move->has_limit && !move->set.is_bad);
     if (move->set.is_bad || client->readonly)
         return;
@@ -58,10 +63,7 @@ static void effect_store(struct client *client, struct move *move)
         }
         unsigned flags = changed(message->flags, move->change, move->flags);
         unsigned words = changed(message->words, move->change, move->words);
-        if (flags != message->flags || words != message->words)
-            message->tick = client->selected->tick = move->tick;
-        message->flags = flags;
-        message->words = words;
+        truth_change(client->game, client->selected, message, flags, words);
         if (move->silent)
             change_view(client, move, message->uid);
     }
@@ -149,7 +151,9 @@ static void effect_expunge(struct client *client, struct move *move)
         const struct message *message = &mailbox->messages[i];
         if (!(message->flags & FLAG_DELETED))
             continue;
-        if (all || uids_have(move->set.uids, move->set.uid_count, message->uid)) {
+        bool named = all ? view_entry(client, message->uid) != NULL /* what the client was told of */
+                         : uids_have(move->set.uids, move->set.uid_count, message->uid);
+        if (named) {
             move_add_uid(client, move, message->uid);
             truth_remove(client->game, mailbox, message->uid);
         }
@@ -179,7 +183,7 @@ static bool compose_transfer(struct client *client, struct move *move, const cha
     struct mailbox *target = truth_mailbox(client->game, move->name);
     if (target && target->count + client->count > GAME_MESSAGES)
         return false;
-    move->traits |= move->set.by_uid ? 0 : MOVE_BY_NUMBER;
+    move->traits |= move->set.by_uid ? 0 : MOVE_BY_NUMBER | MOVE_KEEPS;
     buf_printf(&move->text, "%s%s ", move->set.by_uid ? "UID " : "", verb);
     choose_write(&move->text, &move->set);
     buf_append_char(&move->text, ' ');
@@ -204,11 +208,12 @@ static void effect_transfer(struct client *client, struct move *move)
     move->source = client->selected;
     move->target = truth_mailbox(game, move->name);
     choose_resolve(client, &move->set);
-    move->expected = move->set.is_bad                               ? "BAD"
-                     : !move->target || (moves && client->readonly) ? "NO"
-                     : move->set.has_gone                           ? NULL
-                                                                    : "OK";
-    if (move->set.is_bad || !move->target || (moves && client->readonly))
+    bool refused = !move->target || (moves && client->readonly);
+    move->expected = move->set.is_bad     ? (refused ? NULL : "BAD")
+                     : refused            ? "NO"
+                     : move->set.has_gone ? NULL
+                                          : "OK";
+    if (move->set.is_bad || refused)
         return;
     move->tick = ++game->tick;
     move->first_uid = move->target->uidnext;

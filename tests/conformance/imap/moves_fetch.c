@@ -152,13 +152,11 @@ static void effect_body(struct client *client, struct move *move)
     if (move->set.is_bad || client->readonly || move->change == BODY_PEEK ||
         move->change == BODY_RFC822_HEADER)
         return;
-    uint32_t tick = ++client->game->tick;
+    client->game->tick++;
     for (size_t i = 0; i < move->set.uid_count; i++) {
         struct message *message = truth_message(client->selected, move->set.uids[i]);
-        if (message && !(message->flags & FLAG_SEEN)) {
-            message->flags |= FLAG_SEEN;
-            message->tick = client->selected->tick = tick;
-        }
+        if (message)
+            truth_change(client->game, client->selected, message, message->flags | FLAG_SEEN, message->words);
     }
 }
 

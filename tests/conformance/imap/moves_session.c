@@ -244,7 +244,7 @@ static bool is_vanished(struct client *client, uint32_t uid)
 }
 
 /* Rebuilds what the client had: gone is what VANISHED names, and flags are as they were unless told. */
-static void merge_cache(struct client *client)
+static void merge_cache(struct client *client, const struct move *move)
 {
     const struct cache *cache = &client->cache;
     size_t kept = 0;
@@ -263,7 +263,8 @@ static void merge_cache(struct client *client)
             entry->words = old->words;
         }
     }
-    for (size_t i = kept; i < client->count; i++)
+    /* With a list of known UIDs the answer is about those alone. */
+    for (size_t i = kept; i < client->count && !move->has_partial; i++)
         if (!client->view[i].knows_flags)
             game_fail(client, "FETCH for the new UID %u (RFC 7162 section 3.2.5.1)", client->view[i].uid);
 }
@@ -302,7 +303,7 @@ static void check_resync(struct client *client, struct move *move)
     if (client->cache.uidvalidity != move->mailbox->uidvalidity)
         return;
     check_told(client);
-    merge_cache(client);
+    merge_cache(client, move);
 }
 
 /* --- CLOSE, UNSELECT, LOGOUT --- */

@@ -113,6 +113,20 @@ struct message *truth_message(struct mailbox *mailbox, uint32_t uid)
     return NULL;
 }
 
+/* A change that changes nothing is none. */
+void truth_change(struct game *game, struct mailbox *mailbox, struct message *message, unsigned flags,
+                  unsigned words)
+{
+    if (flags == message->flags && words == message->words)
+        return;
+    message->before.flags = message->flags;
+    message->before.words = message->words;
+    message->before.tick = message->tick;
+    message->flags = flags;
+    message->words = words;
+    message->tick = mailbox->tick = game->tick;
+}
+
 struct message *truth_add(struct game *game, struct mailbox *mailbox, struct message message)
 {
     message.uid = mailbox->uidnext++;

@@ -33,6 +33,8 @@ static bool others_idle(const struct client *client)
  * another session in IDLE, which of the two was first is the server's secret. */
 static enum recent claim(struct client *client, struct message *message)
 {
+    if (!message) /* told of, and moved away by the same command */
+        return RECENT_MAYBE;
     enum recent recent = message->recent_of == RECENT_NOBODY    ? RECENT_YES
                          : message->recent_of == RECENT_UNKNOWN ? RECENT_MAYBE
                                                                 : RECENT_NO;
@@ -127,6 +129,10 @@ static void apply_exists(struct client *client, const struct reply *reply)
         !client->move->set.tells_new)
         game_fail(client, "new mail to be told only behind a FETCH of bodies");
     struct mailbox *mailbox = client->selected;
+    const struct chosen *set = client->move ? &client->move->set : NULL;
+    for (size_t i = 0; set && i < set->new_count && client->count < reply->number; i++)
+        if (set->new_uids[i] > client->top)
+            view_add(client, set->new_uids[i]);
     for (size_t i = 0; i < mailbox->count && client->count < reply->number; i++)
         if (mailbox->messages[i].uid > client->top)
             view_add(client, mailbox->messages[i].uid);
@@ -190,22 +196,36 @@ static void learn_recent(struct client *client, struct entry *entry, bool recent
     }
 }
 
-static void apply_flags(struct client *client, struct entry *entry, const struct reply_fetch *fetch)
+/* The flags of a message that is there. What others did before may be told before this command's own change
+ * is; and in IDLE something may be read that was said before the last change: what counts is the end. Returns
+ * the tick of the change that these flags come from; 0: not known. */
+static uint32_t check_flags(struct client *client, const struct message *message, unsigned flags,
+                            unsigned words)
+{
+    if (message->flags == flags && message->words == words)
+        return message->tick;
+    if (client->idles)
+        return 0;
+    if (client->move && message->tick > client->game->tick_before && message->before.flags == flags &&
+        message->before.words == words)
+        return message->before.tick;
+    game_fail(client, "UID %u has the flags %#x and the keywords %#x, not %#x and %#x", message->uid,
+              message->flags, message->words, flags, words);
+}
+
+static uint32_t apply_flags(struct client *client, struct entry *entry, const struct reply_fetch *fetch)
 {
     struct message *message = truth_message(client->selected, entry->uid);
     unsigned flags, words;
     bool recent;
     view_read_flags(client, &fetch->flags, &flags, &words, &recent);
     learn_recent(client, entry, recent);
-    /* In IDLE something may be read that was said before the last change; what counts is the end. */
-    if (message && !client->idles && (message->flags != flags || message->words != words))
-        game_fail(client, "UID %u has the flags %#x and the keywords %#x, not %#x and %#x", entry->uid,
-                  message->flags, message->words, flags, words);
     if (words & ~client->known_words)
         game_fail(client, "FLAGS to list a keyword before a message has it (RFC 3501 section 7.2.6)");
     entry->knows_flags = true;
     entry->flags = flags;
     entry->words = words;
+    return message ? check_flags(client, message, flags, words) : 0;
 }
 
 static void apply_fetch(struct client *client, const struct reply *reply)
@@ -214,19 +234,20 @@ static void apply_fetch(struct client *client, const struct reply *reply)
     if (reply->number > client->count)
         game_fail(client, "the number of a message that is there: 1 to %zu", client->count);
     struct entry *entry = &client->view[reply->number - 1];
-    client->reply_uids[reply - client->replies] = entry->uid;
     struct message *message = truth_message(client->selected, entry->uid);
+    uint32_t tick = message && !client->idles ? message->tick : 0;
+    client->reply_uids[reply - client->replies] = entry->uid;
     if ((fetch->has & REPLY_UID) && fetch->uid != entry->uid)
         game_fail(client, "message %llu to have UID %u", (unsigned long long)reply->number, entry->uid);
     if (fetch->has & REPLY_FLAGS)
-        apply_flags(client, entry, fetch);
+        tick = apply_flags(client, entry, fetch);
     if ((fetch->has & REPLY_FLAGS) && client->condstore && !(fetch->has & REPLY_MODSEQ))
         game_fail(client, "MODSEQ beside FLAGS once it was asked for (RFC 7162 section 3.1)");
     if ((fetch->has & REPLY_FLAGS) && client->qresync && !(fetch->has & REPLY_UID))
         game_fail(client, "UID beside FLAGS after ENABLE QRESYNC (RFC 7162 section 3.2.4)");
-    if ((fetch->has & REPLY_MODSEQ) && message && !client->idles) {
-        truth_learn_modseq(client, message->tick, fetch->modseq);
-        client->seen_tick = MAX_OF(client->seen_tick, message->tick);
+    if ((fetch->has & REPLY_MODSEQ) && tick && !client->idles) {
+        truth_learn_modseq(client, tick, fetch->modseq);
+        client->seen_tick = MAX_OF(client->seen_tick, tick);
     }
 }
 
@@ -303,7 +324,7 @@ void view_check(struct client *client, const struct move *move)
         return;
     if (!(move->traits & (MOVE_HOLDS_MAIL | MOVE_MAY_HOLD)) && has_new(client))
         game_fail(client, "new mail to be told");
-    if (!(move->traits & MOVE_NUMBERS) && view_has_gone(client))
+    if (!(move->traits & (MOVE_NUMBERS | MOVE_KEEPS)) && view_has_gone(client))
         game_fail(client, "what other sessions expunged to be told");
     if (!flags_are_true(client))
         game_fail(client, "flags that other sessions changed to be told");
