@@ -22,6 +22,8 @@ static const struct imap_command commands[] = {
     {{"IDLE", 4}, USER, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_idle},
     {{"CHECK", 5}, OPEN, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_check},
     {{"CLOSE", 5}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_close},
+    {{"APPEND", 6}, USER, UID_NEVER, UPDATE_ALL, imap_append},
+    {{"REPLACE", 7}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
     {{"STORE", 5}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},
     {{"COPY", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
     {{"MOVE", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},

@@ -74,12 +74,14 @@ static bool scan_time(struct scan *scan, int64_t *seconds_r)
 /* zone = ("+" / "-") 4DIGIT: hours and minutes east of UTC */
 static bool scan_zone(struct scan *scan, int64_t *seconds_r)
 {
-    uint64_t hours, minutes;
+    uint64_t zone;
     bool west = scan_char(scan, '-');
-    if ((!west && !scan_char(scan, '+')) || !scan_two_digits(scan, 23, &hours) ||
-        !scan_two_digits(scan, 59, &minutes))
+    if (!west && !scan_char(scan, '+'))
         return false;
-    int64_t seconds = (int64_t)(hours * 3600 + minutes * 60);
+    struct slice before = scan->rest;
+    if (!scan_number(scan, 2359, &zone) || before.len - scan->rest.len != 4 || zone % 100 > 59)
+        return false;
+    int64_t seconds = (int64_t)(zone / 100 * 3600 + zone % 100 * 60);
     *seconds_r = west ? -seconds : seconds;
     return true;
 }

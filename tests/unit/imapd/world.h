@@ -243,8 +243,10 @@ static UNUSED int world_setup(void **state)
     memset(&world, 0, sizeof(world));
     world.fixture = *state;
     world.loop = loop_new();
-    world.conf =
-        (struct conf){.error_limit = 20, .imap_timeout = 20000, .plaintext_auth = PLAINTEXT_AUTH_LOOPBACK};
+    world.conf = (struct conf){.error_limit = 20,
+                               .imap_timeout = 20000,
+                               .message_size_limit = 1000000,
+                               .plaintext_auth = PLAINTEXT_AUTH_LOOPBACK};
     fake_authd_start(&world.authd, world.loop, world.fixture->directory);
     world.context = (struct imap_context){
         .conf = &world.conf,

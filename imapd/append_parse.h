@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What APPEND and REPLACE have in common (RFC 9051 section 6.3.12, RFC 3502, RFC 4466 section 4):
+ *
+ *     append-message  = [SP flag-list] [SP date-time] SP append-data
+ *     append-data     = literal / literal8 / append-data-ext
+ *     append-data-ext = "UTF8" SP "(" literal8 ")"                    RFC 6855
+ */
+#ifndef IMAPD_APPEND_PARSE_H
+#define IMAPD_APPEND_PARSE_H
+
+#include "incoming.h"
+
+/* Takes one message in, from the space before its flags on. False when that was answered. */
+bool append_take(struct imap_session *session, struct parser *parser, struct incoming *incoming);
+/* Answers for the mailbox that shall get it: [TRYCREATE], [OVERQUOTA] (when the account grows by it) … before
+ * the message is sent. False when it was answered. */
+bool append_check(struct imap_session *session, struct slice mailbox, bool grows);
+/* The answer to an error of the commit. */
+void append_refuse(struct imap_session *session, enum err err);
+
+#endif

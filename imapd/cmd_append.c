@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * APPEND (RFC 9051 section 6.3.12), of several messages at once too (RFC 3502):
+ *
+ *     append          = "APPEND" SP mailbox 1*append-message           see append_parse.h
+ *
+ * All of them or none: one commit.
+ */
+#include "append_parse.h"
+#include "append_twin.h"
+#include "respond.h"
+#include "session.h"
+
+#define MESSAGES_MAX 1000
+#define MEMORY_MAX   ((size_t)64 * 1024 * 1024) /* of what the parsers found in them */
+
+struct append_job {
+    struct imap_session *session;
+    struct mailbox_ref mailbox;
+    struct incoming *first; /* each with `next` */
+    size_t count;
+    uint32_t uidvalidity;
+    struct uid_set uids;
+};
+
+static enum err commit(struct append_job *job)
+{
+    struct arena *arena = &job->session->arena;
+    struct batch_operation *operations = arena_array(arena, struct batch_operation, job->count);
+    size_t count = 0;
+    enum err err = ERR_OK;
+    for (struct incoming *message = job->first; !err && message; message = message->next) {
+        operations[count++] = incoming_operation(message, job->mailbox);
+        err = blob_seal(message->blob);
+    }
+    if (!err)
+        err = batch_commit(job->session->account, operations, count, arena);
+    if (err)
+        return err;
+    struct uid_set_writer uids = {0};
+    for (size_t i = 0; i < count; i++)
+        uid_set_add(&uids, operations[i].result.uid);
+    job->uids = uid_set_take(&uids, arena);
+    job->uidvalidity = operations[0].result.uidvalidity;
+    return ERR_OK;
+}
+
+static enum err add(void *arg)
+{
+    struct append_job *job = arg;
+    uint32_t twin = 0;
+    enum err err = job->count == 1 ? append_twin_find(job->session->account, job->mailbox,
+                                                      &job->first->summary, &twin, &job->uidvalidity)
+                                   : ERR_OK;
+    if (err || twin == 0)
+        return err ? err : commit(job);
+    struct uid_range *range = arena_new(&job->session->arena, struct uid_range);
+    *range = (struct uid_range){twin, twin};
+    job->uids = (struct uid_set){range, 1};
+    return ERR_OK;
+}
+
+static void finish(struct imap_session *session, struct append_job *job)
+{
+    enum err err = imap_on_thread(session, add, job);
+    if (err) {
+        append_refuse(session, err);
+        return;
+    }
+    struct buf code;
+    buf_init(&code, SIZE_MAX / 2);
+    buf_printf(&code, "APPENDUID %u ", (unsigned)job->uidvalidity);
+    respond_uid_set(&code, &job->uids);
+    imap_ok(session, arena_cstr(&session->arena, buf_slice(&code)), "appended");
+    buf_free(&code);
+}
+
+/* One message after the other, until the command ends. */
+static void take_all(struct imap_session *session, struct parser *parser, struct append_job *job)
+{
+    struct incoming **end = &job->first;
+    do {
+        if (job->count++ == MESSAGES_MAX || session->arena.used > MEMORY_MAX) {
+            imap_no(session, "LIMIT", "too many messages at once");
+            return;
+        }
+        *end = arena_new(&session->arena, struct incoming);
+        if (!append_take(session, parser, *end))
+            return;
+        end = &(*end)->next;
+    } while (slice_trim(parser->rest).len > 0);
+    finish(session, job);
+}
+
+void imap_append(struct imap_session *session, struct parser *parser)
+{
+    struct slice name;
+    if (!parse_space(parser) || !parse_mailbox(parser, &name)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    name = mailbox_name_canonical(&session->arena, name);
+    if (!append_check(session, name, true))
+        return;
+    struct append_job job = {.session = session, .mailbox = mailbox_named(name)};
+    take_all(session, parser, &job);
+    for (struct incoming *message = job.first; message; message = message->next)
+        incoming_free(message);
+}
