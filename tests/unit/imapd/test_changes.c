@@ -96,7 +96,7 @@ static void copy_and_move(void)
     peer_do(a, "MOVE 1 INBOX", "* OK [COPYUID \n* 1 EXPUNGE$\n* 2 EXISTS$\n* 2 RECENT$\nOK ");
     peer_do(
         a, "EXAMINE Work",
-        "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 5 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
+        "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 5 EXISTS$\n* 5 RECENT$\n* OK [UNSEEN 1] \n"
         "* OK [UIDVALIDITY \n* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \nOK [READ-ONLY] ");
     peer_do(a, "MOVE 1 INBOX", "NO [READ-ONLY] ");
     peer_do(a, "COPY 1 INBOX", "OK [COPYUID ");

@@ -22,7 +22,7 @@ static void two_sessions(void)
     peer_do(b, "NOOP", "OK ");
     expunge_elsewhere("INBOX", 1);
     fill(1);
-    peer_do(b, "CHECK", "* 1 EXPUNGE$\n* 3 EXISTS$\n* 0 RECENT$\nOK ");
+    peer_do(b, "CHECK", "* 1 EXPUNGE$\n* 3 EXISTS$\n* 1 RECENT$\nOK "); /* it shows it, and leaves it */
     peer_do(a, "CHECK", "* 1 EXPUNGE$\n* 3 EXISTS$\n* 3 RECENT$\nOK ");
     /* CLOSE removes what is \Deleted; from an examined mailbox nothing. */
     peer_do(b, "CLOSE", "OK ");
