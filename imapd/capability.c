@@ -11,10 +11,24 @@ static const struct {
     struct slice name;
     enum offer when;
 } capabilities[] = {
-    {{"IMAP4rev1", 9}, ALWAYS},      {{"LITERAL+", 8}, ALWAYS},     {{"SASL-IR", 7}, BEFORE_LOGIN},
-    {{"ENABLE", 6}, ALWAYS},         {{"ID", 2}, ALWAYS},           {{"IDLE", 4}, ALWAYS},
-    {{"UNSELECT", 8}, AFTER_LOGIN},  {{"UIDPLUS", 7}, AFTER_LOGIN}, {{"MOVE", 4}, AFTER_LOGIN},
-    {{"CONDSTORE", 9}, AFTER_LOGIN}, {{"QRESYNC", 7}, AFTER_LOGIN},
+    {{"IMAP4rev1", 9}, ALWAYS},
+    {{"LITERAL+", 8}, ALWAYS},
+    {{"SASL-IR", 7}, BEFORE_LOGIN},
+    {{"ENABLE", 6}, ALWAYS},
+    {{"ID", 2}, ALWAYS},
+    {{"IDLE", 4}, ALWAYS},
+    {{"UNSELECT", 8}, AFTER_LOGIN},
+    {{"UIDPLUS", 7}, AFTER_LOGIN},
+    {{"MOVE", 4}, AFTER_LOGIN},
+    {{"CONDSTORE", 9}, AFTER_LOGIN},
+    {{"QRESYNC", 7}, AFTER_LOGIN},
+    {{"NAMESPACE", 9}, AFTER_LOGIN},
+    {{"CHILDREN", 8}, AFTER_LOGIN},
+    {{"LIST-EXTENDED", 13}, AFTER_LOGIN},
+    {{"LIST-STATUS", 11}, AFTER_LOGIN},
+    {{"SPECIAL-USE", 11}, AFTER_LOGIN},
+    {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
+    {{"STATUS=SIZE", 11}, AFTER_LOGIN},
 };
 
 static void append_name(struct buf *out, struct slice name)

@@ -6,10 +6,13 @@
  *     examine         = "EXAMINE" SP mailbox [select-params]
  *     select-param    = "CONDSTORE" / "QRESYNC" …                      RFC 7162, see resync.c
  *
+ *     resp-text-code  =/ "MAILBOXID" SP "(" objectid ")"               RFC 8474 section 4.2
+ *
  *     CLOSE           removes what has \Deleted, silently; UNSELECT does not
  */
 #include "storage/batch.h"
 
+#include "mailboxes.h"
 #include "respond.h"
 #include "resync.h"
 #include "session.h"
@@ -20,7 +23,7 @@ static enum err free_selected(void *arg)
     return ERR_OK;
 }
 
-static void leave_mailbox(struct imap_session *session)
+void imap_leave_mailbox(struct imap_session *session)
 {
     struct selected *selected = session->selected;
     hub_leave(&session->member);
@@ -87,6 +90,7 @@ static void write_counts(struct imap_session *session, const struct select_resul
     buf_printf(out, "* OK [UIDNEXT %u] predicted next UID\r\n", (unsigned)status->uidnext);
     buf_printf(out, "* OK [HIGHESTMODSEQ %llu] highest mod-sequence\r\n",
                (unsigned long long)MAX_OF(status->highestmodseq, (uint64_t)1));
+    buf_printf(out, "* OK [MAILBOXID (F%s)] identifier of the mailbox\r\n", result->mailbox.guid);
     if (rev2) { /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
         buf_append(out, S("* LIST () \"/\" "));
         respond_mailbox(out, result->mailbox.name, imap_utf8(session));
@@ -112,8 +116,8 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     struct open_job job = {.session = session, .request = {.read_only = read_only}};
     struct select_parameters parameters = {0};
     struct slice name;
-    if (!parse_space(parser) || !parse_mailbox(parser, &name) ||
-        !parse_select_parameters(parser, &parameters) || !parse_end(parser)) {
+    if (!parse_mailbox_argument(parser, &name) || !parse_select_parameters(parser, &parameters) ||
+        !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
@@ -125,7 +129,7 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
         session->enabled |= ENABLED_CONDSTORE;
     /* RFC 9051 section 6.3.2: also a SELECT that fails leaves the former mailbox. */
     if (session->selected) {
-        leave_mailbox(session);
+        imap_leave_mailbox(session);
         imap_untagged(session, "OK [CLOSED] the former mailbox is closed");
     }
     job.request.account = session->account;
@@ -181,7 +185,7 @@ void imap_close(struct imap_session *session, struct parser *parser)
     enum err err = ERR_OK;
     if (!session->selected->read_only)
         err = imap_on_thread(session, expunge_deleted, session->selected);
-    leave_mailbox(session);
+    imap_leave_mailbox(session);
     if (err && err != ERR_NOT_FOUND)
         imap_no_err(session, err);
     else
@@ -194,6 +198,6 @@ void imap_unselect(struct imap_session *session, struct parser *parser)
         imap_bad_syntax(session, parser);
         return;
     }
-    leave_mailbox(session);
+    imap_leave_mailbox(session);
     imap_ok(session, NULL, "closed, nothing was removed");
 }

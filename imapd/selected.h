@@ -60,6 +60,9 @@ bool selected_is_own(const struct selected *selected, uint64_t modseq);
 /* Takes it over as "$". */
 void selected_save(struct selected *selected, const struct uid_set *uids);
 
+/* Closes the open mailbox, if there is one; says nothing. (cmd_select.c) */
+void imap_leave_mailbox(struct imap_session *session);
+
 /* --- updates.c --- */
 
 /* Tells the client what happened in its mailbox, as far as `what` (enum update) allows, and brings the view

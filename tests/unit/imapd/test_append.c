@@ -126,7 +126,7 @@ static void to_the_selected_mailbox(void)
     struct peer *a = peer_login(), *b = peer_login();
     peer_do(a, "SELECT INBOX",
             OPEN_MAIL
-            "* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \nOK ");
+            "* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     peer_send(a, "x IDLE\r\n");
     peer_expect(a, "+ idling$");
     peer_do(b, "APPEND INBOX {41+}\r\n" MAIL, "OK ");

@@ -4,10 +4,10 @@
 
 #define SELECTED                                                                                          \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 5 EXISTS$\n* 5 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n" \
-    "* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \nOK [READ-WRITE] "
+    "* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] "
 #define SELECTED_SECOND                                                                                   \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 5 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n" \
-    "* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \nOK [READ-WRITE] "
+    "* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] "
 
 static void store(void)
 {
@@ -37,7 +37,7 @@ static void store(void)
     peer_do(
         b, "EXAMINE INBOX",
         "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 5 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
-        "* OK [UIDVALIDITY \n* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \nOK [READ-ONLY] ");
+        "* OK [UIDVALIDITY \n* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-ONLY] ");
     peer_do(b, "STORE 1 +FLAGS (\\Seen)", "NO [READ-ONLY] ");
 }
 PEER_CASE(store)
@@ -97,7 +97,7 @@ static void copy_and_move(void)
     peer_do(
         a, "EXAMINE Work",
         "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 5 EXISTS$\n* 5 RECENT$\n* OK [UNSEEN 1] \n"
-        "* OK [UIDVALIDITY \n* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \nOK [READ-ONLY] ");
+        "* OK [UIDVALIDITY \n* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-ONLY] ");
     peer_do(a, "MOVE 1 INBOX", "NO [READ-ONLY] ");
     peer_do(a, "COPY 1 INBOX", "OK [COPYUID ");
 }
@@ -161,7 +161,7 @@ PEER_CASE(condstore)
 
 #define RESYNCED                                                                      \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 4 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n" \
-    "* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n"
+    "* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
 
 /* RFC 7162 section 3.2.5 */
 static void qresync(void)
@@ -193,16 +193,16 @@ static void qresync(void)
                            (unsigned long long)status.highestmodseq);
     peer_do(a, command,
             "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n"
+            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
             "* VANISHED (EARLIER) 4$\n* 2 FETCH (UID 3 \nOK ");
     /* Another UIDVALIDITY: nothing that the client knows holds. */
     peer_do(a, "EXAMINE INBOX (QRESYNC (67890007 1 41,43:211 (1:2 3,4)))",
             "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \nOK ");
+            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     peer_do(a, "EXAMINE INBOX (QRESYNC (67890007 1 (1:3 3,4)))", "BAD expected as many");
     peer_do(a, "SELECT INBOX",
             "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS (\n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \nOK ");
+            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     expunge_elsewhere("INBOX", 1);
     peer_do(a, "NOOP", "* VANISHED 1$\nOK ");
 }

@@ -5,7 +5,7 @@
 #define INBOX_OF_3                                                                                           \
     "* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)$\n"                                             \
     "* OK [PERMANENTFLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft \\*)] \n* 3 EXISTS$\n* 3 RECENT$\n" \
-    "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* OK [HIGHESTMODSEQ \n"
+    "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
 
 static void two_sessions(void)
 {
@@ -14,7 +14,7 @@ static void two_sessions(void)
     peer_do(a, "SELECT INBOX", INBOX_OF_3 "OK [READ-WRITE] ");
     peer_do(b, "EXAMINE inbox",
             "* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 3 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
-            "* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* OK [HIGHESTMODSEQ \nOK [READ-ONLY] ");
+            "* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-ONLY] ");
     peer_do(a, "NOOP", "OK ");
     flag_elsewhere("INBOX", 2, FLAGS_ADD, MESSAGE_SEEN | MESSAGE_DELETED);
     peer_do(a, "NOOP", "* 2 FETCH (UID 2 FLAGS (\\Seen \\Deleted \\Recent))$\nOK ");
@@ -30,7 +30,7 @@ static void two_sessions(void)
     peer_do(a, "CLOSE", "OK ");
     peer_do(a, "SELECT INBOX",
             "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 2 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
-            "* OK [UIDVALIDITY \n* OK [UIDNEXT 5] \n* OK [HIGHESTMODSEQ \nOK [READ-WRITE] ");
+            "* OK [UIDVALIDITY \n* OK [UIDNEXT 5] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] ");
 }
 PEER_CASE(two_sessions)
 
@@ -64,12 +64,12 @@ static void missing_and_deleted(void)
     peer_do(a, "UNSELECT", "BAD ");
     peer_do(a, "SELECT Work",
             "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n"
-            "* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \nOK ");
+            "* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     peer_do(a, "SELECT Nowhere", "* OK [CLOSED] \nNO [NONEXISTENT] ");
     peer_do(a, "UNSELECT", "BAD ");
     peer_do(a, "SELECT Work (CONDSTORE)",
             "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n"
-            "* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \nOK ");
+            "* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     change((struct batch_operation){.kind = BATCH_MAILBOX_DELETE, .mailbox = mailbox_named(S("Work"))});
     peer_do(a, "NOOP", "* BYE the selected mailbox was deleted$\nOK ");
 }

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * CREATE (RFC 9051 section 6.3.4), with a special use (RFC 6154 section 3):
+ *
+ *     create          = "CREATE" SP mailbox [create-params]
+ *     create-params   = SP "(" create-param *(SP create-param) ")"           RFC 4466
+ *     create-param    = "USE" SP "(" [use-attr *(SP use-attr)] ")"
+ */
+#include "base/encode.h"
+#include "storage/batch.h"
+
+#include "mailboxes.h"
+
+/* RFC 6154 section 2, RFC 8457. Not \All and \Flagged, which show messages of other mailboxes. */
+static const struct slice special_uses[] = {
+    {"\\Archive", 8}, {"\\Drafts", 7}, {"\\Junk", 5}, {"\\Sent", 5}, {"\\Trash", 6}, {"\\Important", 10},
+};
+
+struct create_arguments {
+    struct slice name, special_use;
+    bool use_is_possible;
+};
+
+/* A mailbox has one use here; nothing is created unless it can have all that were asked for. */
+static void want_use(struct create_arguments *arguments, struct slice use)
+{
+    for (size_t i = 0; i < ARRAY_LEN(special_uses); i++) {
+        if (!slice_eq_nocase(use, special_uses[i]))
+            continue;
+        if (arguments->special_use.len == 0 || slice_eq(arguments->special_use, special_uses[i])) {
+            arguments->special_use = special_uses[i];
+            return;
+        }
+    }
+    arguments->use_is_possible = false;
+}
+
+static bool parse_use(struct parser *parser, struct create_arguments *arguments)
+{
+    struct slice use;
+    if (!parse_word(parser, S("USE")) || !parse_space(parser) || !parse_char(parser, '('))
+        return false;
+    if (parse_char(parser, ')'))
+        return true;
+    do {
+        if (!parse_flag(parser, &use))
+            return false;
+        want_use(arguments, use);
+    } while (parse_space(parser));
+    return parse_char(parser, ')');
+}
+
+static bool parse_arguments(struct parser *parser, struct create_arguments *arguments)
+{
+    if (!parse_mailbox_argument(parser, &arguments->name))
+        return false;
+    if (!parse_space(parser))
+        return parse_end(parser);
+    if (!parse_char(parser, '('))
+        return parse_end(parser);
+    do
+        if (!parse_use(parser, arguments))
+            return false;
+    while (parse_space(parser));
+    return parse_char(parser, ')') && parse_end(parser);
+}
+
+struct create_job {
+    struct imap_session *session;
+    struct batch_operation operation;
+    bool use_is_taken;
+};
+
+static enum err create(void *arg)
+{
+    struct create_job *job = arg;
+    struct account *account = job->session->account;
+    struct mailbox_status status;
+    enum err err = batch_commit(account, &job->operation, 1, NULL);
+    /* Either the name or the use has a mailbox already. */
+    if (err == ERR_EXISTS && job->operation.create.special_use.len > 0)
+        job->use_is_taken = mailbox_status(account, job->operation.mailbox.name, &status) == ERR_NOT_FOUND;
+    return err;
+}
+
+/* RFC 8474 section 4.1 */
+static const char *mailbox_id_code(struct imap_session *session, const unsigned char guid[16])
+{
+    struct buf code;
+    buf_init(&code, 100);
+    buf_append(&code, S("MAILBOXID (F"));
+    hex_encode(&code, slice_of(guid, 16));
+    buf_append_char(&code, ')');
+    const char *text = arena_cstr(&session->arena, buf_slice(&code));
+    buf_free(&code);
+    return text;
+}
+
+void imap_create(struct imap_session *session, struct parser *parser)
+{
+    struct create_arguments arguments = {.use_is_possible = true};
+    if (!parse_arguments(parser, &arguments)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    if (!arguments.use_is_possible) {
+        imap_no(session, "USEATTR", "no mailbox can have this special use");
+        return;
+    }
+    struct slice name = mailbox_name_canonical(&session->arena, arguments.name);
+    struct create_job job = {.session = session,
+                             .operation = {.kind = BATCH_MAILBOX_CREATE,
+                                           .mailbox = mailbox_named(name),
+                                           .create = {.special_use = arguments.special_use}}};
+    enum err err = imap_on_thread(session, create, &job);
+    if (err == ERR_EXISTS && job.use_is_taken) {
+        imap_no(session, "USEATTR", "another mailbox has this special use");
+    } else if (err) {
+        imap_no_err(session, err);
+    } else {
+        imap_tell_name(session, arguments.name, name, arguments.name);
+        imap_ok(session, mailbox_id_code(session, job.operation.result.guid), "created");
+    }
+}

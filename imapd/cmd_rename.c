@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * RENAME (RFC 9051 section 6.3.6): what is below moves along, and so do subscriptions. From INBOX the
+ * messages are moved away. A name without a mailbox of its own is renamed by renaming what is below it.
+ *
+ *     rename          = "RENAME" SP mailbox SP mailbox
+ */
+#include "storage/batch.h"
+
+#include "mailboxes.h"
+
+struct rename_job {
+    struct imap_session *session;
+    struct slice from, to;
+};
+
+/* `list` is sorted by bytes, so a name stands somewhere behind those it is below. Trees are renamed whole:
+ * only the uppermost names are needed. */
+static size_t collect_below(struct rename_job *job, const struct mailbox_entry *list, size_t count,
+                            struct batch_operation *operations)
+{
+    struct arena *arena = &job->session->arena;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct slice name = list[i].name;
+        bool is_covered = !mailbox_name_is_below(name, job->from);
+        for (size_t k = 0; k < used && !is_covered; k++)
+            is_covered = mailbox_name_is_below(name, operations[k].mailbox.name);
+        if (is_covered)
+            continue;
+        const char *to = arena_printf(arena, "%s%s", arena_cstr(arena, job->to),
+                                      arena_cstr(arena, slice_skip(name, job->from.len)));
+        operations[used++] = (struct batch_operation){.kind = BATCH_MAILBOX_RENAME,
+                                                      .mailbox = mailbox_named(name),
+                                                      .rename = {.new_name = slice_from(to)}};
+    }
+    return used;
+}
+
+static enum err rename_below(struct rename_job *job)
+{
+    struct account *account = job->session->account;
+    struct arena *arena = &job->session->arena;
+    struct mailbox_entry *list;
+    size_t count;
+    enum err err = mailbox_list(account, arena, &list, &count);
+    if (err)
+        return err;
+    struct batch_operation *operations = arena_array(arena, struct batch_operation, count + 1);
+    operations[0] = (struct batch_operation){
+        .kind = BATCH_ASSERT, .mailbox = mailbox_named(job->to), .expect = {.absent = true}};
+    size_t used = collect_below(job, list, count, operations + 1);
+    if (used == 0)
+        return ERR_NOT_FOUND;
+    err = batch_commit(account, operations, used + 1, NULL);
+    return err == ERR_CONFLICT ? ERR_EXISTS : err;
+}
+
+static enum err rename_mailbox(void *arg)
+{
+    struct rename_job *job = arg;
+    struct batch_operation operation = {
+        .kind = BATCH_MAILBOX_RENAME, .mailbox = mailbox_named(job->from), .rename = {.new_name = job->to}};
+    enum err err = batch_commit(job->session->account, &operation, 1, NULL);
+    return err == ERR_NOT_FOUND ? rename_below(job) : err;
+}
+
+void imap_rename(struct imap_session *session, struct parser *parser)
+{
+    struct slice from, to;
+    if (!parse_mailbox_argument(parser, &from) || !parse_mailbox_argument(parser, &to) ||
+        !parse_end(parser)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    struct rename_job job = {.session = session,
+                             .from = mailbox_name_canonical(&session->arena, from),
+                             .to = mailbox_name_canonical(&session->arena, to)};
+    enum err err = imap_on_thread(session, rename_mailbox, &job);
+    if (err) {
+        imap_no_err(session, err);
+    } else {
+        imap_tell_name(session, to, job.to, from);
+        imap_ok(session, NULL, "renamed");
+    }
+}

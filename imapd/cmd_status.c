@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * STATUS (RFC 9051 section 6.3.11): counters of a mailbox that need not be selected.
+ *
+ *     status          = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
+ */
+#include "mailboxes.h"
+#include "status.h"
+
+struct status_job {
+    struct imap_session *session;
+    struct slice name;
+    unsigned items;
+    struct mailbox_entry mailbox;
+    struct status_values values;
+};
+
+/* What is \Recent in the open mailbox is so for this session: nobody else counts it. */
+static void add_own_recent(struct status_job *job)
+{
+    const struct selected *selected = job->session->selected;
+    if (!selected || selected->mailbox_id != job->mailbox.status.id ||
+        !slice_eq(account_login(selected->account), account_login(job->session->account)))
+        return;
+    struct uid_set recent = {selected->recent.ranges, selected->recent.count};
+    recent = view_intersect(&selected->view, &recent, &job->session->arena);
+    job->values.recent += uid_set_size(&recent);
+}
+
+static enum err read_status(void *arg)
+{
+    struct status_job *job = arg;
+    struct account *account = job->session->account;
+    struct snapshot *snapshot = NULL;
+    struct mailbox_status status;
+    enum err err = mailbox_status(account, job->name, &status);
+    if (!err)
+        err = mailbox_refresh(account, status.id);
+    if (!err)
+        err = snapshot_open(account, &snapshot);
+    if (!err)
+        err = snapshot_mailbox(snapshot, mailbox_numbered(status.id), &job->session->arena, &job->mailbox);
+    job->values.mailbox = &job->mailbox;
+    if (!err)
+        err = status_read(snapshot, job->items, SLICE_EMPTY, &job->values);
+    snapshot_close(snapshot);
+    return err;
+}
+
+void imap_status(struct imap_session *session, struct parser *parser)
+{
+    struct status_job job = {.session = session,
+                             .values = {.append_limit = (uint64_t)session->conf->message_size_limit}};
+    struct slice name;
+    if (!parse_mailbox_argument(parser, &name) || !parse_space(parser) ||
+        !parse_status_items(parser, &job.items) || !parse_end(parser)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    if (job.items & STATUS_HIGHESTMODSEQ) /* RFC 7162 section 3.1 */
+        session->enabled |= ENABLED_CONDSTORE;
+    job.name = mailbox_name_canonical(&session->arena, name);
+    enum err err = imap_on_thread(session, read_status, &job);
+    if (err) {
+        imap_no_err(session, err);
+        return;
+    }
+    add_own_recent(&job);
+    struct buf out;
+    buf_init(&out, INPUT_TEXT_MAX);
+    /* The name as the client wrote it: it may look for that. */
+    respond_status(&out, name, job.items, &job.values, imap_utf8(session));
+    conn_write(session->conn, buf_slice(&out));
+    buf_free(&out);
+    imap_ok(session, NULL, "that is its status");
+}
