@@ -74,7 +74,7 @@ static void quota(void)
     peer_do(a, "APPEND INBOX {41}", "NO [OVERQUOTA] "); /* not invited */
     peer_do(a, "SELECT INBOX",
             OPEN_MAIL "* 1 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 2] \n* "
-                      "OK [HIGHESTMODSEQ \nOK ");
+                      "OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     /* RFC 8508 section 3.4: only the difference counts. */
     peer_do(a, "REPLACE 1 INBOX {41+}\r\n" MAIL,
             "* OK [APPENDUID \n* 1 EXPUNGE$\n* 1 EXISTS$\n* 1 RECENT$\nOK ");
@@ -87,7 +87,7 @@ static void replace(void)
     struct peer *a = peer_login();
     peer_do(a, "SELECT INBOX",
             OPEN_MAIL "* 3 EXISTS$\n* 3 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* "
-                      "OK [HIGHESTMODSEQ \nOK ");
+                      "OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     peer_do(a, "REPLACE 2 Drafts (\\Seen \\Draft) {41+}\r\n" MAIL, "* OK [APPENDUID \n* 2 EXPUNGE$\nOK ");
     peer_do(a, "UID REPLACE 3 INBOX {41+}\r\n" MAIL,
             "* OK [APPENDUID \n* 2 EXPUNGE$\n* 2 EXISTS$\n* 2 RECENT$\nOK ");
@@ -125,8 +125,8 @@ static void to_the_selected_mailbox(void)
 {
     struct peer *a = peer_login(), *b = peer_login();
     peer_do(a, "SELECT INBOX",
-            OPEN_MAIL
-            "* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
+            OPEN_MAIL "* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n* OK [UIDNEXT 1] \n* OK [HIGHESTMODSEQ "
+                      "\n* OK [MAILBOXID \nOK ");
     peer_send(a, "x IDLE\r\n");
     peer_expect(a, "+ idling$");
     peer_do(b, "APPEND INBOX {41+}\r\n" MAIL, "OK ");

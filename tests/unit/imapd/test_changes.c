@@ -191,18 +191,21 @@ static void qresync(void)
     /* Only what the client knows. */
     command = arena_printf(&world.fixture->arena, "EXAMINE INBOX (QRESYNC (%llu %llu 1,3:5))", uidvalidity,
                            (unsigned long long)status.highestmodseq);
-    peer_do(a, command,
-            "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
-            "* VANISHED (EARLIER) 4$\n* 2 FETCH (UID 3 \nOK ");
+    peer_do(
+        a, command,
+        "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 4 EXISTS$\n* 0 RECENT$\n"
+        "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
+        "* VANISHED (EARLIER) 4$\n* 2 FETCH (UID 3 \nOK ");
     /* Another UIDVALIDITY: nothing that the client knows holds. */
     peer_do(a, "EXAMINE INBOX (QRESYNC (67890007 1 41,43:211 (1:2 3,4)))",
             "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS ()] \n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
+            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID "
+            "\nOK ");
     peer_do(a, "EXAMINE INBOX (QRESYNC (67890007 1 (1:3 3,4)))", "BAD expected as many");
     peer_do(a, "SELECT INBOX",
             "* OK [CLOSED] \n* FLAGS (\n* OK [PERMANENTFLAGS (\n* 4 EXISTS$\n* 0 RECENT$\n"
-            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
+            "* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID "
+            "\nOK ");
     expunge_elsewhere("INBOX", 1);
     peer_do(a, "NOOP", "* VANISHED 1$\nOK ");
 }

@@ -28,9 +28,10 @@ static void two_sessions(void)
     peer_do(b, "CLOSE", "OK ");
     peer_do(a, "NOOP", "OK ");
     peer_do(a, "CLOSE", "OK ");
-    peer_do(a, "SELECT INBOX",
-            "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 2 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
-            "* OK [UIDVALIDITY \n* OK [UIDNEXT 5] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] ");
+    peer_do(
+        a, "SELECT INBOX",
+        "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 2 EXISTS$\n* 0 RECENT$\n* OK [UNSEEN 1] \n"
+        "* OK [UIDVALIDITY \n* OK [UIDNEXT 5] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] ");
 }
 PEER_CASE(two_sessions)
 
