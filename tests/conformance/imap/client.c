@@ -104,8 +104,10 @@ void client_send(struct client *client, struct move *move)
         buf_clear(&client->output);
         at = move->breaks[i];
         const struct reply *reply;
+        client->move = move;
         while ((reply = client_read(client))->kind == REPLY_UNTAGGED)
             view_apply(client, reply);
+        client->move = NULL;
         if (reply->kind == REPLY_TAGGED) { /* refused before the literal was sent */
             client->end = reply;
             return;

@@ -220,6 +220,13 @@ static bool somebody_idles(const struct game *game)
     return false;
 }
 
+/* Names and what is selected must be known for what comes behind. */
+static bool ends_group(const struct kind *kind)
+{
+    return (kind->traits & MOVE_LEAVES) || kind == &kind_idle || kind == &kind_create ||
+           kind == &kind_delete || kind == &kind_rename;
+}
+
 /* One command, or a few at once; not before listeners, who might hear of any state in between. */
 static void play_moves(struct client *client)
 {
@@ -230,8 +237,7 @@ static void play_moves(struct client *client)
     client->pipelines = wanted > 1;
     while (count < wanted && choose_move(client, &moves[count], count ? &moves[count - 1] : NULL)) {
         count++;
-        if ((moves[count - 1].traits & MOVE_LEAVES) || moves[count - 1].kind == &kind_idle ||
-            moves[count - 1].kind == &kind_drop)
+        if (ends_group(moves[count - 1].kind))
             break;
     }
     /* The last of a group may not be one that ends it, unless it is alone. */

@@ -96,6 +96,7 @@ struct gone {
 struct mailbox {
     char name[GAME_NAME]; /* UTF-8 */
     bool deleted;
+    bool is_sent;         /* has \\Sent: a message that comes twice within a minute is put there once */
     uint32_t uidvalidity; /* 0: to be learned */
     uint32_t uidnext, tick;
     uint32_t top_claimed;

@@ -14,7 +14,7 @@ static bool compose_append(struct client *client, struct move *move)
     struct game *game = client->game;
     choose_name(game, move->name);
     struct mailbox *target = truth_mailbox(game, move->name);
-    if (target && target->count >= GAME_MESSAGES)
+    if (target && (target->count >= GAME_MESSAGES || target->is_sent))
         return false;
     move->text_count = one_in(game, 5) ? 1 + below(game, 4) : 1;
     buf_append(&move->text, S("APPEND "));

@@ -43,6 +43,7 @@ static void make(struct game *game, const char *name)
     struct mailbox *mailbox = mem_new(struct mailbox);
     snprintf(mailbox->name, sizeof(mailbox->name), "%s", name);
     mailbox->uidnext = 1;
+    mailbox->is_sent = game->done == 0 && strcmp(name, "Sent") == 0;
     mailbox->tick = game->tick;
     GROW(game->mailboxes, game->mailbox_count, game->mailbox_room);
     game->mailboxes[game->mailbox_count++] = mailbox;
