@@ -29,6 +29,7 @@ static const struct {
     {{"SPECIAL-USE", 11}, AFTER_LOGIN},
     {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
     {{"STATUS=SIZE", 11}, AFTER_LOGIN},
+    {{"COMPRESS=DEFLATE", 16}, AFTER_LOGIN},
 };
 
 static void append_name(struct buf *out, struct slice name)

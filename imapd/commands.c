@@ -17,6 +17,7 @@ static const struct imap_command commands[] = {
     {{"LOGIN", 5}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_login},
     {{"AUTHENTICATE", 12}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_authenticate},
     {{"ENABLE", 6}, USER, UID_NEVER, UPDATE_NOTHING, imap_enable},
+    {{"COMPRESS", 8}, USER, UID_NEVER, UPDATE_NOTHING, imap_compress},
     {{"SELECT", 6}, USER, UID_NEVER, UPDATE_NOTHING, imap_select},
     {{"EXAMINE", 7}, USER, UID_NEVER, UPDATE_NOTHING, imap_examine},
     {{"IDLE", 4}, USER, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_idle},
