@@ -79,11 +79,9 @@ static void write_counts(struct imap_session *session, const struct select_resul
     const struct selected *selected = session->selected;
     const struct mailbox_status *status = &result->mailbox.status;
     bool rev2 = session->enabled & ENABLED_REV2;
-    struct uid_set recent = {selected->recent.ranges, selected->recent.count};
-    recent = view_intersect(&selected->view, &recent, &session->arena);
-    buf_printf(out, "* %u EXISTS\r\n", (unsigned)selected->view.count);
+    buf_printf(out, "* %u EXISTS\r\n", (unsigned)selected->exists);
     if (!rev2)
-        buf_printf(out, "* %llu RECENT\r\n", (unsigned long long)uid_set_size(&recent));
+        buf_printf(out, "* %llu RECENT\r\n", (unsigned long long)result->recent);
     if (result->first_unseen > 0 && !rev2)
         buf_printf(out, "* OK [UNSEEN %u] first unseen message\r\n", (unsigned)result->first_unseen);
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", (unsigned)status->uidvalidity);

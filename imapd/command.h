@@ -9,6 +9,8 @@ struct imap_session;
 
 /* RFC 9051 section 3; as bits, for the table. */
 enum imap_state { IMAP_NOT_AUTHENTICATED = 1, IMAP_AUTHENTICATED = 2, IMAP_SELECTED = 4 };
+/* Beside them: the command works with the messages of the open mailbox, so its view is read first. */
+#define IMAP_NEEDS_VIEW 8
 
 /* What a session may be told of the open mailbox when a command ends (updates.c). */
 enum update {

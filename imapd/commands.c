@@ -5,6 +5,7 @@
 #define STRANGER IMAP_NOT_AUTHENTICATED
 #define USER     (IMAP_AUTHENTICATED | IMAP_SELECTED)
 #define OPEN     IMAP_SELECTED
+#define VIEW     (IMAP_SELECTED | IMAP_NEEDS_VIEW)
 #define ANY      (STRANGER | USER)
 
 static const struct imap_command commands[] = {
@@ -34,11 +35,11 @@ static const struct imap_command commands[] = {
     {{"CHECK", 5}, OPEN, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_check},
     {{"CLOSE", 5}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_close},
     {{"APPEND", 6}, USER, UID_NEVER, UPDATE_ALL, imap_append},
-    {{"REPLACE", 7}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
-    {{"STORE", 5}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},
-    {{"COPY", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
-    {{"MOVE", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},
-    {{"EXPUNGE", 7}, OPEN, UID_ALSO, UPDATE_ALL, imap_expunge},
+    {{"REPLACE", 7}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
+    {{"STORE", 5}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},
+    {{"COPY", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
+    {{"MOVE", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},
+    {{"EXPUNGE", 7}, VIEW, UID_ALSO, UPDATE_ALL, imap_expunge},
     {{"UNSELECT", 8}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_unselect},
 };
 

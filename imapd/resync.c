@@ -131,12 +131,15 @@ enum err imap_send_resync(struct imap_session *session, const struct resync *res
     struct selected *selected = session->selected;
     if (resync->uidvalidity != selected->uidvalidity)
         return ERR_OK;
+    enum err err = imap_load_view(session);
+    if (err)
+        return err;
     const struct uid_set *known = resync->has_known ? &resync->known : &uid_set_all;
     struct vanished_job job = {.session = session,
                                .known = known,
                                .since = resync->modseq,
                                .floor = matching_uid(resync, &selected->view)};
-    enum err err = send_vanished(&job);
+    err = send_vanished(&job);
     if (err)
         return err;
     struct flag_report report;

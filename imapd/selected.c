@@ -25,21 +25,19 @@ static enum err claim_recent(struct selected *selected, const struct mailbox_sta
     return err == ERR_NO_SPACE || err == ERR_UNAVAILABLE ? ERR_OK : err;
 }
 
-/* The UIDs, and on the way the first message without \Seen. */
-static enum err read_view(struct snapshot *snapshot, struct selected *selected, bool find_unseen,
-                          uint32_t *first_unseen_r)
+/* How many messages are \Recent: a scan of those that came last. */
+static enum err count_recent(struct snapshot *snapshot, const struct selected *selected, uint64_t *count_r)
 {
-    struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = uid_set_all};
+    struct message_scan scan = {.mailbox_id = selected->mailbox_id,
+                                .uids = {selected->recent.ranges, selected->recent.count},
+                                .done = selected->recent.count == 0};
     struct message_page page;
     enum err err = ERR_OK;
-    message_page_init(&page, find_unseen ? SCAN_FLAGS : 0);
+    message_page_init(&page, 0);
+    *count_r = 0;
     while (!err && !scan.done) {
         err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++) {
-            view_append(&selected->view, page.uids[i]);
-            if (find_unseen && *first_unseen_r == 0 && !(page.flags[i] & MESSAGE_SEEN))
-                *first_unseen_r = selected->view.count;
-        }
+        *count_r += err ? 0 : page.count;
     }
     message_page_free(&page);
     return err;
@@ -65,7 +63,9 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     struct select_result result = {.modseq = snapshot_modseq(snapshot)};
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), arena, &result.mailbox);
     if (!err)
-        err = read_view(snapshot, selected, result.mailbox.status.unseen > 0, &result.first_unseen);
+        err = selected_first_unseen(snapshot, &result.mailbox.status, &result.first_unseen);
+    if (!err)
+        err = count_recent(snapshot, selected, &result.recent);
     if (!err)
         err = snapshot_mailbox_keywords(snapshot, selected->mailbox_id, arena, &result.keywords,
                                         &result.keyword_count);
@@ -75,6 +75,7 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
         return err;
     selected->uidvalidity = result.mailbox.status.uidvalidity;
     selected->uidnext = result.mailbox.status.uidnext;
+    selected->exists = (uint32_t)result.mailbox.status.messages;
     selected->changes_known = selected->expunges_known = result.modseq;
     selected->name = mem_strdup(arena_cstr(arena, result.mailbox.name));
     *result_r = result;

@@ -22,7 +22,9 @@ struct selected {
     uint32_t uidvalidity;
     char *name; /* as the store has it */
     bool read_only;
-    bool is_held; /* new mail waits: the client is in the middle of fetching bodies */
+    bool is_held;    /* new mail waits: the client is in the middle of fetching bodies */
+    uint32_t exists; /* messages that the client was told of at SELECT */
+    bool is_loaded;  /* the view was read: selected_load */
     struct view view;
     uint32_t uidnext;             /* UIDs from here on the client was not told of */
     uint64_t changes_known;       /* flags up to here are told */
@@ -35,7 +37,7 @@ struct selected {
     size_t own_count;
 };
 
-/* Opens a mailbox of the account and reads its view; blocks. ERR_NOT_FOUND. */
+/* Opens a mailbox of the account; blocks. ERR_NOT_FOUND. */
 struct select_request {
     struct account *account;
     struct slice name;
@@ -46,7 +48,8 @@ struct select_result {
     struct mailbox_entry mailbox;
     struct slice *keywords; /* that its messages have */
     size_t keyword_count;
-    uint32_t first_unseen; /* message number; 0: none, or not worth the search */
+    uint32_t first_unseen; /* message number; 0: none */
+    uint64_t recent;       /* how many messages are */
     uint64_t modseq;       /* of what was read */
 };
 enum err selected_open(const struct select_request *request, struct arena *arena,
@@ -62,6 +65,15 @@ void selected_save(struct selected *selected, const struct uid_set *uids);
 
 /* Closes the open mailbox, if there is one; says nothing. (cmd_select.c) */
 void imap_leave_mailbox(struct imap_session *session);
+
+/* --- selected_view.c: both block --- */
+
+/* Reads the view, if that was not done. Before commands that need it this is done for them (session.c).
+ * ERR_NOT_FOUND: mailbox or view cannot be had any more, the session has to end. */
+enum err selected_load(struct selected *selected) MUST_CHECK;
+/* The number of the first message without \Seen; 0: there is none. */
+enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_status *status,
+                               uint32_t *number_r) MUST_CHECK;
 
 /* --- updates.c --- */
 

@@ -33,6 +33,23 @@ enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg),
     return err ? (err == ERR_CANCELED ? err : ERR_UNAVAILABLE) : job.err;
 }
 
+static enum err load_view(void *arg)
+{
+    return selected_load(arg);
+}
+
+enum err imap_load_view(struct imap_session *session)
+{
+    return session->selected->is_loaded ? ERR_OK : imap_on_thread(session, load_view, session->selected);
+}
+
+/* RFC 2180 section 3.3: without its mailbox the session cannot go on. */
+static void lose_mailbox(struct imap_session *session)
+{
+    conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
+    session->ended = "mailbox deleted";
+}
+
 /* What happened in the open mailbox meanwhile, as far as this command lets it be told. */
 static void send_updates(struct imap_session *session)
 {
@@ -50,10 +67,8 @@ static void send_updates(struct imap_session *session)
     /* What could not be told now is told later. */
     if (err || (what & UPDATE_ALL) != UPDATE_ALL)
         event_set(&session->member.changed);
-    if (err == ERR_NOT_FOUND) { /* RFC 2180 section 3.3 */
-        conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
-        session->ended = "mailbox deleted";
-    }
+    if (err == ERR_NOT_FOUND)
+        lose_mailbox(session);
 }
 
 static void send_answer(struct imap_session *session)
@@ -72,6 +87,19 @@ static void send_answer(struct imap_session *session)
     conn_write(session->conn, S("\r\n"));
 }
 
+static void run_handler(struct imap_session *session, struct parser *parser)
+{
+    const struct imap_command *command = session->command;
+    enum err err = command->states & IMAP_NEEDS_VIEW && session->selected ? imap_load_view(session) : ERR_OK;
+    session->updates = command->updates;
+    if (!err)
+        command->run(session, parser);
+    else if (err == ERR_NOT_FOUND)
+        lose_mailbox(session);
+    else
+        imap_no_err(session, err);
+}
+
 static void run_command(struct imap_session *session, struct parser *parser)
 {
     struct slice name;
@@ -85,11 +113,10 @@ static void run_command(struct imap_session *session, struct parser *parser)
         imap_bad(session, "unknown command");
     } else if (!(command->states & session->state)) {
         imap_bad(session, session->state == IMAP_NOT_AUTHENTICATED ? "log in first"
-                          : command->states == IMAP_SELECTED       ? "no mailbox is selected"
+                          : command->states & IMAP_SELECTED        ? "no mailbox is selected"
                                                                    : "you are logged in already");
     } else {
-        session->updates = command->updates;
-        command->run(session, parser);
+        run_handler(session, parser);
     }
 }
 

@@ -95,6 +95,9 @@ void imap_untagged(struct imap_session *session, const char *format, ...) PRINTF
  * it could not be run. For reads and commits alike: the store joins commits that wait for one account. */
 enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg) MUST_CHECK;
 
+/* Reads the view of the open mailbox, if that was not done. */
+enum err imap_load_view(struct imap_session *session) MUST_CHECK;
+
 /* --- what several files of commands need --- */
 
 /* "IMAP4rev1 …" as it stands for this connection (capability.c). */

@@ -142,11 +142,13 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
     job->first_recent = err ? 0 : mailbox.status.first_recent;
     bool changed =
         !err && mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known);
-    if (changed && job->what & UPDATE_FLAGS)
+    if (changed)
+        err = selected_load(selected);
+    if (!err && changed && job->what & UPDATE_FLAGS)
         begin_flags(job);
-    if (changed && job->what & UPDATE_EXPUNGES)
+    if (!err && changed && job->what & UPDATE_EXPUNGES)
         err = tell_expunges(job, snapshot);
-    if (!err && job->what & UPDATE_EXISTS && mailbox.status.uidnext > selected->uidnext) {
+    if (!err && changed && job->what & UPDATE_EXISTS && mailbox.status.uidnext > selected->uidnext) {
         err = read_new(job, snapshot, any_new_r);
         if (!err)
             selected->uidnext = mailbox.status.uidnext;
