@@ -63,7 +63,7 @@ static void test_example(void **state)
 
 #define EMPTY_INBOX                                                                                          \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 0 EXISTS$\n* 0 RECENT$\n* OK [UIDVALIDITY \n* OK [UIDNEXT 1] \n* " \
-    "OK [HIGHESTMODSEQ \n"
+    "OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
 
 static void test_literals_and_errors_go_on(void **state)
 {
@@ -116,7 +116,7 @@ static void idle_beside_another(void)
     peer_do(
         a, "SELECT INBOX",
         "* FLAGS (\n* OK \n* 1 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1]\n* OK [UIDVALIDITY \n* OK [UIDNEXT \n"
-        "* OK [HIGHESTMODSEQ \nOK ");
+        "* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
     peer_send(a, "x IDLE\r\n");
     peer_expect(a, "+ idling$");
     fill(1);
