@@ -95,6 +95,7 @@ void game_fail(struct client *client, const char *format, ...)
     vfprintf(stderr, format, args);
     va_end(args);
     fprintf(stderr, "\n");
+    game->clean_up();
     printf("Bail out! the server and the model disagree\n");
     fflush(NULL);
     _exit(1);

@@ -260,6 +260,7 @@ struct game {
     uint64_t commands, done;
     struct loop *loop;
     void (*serve)(struct conn *conn);
+    void (*clean_up)(void); /* before the program ends in the middle */
     struct store *store;
     struct arena scratch;
     struct arena arena; /* for ever */
