@@ -30,6 +30,10 @@ static const struct {
     {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
     {{"STATUS=SIZE", 11}, AFTER_LOGIN},
     {{"COMPRESS=DEFLATE", 16}, AFTER_LOGIN},
+    {{"ESEARCH", 7}, AFTER_LOGIN},
+    {{"SEARCHRES", 9}, AFTER_LOGIN},
+    {{"WITHIN", 6}, AFTER_LOGIN},
+    {{"INPROGRESS", 10}, AFTER_LOGIN},
 };
 
 static void append_name(struct buf *out, struct slice name)

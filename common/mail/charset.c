@@ -207,6 +207,11 @@ static const struct charset_name *find_name(struct slice name)
     return &guess;
 }
 
+bool charset_is_known(struct slice name)
+{
+    return find_name(name) != &guess;
+}
+
 static void open_converter(struct charset *charset, const struct charset_name *name)
 {
     *charset = (struct charset){.name = name, .converter = (iconv_t)-1};

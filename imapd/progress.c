@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * RFC 9585 section 5:
+ *
+ *     resp-text-code  =/ "INPROGRESS" [SP "(" inprogress-tag SP inprogress-state ")"]
+ *     inprogress-tag  = quoted / nil
+ *     inprogress-state = inprogress-progress SP inprogress-goal
+ */
+#include "progress.h"
+
+#include "net/task.h"
+
+#define PROGRESS_MS 10000
+
+enum err imap_tell_progress(struct imap_session *session, struct progress *progress, uint64_t done,
+                            uint64_t goal)
+{
+    if (task_is_canceled())
+        return ERR_CANCELED;
+    int64_t now = loop_now(conn_loop(session->conn));
+    enum err err = conn_error(session->conn);
+    if (err || now < progress->next_ms)
+        return err;
+    bool is_first = progress->next_ms == 0;
+    progress->next_ms = now + PROGRESS_MS;
+    if (is_first)
+        return ERR_OK;
+    conn_printf(session->conn, "* OK [INPROGRESS (\"%.*s\" ", SLICE_ARG(session->tag));
+    if (done < goal) /* "the goal MUST be greater than the progress" */
+        conn_printf(session->conn, "%llu %llu", (unsigned long long)done, (unsigned long long)goal);
+    else
+        conn_write(session->conn, S("NIL NIL"));
+    conn_write(session->conn, S(")] still working on this\r\n"));
+    return conn_flush(session->conn);
+}

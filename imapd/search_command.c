@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+#include "search_command.h"
+
+#include "base/clock.h"
+
+/* So many ranges are kept as "$" at most: 2 MB. */
+#define SAVED_RANGES_MAX 250000
+
+/* --- filters (RFC 5466 section 3.1) --- */
+
+struct filter_job {
+    struct imap_session *session;
+    struct slice name, text;
+    bool found;
+};
+
+static enum err find_filter(void *arg)
+{
+    static const char *const roots[] = {"/private/filters/values/", "/shared/filters/values/"};
+    struct filter_job *job = arg;
+    struct arena *arena = &job->session->arena;
+    struct snapshot *snapshot = NULL;
+    struct annotation *list = NULL;
+    size_t count = 0;
+    enum err err = snapshot_open(job->session->account, &snapshot);
+    if (!err)
+        err = snapshot_annotations(snapshot, 0, arena, &list, &count);
+    snapshot_close(snapshot);
+    for (size_t r = 0; r < ARRAY_LEN(roots) && !err && !job->found; r++) {
+        struct slice entry = slice_from(arena_printf(arena, "%s%.*s", roots[r], SLICE_ARG(job->name)));
+        for (size_t i = 0; i < count && !job->found; i++) {
+            job->found = slice_eq_nocase(list[i].entry, entry);
+            job->text = list[i].value;
+        }
+    }
+    return err;
+}
+
+static bool filter_text(void *data, struct slice name, struct slice *text_r)
+{
+    struct filter_job job = {.session = data, .name = name};
+    if (imap_on_thread(job.session, find_filter, &job) || !job.found)
+        return false;
+    *text_r = job.text;
+    return true;
+}
+
+/* --- the command --- */
+
+/* "A SEARCH command with the SAVE result option that caused the server to return the NO tagged response sets
+ * the value of the search result variable to the empty sequence" (RFC 9051 section 6.4.4.1). */
+static void forget_saved(struct search_command *command)
+{
+    if (command->wanted.options & RETURN_SAVE && command->session->selected)
+        selected_save(command->session->selected, &(struct uid_set){0});
+}
+
+static void refuse(struct search_command *command, const char *code, const char *text)
+{
+    forget_saved(command);
+    imap_no(command->session, code, text);
+}
+
+#define BAD_CHARSET "BADCHARSET (UTF-8 US-ASCII)"
+
+bool search_command_parse(struct search_command *command, struct parser *parser, enum err charset)
+{
+    struct imap_session *session = command->session;
+    struct search_source source = {.charset = command->charset, .filter = filter_text, .data = session};
+    bool unknown_charset = charset == ERR_NOT_FOUND;
+    enum err err = unknown_charset ? ERR_OK : charset;
+    if (!err) /* also in an unknown charset, so that the literals are read */
+        err = parse_search_keys(parser, &source, &command->program);
+    switch (err) {
+    case ERR_OK:
+        break;
+    case ERR_LIMIT:
+        refuse(command, "LIMIT", "too many search keys, or too deep");
+        return false;
+    case ERR_NOT_FOUND:
+        refuse(command,
+               arena_printf(&session->arena, "UNDEFINED-FILTER %.*s", SLICE_ARG(source.undefined_filter)),
+               "there is no such filter");
+        return false;
+    case ERR_CONFLICT: /* RFC 5466 section 3.1 */
+        imap_bad(session, "filters are in UTF-8, so the other keys must be, too");
+        session->answer.code = BAD_CHARSET;
+        return false;
+    default:
+        imap_bad_syntax(session, parser);
+        return false;
+    }
+    if (unknown_charset)
+        refuse(command, BAD_CHARSET, "this charset is not known here");
+    return !unknown_charset;
+}
+
+bool search_command_check(struct search_command *command)
+{
+    struct imap_session *session = command->session;
+    if (session->enabled & ENABLED_UIDONLY && (!session->by_uid || command->program.has_numbers)) {
+        imap_bad(session, "message numbers are not used any more"); /* RFC 9586 section 3 */
+        session->answer.code = "UIDREQUIRED";
+        return false;
+    }
+    /* RFC 6203 section 4: "MUST NOT be used unless a FUZZY search key is also given" */
+    if (command->wanted.options & RETURN_RELEVANCY && !command->program.has_fuzzy) {
+        imap_bad(session, "RELEVANCY needs a FUZZY search key");
+        return false;
+    }
+    if (command->program.has_modseq)
+        session->enabled |= ENABLED_CONDSTORE; /* RFC 7162 section 3.1 */
+    return true;
+}
+
+static enum err visit(void *data, enum err (*fn)(void *arg), void *arg)
+{
+    struct search_command *command = data;
+    struct imap_session *session = command->session;
+    enum err err = imap_on_thread(session, fn, arg);
+    if (err)
+        return err;
+    err = imap_tell_progress(session, &command->progress, command->job.looked_at,
+                             session->selected ? session->selected->view.count : 0);
+    if (err)
+        session->input.error = err; /* the session ends, not just the command */
+    return err;
+}
+
+bool search_command_begin(struct search_command *command)
+{
+    struct imap_session *session = command->session;
+    struct selected *selected = session->selected;
+    hub_look(session->context->hub);
+    if (session->member.changed.is_set) {
+        enum err err = imap_send_updates(session, UPDATE_EXISTS);
+        event_set(&session->member.changed); /* there may be more to tell at the end */
+        if (err) {
+            search_command_fail(command, err);
+            return false;
+        }
+    }
+    command->job = (struct search_job){.account = selected->account,
+                                       .mailbox_id = selected->mailbox_id,
+                                       .view = &selected->view,
+                                       .recent = {selected->recent.ranges, selected->recent.count},
+                                       .saved = {selected->saved.ranges, selected->saved.count},
+                                       .program = &command->program,
+                                       .now_us = clock_wall_us(),
+                                       .arena = &session->arena,
+                                       .visit = visit,
+                                       .data = command};
+    search_bind(&command->job);
+    return true;
+}
+
+bool search_command_run(struct search_command *command, struct search_result *result_r)
+{
+    struct search_result result = {0};
+    enum err err = search_run(&command->job, search_return_demand(&command->wanted), &result.uids);
+    if (!err && command->program.has_modseq) {
+        struct uid_set named = search_return_named(&command->wanted, &result, &command->session->arena);
+        err = search_highest_modseq(&command->job, &named, &result.modseq);
+    }
+    if (err)
+        search_command_fail(command, err);
+    else
+        *result_r = result;
+    return !err;
+}
+
+void search_command_fail(struct search_command *command, enum err err)
+{
+    forget_saved(command);
+    imap_no_err(command->session, err);
+}
+
+bool search_command_save(struct search_command *command, const struct search_result *result)
+{
+    if (!(command->wanted.options & RETURN_SAVE))
+        return true;
+    struct uid_set named = search_return_named(&command->wanted, result, &command->session->arena);
+    if (named.count > SAVED_RANGES_MAX) {
+        refuse(command, "NOTSAVED", "too many messages to remember");
+        return false;
+    }
+    selected_save(command->session->selected, &named);
+    return true;
+}
+
+/* --- writing --- */
+
+static void send_piece(void *data, struct slice piece)
+{
+    struct imap_session *session = data;
+    conn_write(session->conn, piece);
+}
+
+struct search_writer search_command_writer(struct search_command *command)
+{
+    struct imap_session *session = command->session;
+    struct search_writer writer = {.send = send_piece, .data = session};
+    if (!session->by_uid)
+        writer.numbers = &session->selected->view;
+    buf_init(&writer.out, SIZE_MAX / 2);
+    return writer;
+}
+
+void search_command_write(struct search_command *command, const struct search_result *result)
+{
+    struct search_writer writer = search_command_writer(command);
+    /* RFC 9051 section 6.4.4: SAVE alone suppresses the response. */
+    if (command->wanted.options & RETURN_ITEMS) {
+        buf_printf(&writer.out, "* ESEARCH (TAG \"%.*s\")", SLICE_ARG(command->session->tag));
+        search_write_items(&writer, &command->wanted, result);
+        buf_append(&writer.out, S("\r\n"));
+    }
+    search_write_end(&writer);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+/* What SEARCH, SORT, THREAD and ESEARCH have in common, between the command and its search. */
+#ifndef IMAPD_SEARCH_COMMAND_H
+#define IMAPD_SEARCH_COMMAND_H
+
+#include "progress.h"
+#include "search_return.h"
+
+struct search_command {
+    struct imap_session *session;
+    struct search_return wanted;
+    struct search_program program;
+    struct slice charset;
+    struct search_job job;
+    struct progress progress;
+};
+
+/* The search keys, in command->charset; `err` is what came out of reading the charset. False when the command
+ * is answered. */
+bool search_command_parse(struct search_command *command, struct parser *parser, enum err charset);
+/* Whether the options fit the keys and what is enabled. False when the command is answered. */
+bool search_command_check(struct search_command *command);
+/* Makes the job for the open mailbox; tells the client of new messages first, so that it may find them. False
+ * when that is answered. */
+bool search_command_begin(struct search_command *command);
+/* Searches, and finds out the MODSEQ if it is to be told. False when the failure is answered. */
+bool search_command_run(struct search_command *command, struct search_result *result_r);
+/* Keeps the result as "$" when that was asked for. False when it is refused. */
+bool search_command_save(struct search_command *command, const struct search_result *result);
+/* The command fails with this error of the search. */
+void search_command_fail(struct search_command *command, enum err err);
+
+/* `* ESEARCH (TAG "…") …` for the result. */
+void search_command_write(struct search_command *command, const struct search_result *result);
+/* A writer to the connection, with the session's kind of numbers. */
+struct search_writer search_command_writer(struct search_command *command);
+
+#endif
