@@ -161,6 +161,7 @@ static enum err parse_key(struct stack *stack, bool *complete_r)
     *complete_r = false;
     if (parse_char(parser, '(')) {
         push(stack, FRAME_LIST);
+        parse_space(parser); /* which some clients write */
         return ERR_OK;
     }
     if (parse_word(parser, S("OR"))) {
