@@ -30,12 +30,31 @@ static enum err count_seen_from(struct snapshot *snapshot, int64_t mailbox_id, s
     return err;
 }
 
-/* From the end backwards, in growing steps: what is unseen is mostly new. */
+/* Among the first messages; 0: there is none. */
+static enum err look_at_beginning(struct snapshot *snapshot, int64_t mailbox_id, uint32_t *number_r)
+{
+    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all};
+    struct message_page page;
+    message_page_init(&page, SCAN_FLAGS);
+    enum err err = snapshot_scan(snapshot, &scan, &page);
+    *number_r = 0;
+    for (size_t i = 0; !err && i < page.count && *number_r == 0; i++)
+        if (!(page.flags[i] & MESSAGE_SEEN))
+            *number_r = (uint32_t)i + 1;
+    message_page_free(&page);
+    return err;
+}
+
+/* From the end backwards, in growing steps: what is unseen is mostly new. Or it is everywhere, and then one
+ * of the first messages is. */
 enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_status *status,
                                uint32_t *number_r)
 {
     uint64_t messages = 0, unseen = 0, behind = 0, step = UNSEEN_STEP, end = status->uidnext;
-    enum err err = ERR_OK;
+    *number_r = 0;
+    enum err err = status->unseen > 0 ? look_at_beginning(snapshot, status->id, number_r) : ERR_OK;
+    if (err || *number_r > 0)
+        return err;
     while (!err && unseen < status->unseen && end > 1) {
         uint64_t begin = end > step ? end - step : 1;
         err = count_seen_from(snapshot, status->id, (struct uid_range){(uint32_t)begin, (uint32_t)(end - 1)},
@@ -47,28 +66,20 @@ enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_s
     return err;
 }
 
-/* What is there, joined with what went; both ascend. */
-static enum err merge(struct snapshot *snapshot, struct selected *selected, const struct uid_set *vanished)
+/* What is there, joined with what went. */
+static enum err merge(struct snapshot *snapshot, struct selected *selected, const struct uid_set *vanished,
+                      struct arena *arena)
 {
     struct uid_range known = {1, selected->uidnext - 1};
-    struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = {&known, 1}};
-    struct message_page page;
-    enum err err = ERR_OK;
-    size_t next = 0;
-    message_page_init(&page, 0);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++) {
-            for (; next < vanished->count && vanished->ranges[next].last < page.uids[i]; next++)
-                view_append_range(&selected->view, vanished->ranges[next].first, vanished->ranges[next].last);
-            view_append(&selected->view, page.uids[i]);
-        }
-    }
-    message_page_free(&page);
-    for (; next < vanished->count && vanished->ranges[next].first < selected->uidnext; next++)
-        view_append_range(&selected->view, vanished->ranges[next].first,
-                          MIN_OF(vanished->ranges[next].last, selected->uidnext - 1));
-    return err;
+    struct uid_set uids;
+    enum err err = snapshot_uids(snapshot, selected->mailbox_id, arena, &uids);
+    if (err)
+        return err;
+    uids = uid_set_union(arena, &uids, vanished);
+    uids = uid_set_common(arena, &uids, &(struct uid_set){&known, 1});
+    for (size_t i = 0; i < uids.count; i++)
+        view_append_range(&selected->view, uids.ranges[i].first, uids.ranges[i].last);
+    return ERR_OK;
 }
 
 enum err selected_load(struct selected *selected)
@@ -84,7 +95,7 @@ enum err selected_load(struct selected *selected)
         err = snapshot_vanished(snapshot, selected->mailbox_id, selected->expunges_known, &arena, &vanished,
                                 &complete);
     if (!err && snapshot)
-        err = merge(snapshot, selected, complete ? &vanished : &(struct uid_set){0});
+        err = merge(snapshot, selected, complete ? &vanished : &(struct uid_set){0}, &arena);
     snapshot_close(snapshot);
     arena_free(&arena);
     /* The store may forget expunges; then nobody can tell which message had which number. */

@@ -169,6 +169,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
     account->path = mem_strdup(path);
     account->dir_fd = account->inbox_fd = -1;
     readers_init(&account->readers);
+    uid_cache_init(&account->uid_cache);
     pthread_mutex_init(&account->empty_new.mutex, NULL);
     pthread_mutex_init(&account->queue_mutex, NULL);
     pthread_cond_init(&account->queue_changed, NULL);
@@ -214,6 +215,7 @@ void account_unload(struct account *account)
     }
     finish_letters(account);
     readers_free(&account->readers);
+    uid_cache_free(&account->uid_cache);
     fts_free(account->fts);
     db_close(account->db);
     if (account->inbox_fd >= 0) {

@@ -9,6 +9,7 @@
 #include "readers.h"
 #include "storage/account.h"
 #include "store_private.h"
+#include "uid_cache.h"
 
 struct batch_request;
 struct entry;
@@ -28,6 +29,7 @@ struct account {
     struct db *db;         /* commits */
     struct fts *fts;       /* the full-text index (fts.h) */
     struct readers readers;
+    struct uid_cache uid_cache;
     /* Where new/ was found empty, and its time then: no need to look again. */
     struct {
         pthread_mutex_t mutex;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What was expunged. */
+/* Which messages there are, and what was expunged. */
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -56,5 +56,20 @@ enum err snapshot_vanished(struct snapshot *snapshot, int64_t mailbox_id, uint64
         *complete_r = mailbox->status.vanished_floor <= since;
         *uids_r = *complete_r ? remembered(mailbox, since, arena) : all_missing(mailbox, arena);
     }
+    return err;
+}
+
+enum err snapshot_uids(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
+                       struct uid_set *uids_r)
+{
+    const struct mailbox *mailbox = snapshot_find_mailbox(snapshot, mailbox_id);
+    struct uid_set_writer writer = {0};
+    struct place place = {0};
+    enum err err = store_step(snapshot->store, MEMORY_READ);
+    const struct row *row;
+    for (; !err && mailbox && (row = mailbox_row(mailbox, place)); place = mailbox_next(mailbox, place)) {
+        uid_set_add(&writer, row->uid);
+    }
+    *uids_r = uid_set_take(&writer, arena);
     return err;
 }

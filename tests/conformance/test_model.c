@@ -505,6 +505,18 @@ static void compare_vanished(struct game *game, struct snapshot *snapshot,
     assert_set(game->fixture, found, set_text(game->fixture, expected));
 }
 
+static void compare_uids(struct game *game, struct snapshot *snapshot, const struct model_mailbox *mailbox)
+{
+    struct uid_set_writer writer = {0};
+    struct uid_set found;
+    for (size_t i = 0; i < mailbox->count; i++) {
+        uid_set_add(&writer, mailbox->messages[i].uid);
+    }
+    struct uid_set expected = uid_set_take(&writer, &game->arena);
+    assert_ok(snapshot_uids(snapshot, mailbox->id, &game->arena, &found));
+    assert_set(game->fixture, found, set_text(game->fixture, expected));
+}
+
 static void compare_mailbox(struct game *game, struct snapshot *snapshot, const struct mailbox_entry *entry)
 {
     struct model_mailbox *mailbox = model_find(game->model, arena_cstr(&game->arena, entry->name));
@@ -519,6 +531,7 @@ static void compare_mailbox(struct game *game, struct snapshot *snapshot, const 
     expect(game, entry->status.messages == mailbox->count);
     expect(game, entry->subscribed == (model_subscription(game->model, mailbox->name) >= 0));
     compare_messages(game, snapshot, mailbox);
+    compare_uids(game, snapshot, mailbox);
     compare_vanished(game, snapshot, mailbox, entry->status.vanished_floor);
 }
 

@@ -95,6 +95,11 @@ struct message_scan {
 enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan,
                        struct message_page *page) MUST_CHECK;
 
+/* The UIDs of all messages; ranges in the arena. Costs less than a scan, and little when this process asked
+ * for the same mailbox not long ago. */
+enum err snapshot_uids(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
+                       struct uid_set *uids_r) MUST_CHECK;
+
 /* UIDs that were expunged after `since`, also those that came after it; ranges in the arena. *complete_r is
  * false when the store has forgotten part of it (vanished_floor > since): then the set names all UIDs below
  * UIDNEXT that are not there (RFC 7162 section 3.2.5.2 allows it). ERR_NOT_FOUND: the mailbox. */
