@@ -19,11 +19,9 @@
 /* Everything that waits may be told now. */
 static enum err tell(struct imap_session *session)
 {
-    enum err err = ERR_OK;
-    if (session->selected) {
+    if (session->selected)
         session->selected->is_held = false;
-        err = imap_send_updates(session, UPDATE_ALL | UPDATE_REFRESH);
-    }
+    enum err err = imap_tell(session, UPDATE_ALL | UPDATE_REFRESH);
     return err ? err : conn_flush(session->conn);
 }
 
@@ -38,7 +36,7 @@ static enum err wait_for_client(struct imap_session *session)
         arena_free(&session->arena); /* it may be a long time */
         int64_t look = loop_now(conn_loop(session->conn)) + REFRESH_MS;
         size_t which = 0;
-        err = conn_wait(session->conn, &session->member.changed, MIN_OF(end, look), &which);
+        err = conn_wait(session->conn, imap_news(session), MIN_OF(end, look), &which);
         if (err == ERR_TIMEOUT && look < end)
             continue;
         if (err || which == 0)

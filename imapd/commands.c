@@ -34,6 +34,7 @@ static const struct imap_command commands[] = {
     {{"UNSUBSCRIBE", 11}, USER, UID_NEVER, UPDATE_ALL, imap_unsubscribe},
     {{"CHECK", 5}, OPEN, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_check},
     {{"CLOSE", 5}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_close},
+    {{"NOTIFY", 6}, USER, UID_NEVER, UPDATE_ALL, imap_notify},
     {{"APPEND", 6}, USER, UID_NEVER, UPDATE_ALL, imap_append},
     {{"REPLACE", 7}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
     {{"STORE", 5}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},

@@ -16,6 +16,7 @@ struct hub;
 struct hub_member {
     struct watched *watched; /* NULL: not joined */
     struct event changed;    /* set by a change in a mailbox of `interest`, cleared by who looked */
+    struct event *also;      /* set as well; may be NULL */
     int64_t mailbox_id;      /* only this mailbox matters; 0: any */
 };
 

@@ -50,25 +50,63 @@ static void lose_mailbox(struct imap_session *session)
     session->ended = "mailbox deleted";
 }
 
-/* What happened in the open mailbox meanwhile, as far as this command lets it be told. */
+struct event *imap_news(struct imap_session *session)
+{
+    return session->notify ? &session->notify->member.changed : &session->member.changed;
+}
+
+static enum err tell_selected(struct imap_session *session, unsigned what)
+{
+    unsigned ever = session->notify ? notify_update_mask(session->notify) : ~0u;
+    what &= ever;
+    if (!session->selected || !(what & UPDATE_ALL) ||
+        (!session->member.changed.is_set && !(what & UPDATE_REFRESH)))
+        return ERR_OK;
+    enum err err = imap_send_updates(session, what);
+    /* What could not be told now is told later. */
+    if (err || (what & UPDATE_ALL) != (ever & UPDATE_ALL))
+        event_set(&session->member.changed);
+    return err;
+}
+
+enum err imap_tell(struct imap_session *session, unsigned what)
+{
+    hub_look(session->context->hub);
+    enum err err = tell_selected(session, what);
+    if (!err && session->notify && session->notify->member.changed.is_set)
+        err = notify_tell(session);
+    return err;
+}
+
+/* What happened meanwhile, as far as this command lets it be told. */
 static void send_updates(struct imap_session *session)
 {
     unsigned what = session->updates;
-    if (session->by_uid && what != UPDATE_NOTHING)
+    if (what == UPDATE_NOTHING || session->ended)
+        return;
+    if (session->by_uid)
         what |= UPDATE_EXPUNGES;
-    if (!session->selected || what == UPDATE_NOTHING || session->ended)
-        return;
-    if (session->selected->is_held)
+    if (session->selected && session->selected->is_held)
         what &= ~(unsigned)UPDATE_EXISTS;
-    hub_look(session->context->hub);
-    if (!session->member.changed.is_set && !(what & UPDATE_REFRESH))
-        return;
-    enum err err = imap_send_updates(session, what);
-    /* What could not be told now is told later. */
-    if (err || (what & UPDATE_ALL) != UPDATE_ALL)
-        event_set(&session->member.changed);
-    if (err == ERR_NOT_FOUND)
+    if (imap_tell(session, what) == ERR_NOT_FOUND)
         lose_mailbox(session);
+}
+
+/* With NOTIFY the client hears of what happens also while it says nothing. */
+static enum err wait_and_tell(struct imap_session *session)
+{
+    enum err err = ERR_OK;
+    while (!err && session->notify && !conn_has_line(session->conn)) {
+        size_t which = 0;
+        err = conn_flush(session->conn);
+        if (!err)
+            err = conn_wait(session->conn, imap_news(session),
+                            loop_now(conn_loop(session->conn)) + session->conf->imap_timeout, &which);
+        if (err || which == 0)
+            return err;
+        err = imap_tell(session, session->notify->request.is_delayed ? UPDATE_NUMBERS_STAY : UPDATE_ALL);
+    }
+    return err;
 }
 
 static void send_answer(struct imap_session *session)
@@ -127,6 +165,8 @@ static void end_dialogue(struct imap_session *session, enum err err)
         conn_write(session->conn, S("* BYE [UNAVAILABLE] the server is shutting down\r\n"));
     else if (err == ERR_TIMEOUT) /* RFC 9051 section 5.4 */
         conn_write(session->conn, S("* BYE nothing heard for too long\r\n"));
+    else if (err == ERR_NOT_FOUND) /* RFC 2180 section 3.3 */
+        conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
     else if (err == ERR_LIMIT)
         conn_write(session->conn, S("* BYE [TOOBIG] that is far too long\r\n"));
     session->ended = err_text(err);
@@ -140,7 +180,9 @@ static void next_command(struct imap_session *session)
     session->by_uid = false;
     session->updates = UPDATE_NOTHING;
     session->answer.condition = ANSWER_NONE;
-    enum err err = task_is_canceled() ? ERR_CANCELED : input_begin(session, &parser);
+    enum err err = task_is_canceled() ? ERR_CANCELED : wait_and_tell(session);
+    if (!err)
+        err = input_begin(session, &parser);
     if (err == ERR_TOO_LONG) {
         imap_bad(session, "line too long");
         err = ERR_OK;
@@ -173,6 +215,7 @@ static enum err close_account(void *arg)
 static void end_session(struct imap_session *session)
 {
     hub_leave(&session->member);
+    notify_free(session->notify);
     if (!session->account)
         return;
     log_info("imap.end", log_text("login", buf_slice(&session->login)),

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "hub.h"
 #include "input.h"
+#include "notify.h"
 #include "selected.h"
 #include "sequence.h"
 
@@ -53,6 +54,7 @@ struct imap_session {
     struct buf login;          /* the account, once authenticated */
     struct account *account;   /* its mail */
     struct hub_member member;  /* hears of changes to the selected mailbox's account */
+    struct notify *notify;     /* what NOTIFY asked for; NULL: it never was */
     struct selected *selected; /* the open mailbox; NULL in other states */
 
     /* --- the command that runs --- */
@@ -94,6 +96,12 @@ void imap_untagged(struct imap_session *session, const char *format, ...) PRINTF
 /* Runs fn(arg) on a worker thread while the task sleeps, and returns what it returned; ERR_UNAVAILABLE when
  * it could not be run. For reads and commits alike: the store joins commits that wait for one account. */
 enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg) MUST_CHECK;
+
+/* Tells the client what happened meanwhile, as far as `what` (enum update) and NOTIFY allow. ERR_NOT_FOUND:
+ * the open mailbox is gone. */
+enum err imap_tell(struct imap_session *session, unsigned what) MUST_CHECK;
+/* What to wait for while nothing is said. */
+struct event *imap_news(struct imap_session *session);
 
 /* Reads the view of the open mailbox, if that was not done. */
 enum err imap_load_view(struct imap_session *session) MUST_CHECK;
