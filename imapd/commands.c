@@ -41,12 +41,7 @@ static const struct imap_command commands[] = {
     {{"COPY", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
     {{"MOVE", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},
     {{"EXPUNGE", 7}, VIEW, UID_ALSO, UPDATE_ALL, imap_expunge},
-    {{"REPLACE", 7}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
-    {{"STORE", 5}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},
-    {{"COPY", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
-    {{"MOVE", 4}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},
-    {{"EXPUNGE", 7}, OPEN, UID_ALSO, UPDATE_ALL, imap_expunge},
-    {{"SEARCH", 6}, OPEN, UID_ALSO, UPDATE_NUMBERS_STAY, imap_search},
+    {{"SEARCH", 6}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_search},
     {{"UNSELECT", 8}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_unselect},
 };
 
