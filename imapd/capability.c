@@ -3,6 +3,7 @@
  * What is offered, and when (RFC 9051 section 6.1.1). What stands here works: docs/protocols.md says where
  * each one is tested.
  */
+#include "client_profile.h"
 #include "session.h"
 
 enum offer { BEFORE_LOGIN = 1, AFTER_LOGIN = 2, ALWAYS = 3 };
@@ -34,6 +35,9 @@ static const struct {
     {{"SEARCHRES", 9}, AFTER_LOGIN},
     {{"WITHIN", 6}, AFTER_LOGIN},
     {{"INPROGRESS", 10}, AFTER_LOGIN},
+    {{"MULTIAPPEND", 11}, AFTER_LOGIN},
+    {{"REPLACE", 7}, AFTER_LOGIN},
+    {{"NOTIFY", 6}, AFTER_LOGIN},
 };
 
 static void append_name(struct buf *out, struct slice name)
@@ -63,7 +67,7 @@ void imap_write_capabilities(const struct imap_session *session, struct buf *out
 {
     enum offer now = session->state == IMAP_NOT_AUTHENTICATED ? BEFORE_LOGIN : AFTER_LOGIN;
     for (size_t i = 0; i < ARRAY_LEN(capabilities); i++)
-        if (capabilities[i].when & now)
+        if (capabilities[i].when & now && !client_profile_hides(session->profile, capabilities[i].name))
             append_name(out, capabilities[i].name);
     if (now == BEFORE_LOGIN)
         append_login_ways(session, out);

@@ -51,11 +51,12 @@ struct imap_session {
     const char *ended; /* why the session ends behind this command, for the log; NULL: it goes on */
     int64_t errors;    /* the client's mistakes so far */
     unsigned enabled;
-    struct buf login;          /* the account, once authenticated */
-    struct account *account;   /* its mail */
-    struct hub_member member;  /* hears of changes to the selected mailbox's account */
-    struct notify *notify;     /* what NOTIFY asked for; NULL: it never was */
-    struct selected *selected; /* the open mailbox; NULL in other states */
+    const struct client_profile *profile; /* of a mail program that said its name (ID); may be NULL */
+    struct buf login;                     /* the account, once authenticated */
+    struct account *account;              /* its mail */
+    struct hub_member member;             /* hears of changes to the selected mailbox's account */
+    struct notify *notify;                /* what NOTIFY asked for; NULL: it never was */
+    struct selected *selected;            /* the open mailbox; NULL in other states */
 
     /* --- the command that runs --- */
     struct arena arena;

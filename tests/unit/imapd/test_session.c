@@ -113,6 +113,20 @@ static void test_id(void **state)
         "e BAD expected a string where \"name x)\" stands$\n" BYE);
 }
 
+/* A capability is not shown to a program that is known to choke on it. */
+static void profiles(void)
+{
+    struct peer *a = peer_login(), *b = peer_login();
+    peer_do(a, "ID (\"name\" \"iPhone Mail\" \"version\" \"22A3354\")", "* ID (\nOK ");
+    peer_send(a, "x CAPABILITY\r\n");
+    peer_send(b, "x CAPABILITY\r\n");
+    struct slice phone = peer_line(a), other = peer_line(b);
+    assert_true(slice_find_text(other, S(" NOTIFY")) < other.len);
+    assert_true(slice_find_text(phone, S(" NOTIFY")) == phone.len);
+    assert_true(slice_find_text(phone, S(" MOVE")) < phone.len);
+}
+PEER_CASE(profiles)
+
 static void test_enable(void **state)
 {
     (void)state;
@@ -134,6 +148,7 @@ int main(void)
         dialogue_test(test_too_many_errors),
         dialogue_test(test_long_line),
         dialogue_test(test_id),
+        peer_test(profiles),
         dialogue_test(test_enable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
