@@ -37,6 +37,7 @@ static const struct imap_command commands[] = {
     {{"NOTIFY", 6}, USER, UID_NEVER, UPDATE_ALL, imap_notify},
     {{"APPEND", 6}, USER, UID_NEVER, UPDATE_ALL, imap_append},
     {{"REPLACE", 7}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_replace},
+    {{"FETCH", 5}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_fetch},
     {{"STORE", 5}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_store},
     {{"COPY", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_copy},
     {{"MOVE", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},

@@ -81,7 +81,10 @@ static enum err read_vanished(void *arg)
     /* What the store remembers exactly needs no sample of the client's. */
     if (complete)
         job->floor = 0;
-    job->vanished = restrict_to(&vanished, job, &job->session->arena);
+    vanished = restrict_to(&vanished, job, &job->session->arena);
+    /* What the client still counts is told as everything that happens to an open mailbox: without EARLIER. */
+    struct uid_set counted = view_intersect(&selected->view, &vanished, &job->session->arena);
+    job->vanished = uid_set_minus(&job->session->arena, &vanished, &counted);
     return ERR_OK;
 }
 

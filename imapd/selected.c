@@ -151,6 +151,13 @@ bool selected_is_own(const struct selected *selected, uint64_t modseq)
     return false;
 }
 
+void selected_hold(struct selected *selected, int64_t now)
+{
+    if (selected->held_since == 0)
+        selected->held_since = now;
+    selected->is_held = now - selected->held_since < HOLD_MAX_MS;
+}
+
 void selected_save(struct selected *selected, const struct uid_set *uids)
 {
     uid_set_drop(&selected->saved);

@@ -22,7 +22,8 @@ struct selected {
     uint32_t uidvalidity;
     char *name; /* as the store has it */
     bool read_only;
-    bool is_held;    /* new mail waits: the client is in the middle of fetching bodies */
+    bool is_held; /* new mail waits: the client is in the middle of fetching bodies (selected_hold) */
+    int64_t held_since;
     uint32_t exists; /* messages that the client was told of at SELECT */
     bool is_loaded;  /* the view was read: selected_load */
     struct view view;
@@ -60,6 +61,11 @@ bool selected_is_recent(const struct selected *selected, uint32_t uid);
 /* The commit with this MODSEQ was this client's, and is answered. */
 void selected_note_own(struct selected *selected, uint64_t modseq);
 bool selected_is_own(const struct selected *selected, uint64_t modseq);
+/* A client that fetches bodies may overlook new mail that is announced among them (Thunderbird does, and
+ * shows it half a minute later): it is told with the end of the next command that does something else, but
+ * after HOLD_MAX_MS in any case. */
+#define HOLD_MAX_MS 60000
+void selected_hold(struct selected *selected, int64_t now);
 /* Takes it over as "$". */
 void selected_save(struct selected *selected, const struct uid_set *uids);
 

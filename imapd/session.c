@@ -88,6 +88,8 @@ static void send_updates(struct imap_session *session)
         what |= UPDATE_EXPUNGES;
     if (session->selected && session->selected->is_held)
         what &= ~(unsigned)UPDATE_EXISTS;
+    else if (session->selected)
+        session->selected->held_since = 0;
     if (imap_tell(session, what) == ERR_NOT_FOUND)
         lose_mailbox(session);
 }
@@ -130,6 +132,8 @@ static void run_handler(struct imap_session *session, struct parser *parser)
     const struct imap_command *command = session->command;
     enum err err = command->states & IMAP_NEEDS_VIEW && session->selected ? imap_load_view(session) : ERR_OK;
     session->updates = command->updates;
+    if (session->selected)
+        session->selected->is_held = false; /* unless this is one more FETCH of bodies */
     if (!err)
         command->run(session, parser);
     else if (err == ERR_NOT_FOUND)

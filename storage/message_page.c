@@ -27,7 +27,7 @@ static const struct column columns[] = {
     COLUMN(SCAN_STRUCTURE, structures),
     COLUMN(SCAN_STRUCTURE, parts),
     COLUMN(SCAN_HEADERS, headers),
-    COLUMN(SCAN_STRUCTURE, header_sizes),
+    COLUMN(SCAN_STRUCTURE | SCAN_HEADERS, header_sizes),
     COLUMN(SCAN_STRUCTURE, line_counts),
     COLUMN(SCAN_GUID, guids),
     COLUMN(SCAN_THREAD, threads),
@@ -38,7 +38,7 @@ static const struct column columns[] = {
 void message_page_init(struct message_page *page, unsigned fields)
 {
     size_t width = 0;
-    *page = (struct message_page){.fields = fields};
+    *page = (struct message_page){.fields = fields, .texts_max = SCAN_PAGE_TEXTS};
     for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
         width += columns[i].field == 0 || (fields & columns[i].field) ? columns[i].width : 0;
     }

@@ -271,9 +271,23 @@ void date_format(struct buf *out, int64_t seconds, int zone_minutes)
 void date_format_imap(struct buf *out, int64_t seconds, int zone_minutes)
 {
     struct shown s = show(seconds, zone_minutes);
-    buf_printf(out, "%2u-%s-%04lld %02u:%02u:%02u %c%02u%02u", s.day, month_names[s.month - 1],
-               (long long)s.year, s.second_of_day / 3600, s.second_of_day / 60 % 60, s.second_of_day % 60,
-               s.sign, s.zone_hours, s.zone_minutes);
+    if (s.day < 10)
+        buf_append_char(out, ' ');
+    buf_append_number(out, s.day, 1);
+    buf_append_char(out, '-');
+    buf_append(out, slice_from(month_names[s.month - 1]));
+    buf_append_char(out, '-');
+    buf_append_number(out, (uint64_t)MAX_OF(s.year, (int64_t)0), 4);
+    buf_append_char(out, ' ');
+    buf_append_number(out, s.second_of_day / 3600, 2);
+    buf_append_char(out, ':');
+    buf_append_number(out, s.second_of_day / 60 % 60, 2);
+    buf_append_char(out, ':');
+    buf_append_number(out, s.second_of_day % 60, 2);
+    buf_append_char(out, ' ');
+    buf_append_char(out, s.sign);
+    buf_append_number(out, s.zone_hours, 2);
+    buf_append_number(out, s.zone_minutes, 2);
 }
 
 int date_local_zone(int64_t seconds)

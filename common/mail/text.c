@@ -307,7 +307,8 @@ static void give_file_name(struct text_extractor *extractor, const struct mime_p
     } else {
         encoded_word_decode(&text, name->value, extractor->charsets);
     }
-    give(extractor, &(struct text_piece){.from = TEXT_BODY, .begins = true, .text = buf_slice(&text)});
+    give(extractor, &(struct text_piece){
+                        .from = TEXT_BODY, .begins = true, .is_file_name = true, .text = buf_slice(&text)});
     buf_free(&text);
 }
 

@@ -116,8 +116,10 @@ static void take_body_columns(struct message_page *page, size_t row, sqlite3_stm
     if (page->structures) {
         page->structures[row] = db_column_text(statement, 11, &page->texts);
         page->parts[row] = db_column_text(statement, 12, &page->texts);
-        page->header_sizes[row] = (uint64_t)sqlite3_column_int64(statement, 13);
         page->line_counts[row] = (uint64_t)sqlite3_column_int64(statement, 14);
+    }
+    if (page->header_sizes) {
+        page->header_sizes[row] = (uint64_t)sqlite3_column_int64(statement, 13);
     }
     if (page->headers) {
         bool complete = sqlite3_column_type(statement, 15) != SQLITE_NULL;
@@ -144,7 +146,7 @@ static void take_row(struct message_page *page, sqlite3_stmt *statement, uint32_
 
 static bool is_full(const struct message_page *page)
 {
-    return page->count == SCAN_PAGE_ROWS || page->texts.used > SCAN_PAGE_TEXTS;
+    return page->count == SCAN_PAGE_ROWS || page->texts.used > page->texts_max;
 }
 
 static bool is_wanted(struct walk *walk, uint32_t uid)

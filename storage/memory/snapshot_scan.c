@@ -21,8 +21,10 @@ static void tell_texts(const struct row *row, struct message_page *page)
     if (page->fields & SCAN_STRUCTURE) {
         page->structures[i] = arena_copy(&page->texts, summary->bodystructure);
         page->parts[i] = arena_copy(&page->texts, summary->parts);
-        page->header_sizes[i] = summary->header_size;
         page->line_counts[i] = summary->lines;
+    }
+    if (page->header_sizes) {
+        page->header_sizes[i] = summary->header_size;
     }
     if (page->fields & SCAN_HEADERS) {
         page->headers[i] =
@@ -61,7 +63,7 @@ static void tell_row(const struct row *row, struct message_page *page)
 
 static bool page_is_full(const struct message_page *page)
 {
-    return page->count == SCAN_PAGE_ROWS || page->texts.used > SCAN_PAGE_TEXTS;
+    return page->count == SCAN_PAGE_ROWS || page->texts.used > page->texts_max;
 }
 
 /* The set from the cursor on: what lies before it is passed over. */

@@ -51,11 +51,11 @@ enum scan_fields {                 /* uids and modseqs are always there */
                    SCAN_SENT = 32,
                    SCAN_ENVELOPE = 64,
                    SCAN_STRUCTURE = 128, /* BODYSTRUCTURE, parts, header size, lines */
-                   SCAN_HEADERS = 256
+                   SCAN_HEADERS = 256    /* with the header size */
 };
 
 /* One page of rows in columns; arrays that were not asked for are NULL. At most SCAN_PAGE_ROWS rows, and
- * fewer when their texts are long: the row that exceeds SCAN_PAGE_TEXTS bytes is the last one. */
+ * fewer when their texts are long: the row that exceeds `texts_max` bytes is the last one. */
 #define SCAN_PAGE_ROWS  1024
 #define SCAN_PAGE_TEXTS (4 * 1024 * 1024)
 struct message_page {
@@ -75,6 +75,7 @@ struct message_page {
     struct slice *envelopes, *structures, *parts, *headers;
     uint64_t *header_sizes, *line_counts;
     unsigned fields;
+    size_t texts_max; /* SCAN_PAGE_TEXTS; may be set to less by who keeps the page while a peer reads */
     struct arena texts;
 };
 /* Memory for one page of these columns, used for scan after scan. */

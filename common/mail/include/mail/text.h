@@ -32,6 +32,7 @@ struct text_source {
 struct text_piece {
     enum text_wanted from; /* TEXT_HEADER: a field of the message's own header */
     bool begins;           /* another field, another part: a word does not run on from the piece before */
+    bool is_file_name;     /* of an attached file */
     struct slice name;     /* of a header field, also of a message inside; empty for other text */
     struct slice text;     /* of a field the whole value, blanks at its ends trimmed */
 };

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * FETCH and UID FETCH (RFC 9051 sections 6.4.5 and 6.4.9): what must happen before the first answer, the
+ * answers piece by piece, and the end.
+ */
+#include "base/log.h"
+#include "net/loop.h"
+#include "net/task.h"
+#include "storage/batch.h"
+
+#include "fetch_run.h"
+#include "resync.h"
+
+static bool has_item(const struct fetch_request *request, struct slice name)
+{
+    const struct fetch_item_type *type = fetch_item_find(name);
+    for (size_t i = 0; i < request->item_count; i++)
+        if (request->items[i].type == type)
+            return true;
+    return false;
+}
+
+static bool has_trait(const struct fetch_request *request, enum fetch_trait trait)
+{
+    for (size_t i = 0; i < request->item_count; i++)
+        if (request->items[i].type->traits & trait)
+            return true;
+    return false;
+}
+
+/* Text of messages, and not only their headers. */
+static bool asks_for_bodies(const struct fetch_request *request)
+{
+    for (size_t i = 0; i < request->item_count; i++) {
+        const struct fetch_item *item = &request->items[i];
+        bool is_text = item->section.text == SECTION_WHOLE || item->section.text == SECTION_TEXT;
+        if (item->type->traits & FETCH_BODY || (item->type->traits & FETCH_SECTION && is_text))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 7162 section 3.2.6; NULL when it may be asked for. */
+static const char *check_modifiers(const struct imap_session *session, const struct fetch_request *request)
+{
+    if (!request->wants_vanished)
+        return NULL;
+    if (!session->by_uid)
+        return "VANISHED is for UID FETCH";
+    if (!(session->enabled & ENABLED_QRESYNC))
+        return "VANISHED needs ENABLE QRESYNC";
+    return request->has_changed_since ? NULL : "VANISHED needs CHANGEDSINCE";
+}
+
+/* What is answered without having been named: the UID in the answer to UID FETCH (RFC 9051 section 6.4.9),
+ * where the answer does not begin with it, and MODSEQ for CHANGEDSINCE (RFC 7162 section 3.1.4.1). */
+static void add_implied_items(struct imap_session *session, struct fetch_request *request)
+{
+    struct fetch_item *items = arena_array(&session->arena, struct fetch_item, request->item_count + 2);
+    size_t count = 0;
+    if (session->by_uid && !(session->enabled & ENABLED_UIDONLY) && !has_item(request, S("UID")))
+        items[count++] = (struct fetch_item){.type = fetch_item_find(S("UID")), .label = S("UID")};
+    for (size_t i = 0; i < request->item_count; i++)
+        items[count++] = request->items[i];
+    if (request->has_changed_since && !has_item(request, S("MODSEQ")))
+        items[count++] = (struct fetch_item){.type = fetch_item_find(S("MODSEQ")), .label = S("MODSEQ")};
+    request->items = items;
+    request->item_count = count;
+}
+
+/* RFC 9394 section 3.3: of the messages, in the order of their UIDs, those with these numbers. */
+static struct uid_set cut_window(const struct fetch_request *request, struct uid_set uids,
+                                 struct arena *arena)
+{
+    struct uid_set_writer writer = {0};
+    uint64_t size = uid_set_size(&uids), first = request->window_first, last = request->window_last;
+    if (request->from_end) {
+        uint64_t from_first = last > size ? 1 : size - last + 1;
+        last = first > size ? 0 : size - first + 1;
+        first = from_first;
+    }
+    uint64_t before = 0;
+    for (size_t i = 0; i < uids.count && before < last; i++) {
+        struct uid_range range = uids.ranges[i];
+        uint64_t count = (uint64_t)range.last - range.first + 1;
+        uint64_t from = MAX_OF(first, before + 1), to = MIN_OF(last, before + count);
+        if (from <= to)
+            uid_set_add_range(&writer, (struct uid_range){(uint32_t)(range.first + (from - before - 1)),
+                                                          (uint32_t)(range.first + (to - before - 1))});
+        before += count;
+    }
+    return uid_set_take(&writer, arena);
+}
+
+/* --- before the first answer --- */
+
+struct prelude {
+    struct imap_session *session;
+    struct fetch_request *request;
+    struct uid_set wanted, seen_now;
+};
+
+/* Of the wanted messages those that changed, as far as that matters, and of these the ones without \Seen. */
+static enum err find_unseen(struct prelude *prelude, struct uid_set *unseen_r)
+{
+    struct selected *selected = prelude->session->selected;
+    struct arena *arena = &prelude->session->arena;
+    struct uid_set_writer found = {0}, unseen = {0};
+    struct message_scan scan = {.mailbox_id = selected->mailbox_id,
+                                .uids = prelude->wanted,
+                                .changed_since = prelude->request->changed_since};
+    struct message_page page;
+    struct snapshot *snapshot = NULL;
+    message_page_init(&page, SCAN_FLAGS);
+    enum err err = snapshot_open(selected->account, &snapshot);
+    while (!err && !scan.done) {
+        err = snapshot_scan(snapshot, &scan, &page);
+        for (size_t i = 0; !err && i < page.count; i++) {
+            uid_set_add(&found, page.uids[i]);
+            if (!(page.flags[i] & MESSAGE_SEEN))
+                uid_set_add(&unseen, page.uids[i]);
+        }
+    }
+    snapshot_close(snapshot);
+    message_page_free(&page);
+    struct uid_set all_found = uid_set_take(&found, arena);
+    *unseen_r = uid_set_take(&unseen, arena);
+    /* What is marked now changes by that; what else is to be answered was settled before. */
+    if (!err && prelude->request->changed_since > 0) {
+        prelude->wanted = all_found;
+        prelude->request->changed_since = 0;
+    }
+    return err;
+}
+
+/* RFC 9051 section 6.4.5: "The \Seen flag is implicitly set". All in one commit; that it cannot be set is no
+ * reason to withhold the mail. */
+static enum err set_seen(void *arg)
+{
+    struct prelude *prelude = arg;
+    struct imap_session *session = prelude->session;
+    struct selected *selected = session->selected;
+    struct batch_operation add = {.kind = BATCH_FLAGS,
+                                  .mailbox = mailbox_numbered(selected->mailbox_id),
+                                  .flags = {.change = FLAGS_ADD, .flags = MESSAGE_SEEN}};
+    enum err err = find_unseen(prelude, &add.flags.uids);
+    if (err || add.flags.uids.count == 0)
+        return err;
+    err = batch_commit(selected->account, &add, 1, &session->arena);
+    if (err) {
+        log_warning("imap.seen", log_text("login", buf_slice(&session->login)),
+                    log_cstr("mailbox", selected->name), log_err(err));
+    } else {
+        prelude->seen_now = add.result.changed;
+        selected_note_own(selected, add.result.modseq);
+    }
+    return ERR_OK;
+}
+
+/* RFC 7162 section 3.2.6: before any FETCH. */
+static enum err send_vanished(struct imap_session *session, const struct fetch_request *request)
+{
+    const struct selected *selected = session->selected;
+    struct uid_set named = request->set.saved
+                               ? (struct uid_set){selected->saved.ranges, selected->saved.count}
+                               : sequence_any_uids(&request->set, &selected->view, &session->arena);
+    return imap_send_vanished(session, &named, request->changed_since);
+}
+
+/* --- the answers --- */
+
+static enum err visit(void *arg)
+{
+    return fetch_run_visit(arg);
+}
+
+static void answer(struct imap_session *session, const struct fetch_run *run)
+{
+    bool all_found = run->request->changed_since > 0 || run->found == uid_set_size(&run->wanted);
+    if (run->some_unknown) /* RFC 3516 section 4.3 */
+        imap_no(session, "UNKNOWN-CTE", "a part is encoded in a way that is not known here");
+    else if (run->failure)
+        imap_no(session, "SERVERBUG", "some of the messages cannot be read");
+    else if ((run->some_gone || !all_found) && !session->by_uid)
+        imap_no(session, "EXPUNGEISSUED", "some of the messages were expunged"); /* RFC 5530 section 3 */
+    else
+        imap_ok(session, NULL, "fetched");
+}
+
+/* The client was promised more octets than there are: whatever came next, it would take it for them. */
+static void break_connection(struct imap_session *session, const struct fetch_run *run, enum err err)
+{
+    if (!task_is_canceled())
+        log_error("imap.read", log_text("login", buf_slice(&session->login)),
+                  log_cstr("mailbox", run->selected->name), log_number("uid", run->page.uids[run->row]),
+                  log_err(err));
+    session->ended = "a message could not be read to its end";
+    session->answer.condition = ANSWER_NONE;
+}
+
+static void send_answers(struct imap_session *session, struct fetch_run *run)
+{
+    enum err err = ERR_OK, sending = ERR_OK;
+    while (!err && !sending && !run->done) {
+        err = imap_on_thread(session, visit, run);
+        if (!err)
+            sending = conn_write(session->conn, buf_slice(&run->out));
+    }
+    if (err && run->in_message && run->is_partly_sent)
+        break_connection(session, run, err);
+    else if (err)
+        imap_no_err(session, err);
+    else if (!sending)
+        answer(session, run);
+}
+
+void imap_fetch(struct imap_session *session, struct parser *parser)
+{
+    struct fetch_request request;
+    struct prelude prelude = {.session = session, .request = &request};
+    if (!parse_fetch(parser, &request)) {
+        imap_bad_syntax(session, parser);
+        return;
+    }
+    const char *wrong = check_modifiers(session, &request);
+    if (wrong) {
+        imap_bad(session, wrong);
+        return;
+    }
+    if (request.has_changed_since || has_trait(&request, FETCH_ENABLES_CONDSTORE)) /* RFC 7162 section 3.1 */
+        session->enabled |= ENABLED_CONDSTORE;
+    if (asks_for_bodies(&request))
+        selected_hold(session->selected, loop_now(conn_loop(session->conn)));
+    if (!imap_resolve(session, &request.set, &prelude.wanted))
+        return;
+    if (request.has_window)
+        prelude.wanted = cut_window(&request, prelude.wanted, &session->arena);
+    add_implied_items(session, &request);
+    enum err err = request.wants_vanished ? send_vanished(session, &request) : ERR_OK;
+    if (!err && !session->selected->read_only && has_trait(&request, FETCH_SETS_SEEN))
+        err = imap_on_thread(session, set_seen, &prelude);
+    if (err) {
+        imap_no_err(session, err);
+        return;
+    }
+    struct fetch_run run = {.seen_now = prelude.seen_now};
+    fetch_run_init(&run, session, &request, prelude.wanted);
+    send_answers(session, &run);
+    fetch_run_free(&run);
+}

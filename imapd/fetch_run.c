@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+#include "fetch_run.h"
+
+#include "base/log.h"
+#include "mail/text.h"
+
+void fetch_put_label(struct fetch_run *run, const struct fetch_item *item)
+{
+    buf_append(&run->out, item->label);
+    buf_append_char(&run->out, ' ');
+}
+
+void fetch_put_literal(struct fetch_run *run, uint64_t octets, bool binary)
+{
+    buf_append(&run->out, binary ? S("~{") : S("{"));
+    buf_append_number(&run->out, octets, 1);
+    buf_append(&run->out, S("}\r\n"));
+}
+
+/* --- pages --- */
+
+static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot)
+{
+    struct message_page *page = &run->page;
+    run->flags = arena_array(&run->page_arena, struct message_flags, page->count);
+    enum err err = flag_source_read(&run->source, snapshot, &run->page_arena);
+    for (size_t i = 0; !err && i < page->count; i++)
+        err = message_flags_of(run->selected, snapshot, page, i, &run->page_arena, &run->flags[i]);
+    return err;
+}
+
+static enum err read_page(struct fetch_run *run)
+{
+    struct snapshot *snapshot = NULL;
+    arena_reset(&run->page_arena);
+    run->row = 0;
+    run->page.count = 0;
+    enum err err = run->page.fields & SCAN_THREAD
+                       ? snapshot_open_for(run->selected->account, SCAN_THREAD, &snapshot)
+                       : snapshot_open(run->selected->account, &snapshot);
+    if (err)
+        return err;
+    err = snapshot_scan(snapshot, &run->scan, &run->page);
+    run->found += run->page.count;
+    if (!err && run->page.flags && run->page.count > 0)
+        err = read_flags(run, snapshot);
+    snapshot_close(snapshot);
+    return err;
+}
+
+/* --- a message --- */
+
+static void end_message(struct fetch_run *run)
+{
+    fetch_stream_free(&run->stream);
+    if (run->has_file)
+        blob_reader_close(&run->file);
+    run->has_file = run->in_message = run->is_partly_sent = false;
+    run->row++;
+}
+
+/* Nothing was sent of it yet, and nothing will be; the command will end in NO. */
+static void give_message_up(struct fetch_run *run, enum err err)
+{
+    uint32_t uid = run->page.uids[run->row];
+    if (err == ERR_NOT_FOUND) {
+        run->some_gone = true;
+    } else {
+        log_error("imap.read", log_text("login", buf_slice(&run->session->login)),
+                  log_cstr("mailbox", run->selected->name), log_number("uid", uid), log_err(err));
+        run->failure = err;
+    }
+    buf_truncate(&run->out, run->message_start);
+    end_message(run);
+}
+
+static enum err prepare_items(struct fetch_run *run, bool *file_r)
+{
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < run->request->item_count && !err; i++) {
+        const struct fetch_item *item = &run->request->items[i];
+        bool needs_file = false;
+        if (item->type->prepare)
+            err = item->type->prepare(run, item, &needs_file);
+        *file_r |= needs_file;
+    }
+    return err;
+}
+
+static enum err open_file(struct fetch_run *run)
+{
+    enum err err = message_open_next(run->selected->account, run->selected->mailbox_id,
+                                     run->page.uids[run->row], &run->places, &run->file);
+    run->has_file = !err;
+    if (!err && run->page.sizes && run->file.size > run->page.sizes[run->row])
+        return ERR_CORRUPT; /* it grew: what the index tells of it does not hold */
+    return err;
+}
+
+/* `* 3 FETCH (`, `* 3 FETCH (UID 7 ` or `* 7 UIDFETCH (` (RFC 9586) */
+static void put_message_begin(struct fetch_run *run, uint32_t uid, uint32_t number)
+{
+    bool by_uid_only = run->session->enabled & ENABLED_UIDONLY;
+    buf_append(&run->out, S("* "));
+    buf_append_number(&run->out, by_uid_only ? uid : number, 1);
+    buf_append(&run->out, by_uid_only ? S(" UIDFETCH (") : S(" FETCH ("));
+}
+
+/* The flags of a message that this command changed (RFC 9051 section 6.4.5) beside those that were asked for.
+ */
+static void put_changed_flags(struct fetch_run *run)
+{
+    uint32_t uid = run->page.uids[run->row];
+    if (!run->flags || run->seen_now.count == 0 || !uid_set_has(&run->seen_now, uid))
+        return;
+    bool has_flags = false, has_modseq = !run->tells_modseq;
+    for (size_t i = 0; i < run->request->item_count; i++) {
+        has_flags |= run->request->items[i].type == fetch_item_find(S("FLAGS"));
+        has_modseq |= run->request->items[i].type == fetch_item_find(S("MODSEQ"));
+    }
+    if (!has_flags) {
+        buf_append(&run->out, S("FLAGS "));
+        respond_flags(&run->out, &run->flags[run->row], &run->source.names);
+        buf_append_char(&run->out, ' ');
+    }
+    if (!has_modseq) {
+        buf_append(&run->out, S("MODSEQ ("));
+        buf_append_number(&run->out, run->page.modseqs[run->row], 1);
+        buf_append(&run->out, S(") "));
+    }
+}
+
+static enum err begin_message(struct fetch_run *run)
+{
+    uint32_t uid = run->page.uids[run->row];
+    uint32_t number = view_number(&run->selected->view, uid);
+    bool needs_file = false;
+    run->in_message = true;
+    run->item = 0;
+    run->message_start = run->out.len;
+    enum err err = number > 0 ? prepare_items(run, &needs_file) : ERR_NOT_FOUND;
+    if (!err && needs_file)
+        err = open_file(run);
+    if (err)
+        return err;
+    if (run->flags) {
+        message_flags_announce(run->selected, &run->source.names, run->page.keywords[run->row], &run->out);
+        run->message_start = run->out.len;
+    }
+    put_message_begin(run, uid, number);
+    put_changed_flags(run);
+    return ERR_OK;
+}
+
+/* The next piece of what the message still has to tell, as far as the buffer takes it. */
+static enum err go_on_with_message(struct fetch_run *run)
+{
+    const struct fetch_request *request = run->request;
+    while (true) {
+        size_t room = FETCH_OUT_SIZE - MIN_OF(run->out.len, FETCH_OUT_SIZE);
+        enum err err = fetch_stream_take(&run->stream, &run->out, room);
+        if (err || run->stream.left > 0)
+            return err;
+        fetch_stream_free(&run->stream);
+        if (run->item == request->item_count)
+            break;
+        const struct fetch_item *item = &request->items[run->item];
+        if (run->item++ > 0)
+            buf_append_char(&run->out, ' ');
+        err = item->type->write(run, item);
+        if (err)
+            return err;
+    }
+    buf_append(&run->out, S(")\r\n"));
+    end_message(run);
+    return ERR_OK;
+}
+
+static enum err work_on_message(struct fetch_run *run)
+{
+    enum err err = run->in_message ? ERR_OK : begin_message(run);
+    if (!err)
+        err = go_on_with_message(run);
+    if (err && !run->is_partly_sent) {
+        give_message_up(run, err);
+        err = ERR_OK;
+    }
+    return err;
+}
+
+/* --- visits --- */
+
+enum err fetch_run_visit(struct fetch_run *run)
+{
+    enum err err = ERR_OK;
+    buf_truncate(&run->out, 0);
+    run->message_start = 0;
+    run->is_partly_sent = run->in_message;
+    while (!err && !run->done && run->out.len < FETCH_OUT_SIZE) {
+        if (run->in_message || run->row < run->page.count)
+            err = work_on_message(run);
+        else if (run->scan.done)
+            run->done = true;
+        else
+            err = read_page(run);
+    }
+    return err;
+}
+
+static unsigned scan_fields(const struct fetch_run *run)
+{
+    unsigned fields = run->seen_now.count > 0 ? SCAN_FLAGS : 0;
+    for (size_t i = 0; i < run->request->item_count; i++)
+        fields |= fetch_item_fields(&run->request->items[i]);
+    return fields;
+}
+
+void fetch_run_init(struct fetch_run *run, struct imap_session *session, const struct fetch_request *request,
+                    struct uid_set wanted)
+{
+    run->session = session;
+    run->selected = session->selected;
+    run->request = request;
+    run->wanted = wanted;
+    run->tells_modseq = session->enabled & ENABLED_CONDSTORE;
+    run->scan = (struct message_scan){.mailbox_id = run->selected->mailbox_id,
+                                      .uids = wanted,
+                                      .changed_since = request->changed_since,
+                                      .done = wanted.count == 0};
+    buf_init(&run->out, SIZE_MAX / 2);
+    buf_init(&run->preview, SIZE_MAX / 2);
+    message_page_init(&run->page, scan_fields(run));
+    run->page.texts_max = FETCH_PAGE_TEXTS;
+}
+
+void fetch_run_free(struct fetch_run *run)
+{
+    fetch_stream_free(&run->stream);
+    if (run->has_file)
+        blob_reader_close(&run->file);
+    message_places_free(&run->places);
+    message_page_free(&run->page);
+    arena_free(&run->page_arena);
+    text_extractor_free(run->extractor);
+    buf_free(&run->out);
+    buf_free(&run->preview);
+}
