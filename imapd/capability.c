@@ -27,6 +27,7 @@ static const struct {
     {{"CHILDREN", 8}, AFTER_LOGIN},
     {{"LIST-EXTENDED", 13}, AFTER_LOGIN},
     {{"LIST-STATUS", 11}, AFTER_LOGIN},
+    {{"LIST-MYRIGHTS", 13}, AFTER_LOGIN},
     {{"SPECIAL-USE", 11}, AFTER_LOGIN},
     {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
     {{"STATUS=SIZE", 11}, AFTER_LOGIN},

@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "storage/batch.h"
 
+#include "access.h"
 #include "mailboxes.h"
 
 /* RFC 6154 section 2, RFC 8457. Not \All and \Flagged, which show messages of other mailboxes. */
@@ -67,19 +68,49 @@ static bool parse_arguments(struct parser *parser, struct create_arguments *argu
 
 struct create_job {
     struct imap_session *session;
-    struct batch_operation operation;
+    const struct create_arguments *arguments;
+    struct batch_result result;
+    struct slice name; /* as it is kept */
     bool use_is_taken;
 };
+
+/* The mailbox, and the rights that it inherits (RFC 4314 section 4). */
+static enum err make(struct create_job *job, const struct imap_access *access)
+{
+    struct arena *arena = &job->session->arena;
+    size_t count = 1 + access->list_count;
+    struct batch_operation *operations = arena_array(arena, struct batch_operation, count);
+    struct mailbox_ref mailbox = mailbox_named(access->mailbox);
+    operations[0] = (struct batch_operation){.kind = BATCH_MAILBOX_CREATE,
+                                             .mailbox = mailbox,
+                                             .create = {.special_use = job->arguments->special_use}};
+    for (size_t i = 1; i < count; i++)
+        operations[i] = (struct batch_operation){
+            .kind = BATCH_SET_RIGHTS,
+            .mailbox = mailbox,
+            .rights = {.identifier = access->list[i - 1].identifier, .rights = access->list[i - 1].rights}};
+    enum err err = batch_commit(access->account, operations, count, NULL);
+    job->result = operations[0].result;
+    return err;
+}
 
 static enum err create(void *arg)
 {
     struct create_job *job = arg;
-    struct account *account = job->session->account;
+    struct imap_access access;
     struct mailbox_status status;
-    enum err err = batch_commit(account, &job->operation, 1, NULL);
-    /* Either the name or the use has a mailbox already. */
-    if (err == ERR_EXISTS && job->operation.create.special_use.len > 0)
-        job->use_is_taken = mailbox_status(account, job->operation.mailbox.name, &status) == ERR_NOT_FOUND;
+    enum err err = imap_access_new(job->session, job->arguments->name, &access);
+    job->use_is_taken = !err && !access.is_borrowed && job->arguments->special_use.len > 0;
+    if (job->use_is_taken)
+        err = ERR_EXISTS; /* the uses of another's mailboxes are for him to choose */
+    if (!err) {
+        err = make(job, &access);
+        job->name = imap_access_name(job->session, &access);
+        /* Either the name or the use has a mailbox already. */
+        if (err == ERR_EXISTS && job->arguments->special_use.len > 0)
+            job->use_is_taken = mailbox_status(access.account, access.mailbox, &status) == ERR_NOT_FOUND;
+    }
+    imap_access_end(&access);
     return err;
 }
 
@@ -107,18 +138,14 @@ void imap_create(struct imap_session *session, struct parser *parser)
         imap_no(session, "USEATTR", "no mailbox can have this special use");
         return;
     }
-    struct slice name = mailbox_name_canonical(&session->arena, arguments.name);
-    struct create_job job = {.session = session,
-                             .operation = {.kind = BATCH_MAILBOX_CREATE,
-                                           .mailbox = mailbox_named(name),
-                                           .create = {.special_use = arguments.special_use}}};
+    struct create_job job = {.session = session, .arguments = &arguments};
     enum err err = imap_on_thread(session, create, &job);
     if (err == ERR_EXISTS && job.use_is_taken) {
         imap_no(session, "USEATTR", "another mailbox has this special use");
     } else if (err) {
         imap_no_err(session, err);
     } else {
-        imap_tell_name(session, arguments.name, name, arguments.name);
-        imap_ok(session, mailbox_id_code(session, job.operation.result.guid), "created");
+        imap_tell_name(session, arguments.name, job.name, arguments.name);
+        imap_ok(session, mailbox_id_code(session, job.result.guid), "created");
     }
 }

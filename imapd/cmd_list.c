@@ -8,7 +8,7 @@
  *     list-select-opt     = "SUBSCRIBED" / "REMOTE" / "RECURSIVEMATCH" / "SPECIAL-USE"
  *     mbox-or-pat         = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")"
  *     list-return-opts    = "RETURN" SP "(" [return-option *(SP return-option)] ")"
- *     return-option       = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / status-option
+ *     return-option       = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "MYRIGHTS" / status-option
  *     status-option       = "STATUS" SP "(" status-att *(SP status-att) ")"
  *     lsub                = "LSUB" SP mailbox SP list-mailbox
  */
@@ -97,10 +97,9 @@ static bool parse_patterns(struct list_parsing *parsing)
 static bool parse_return_option(struct list_parsing *parsing)
 {
     static const struct option options[] = {
-        {{"SUBSCRIBED", 10}, RETURN_SUBSCRIBED},
-        {{"CHILDREN", 8}, RETURN_CHILDREN},
-        {{"SPECIAL-USE", 11}, RETURN_SPECIAL_USE},
-        {{"STATUS", 6}, RETURN_STATUS},
+        {{"SUBSCRIBED", 10}, RETURN_SUBSCRIBED},   {{"CHILDREN", 8}, RETURN_CHILDREN},
+        {{"SPECIAL-USE", 11}, RETURN_SPECIAL_USE}, {{"STATUS", 6}, RETURN_STATUS},
+        {{"MYRIGHTS", 8}, RETURN_MYRIGHTS},
     };
     struct parser *parser = parsing->parser;
     unsigned option = parse_option(parser, options, ARRAY_LEN(options));

@@ -7,11 +7,14 @@
  */
 #include "storage/batch.h"
 
+#include "access.h"
 #include "mailboxes.h"
 
 struct rename_job {
     struct imap_session *session;
-    struct slice from, to;
+    struct slice said_from, said_to; /* the names */
+    struct slice kept_to;
+    struct imap_access from, to;
 };
 
 /* `list` is sorted by bytes, so a name stands somewhere behind those it is below. Trees are renamed whole:
@@ -23,13 +26,13 @@ static size_t collect_below(struct rename_job *job, const struct mailbox_entry *
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct slice name = list[i].name;
-        bool is_covered = !mailbox_name_is_below(name, job->from);
+        bool is_covered = !mailbox_name_is_below(name, job->from.mailbox);
         for (size_t k = 0; k < used && !is_covered; k++)
             is_covered = mailbox_name_is_below(name, operations[k].mailbox.name);
         if (is_covered)
             continue;
-        const char *to = arena_printf(arena, "%s%s", arena_cstr(arena, job->to),
-                                      arena_cstr(arena, slice_skip(name, job->from.len)));
+        const char *to = arena_printf(arena, "%s%s", arena_cstr(arena, job->to.mailbox),
+                                      arena_cstr(arena, slice_skip(name, job->from.mailbox.len)));
         operations[used++] = (struct batch_operation){.kind = BATCH_MAILBOX_RENAME,
                                                       .mailbox = mailbox_named(name),
                                                       .rename = {.new_name = slice_from(to)}};
@@ -39,7 +42,7 @@ static size_t collect_below(struct rename_job *job, const struct mailbox_entry *
 
 static enum err rename_below(struct rename_job *job)
 {
-    struct account *account = job->session->account;
+    struct account *account = job->from.account;
     struct arena *arena = &job->session->arena;
     struct mailbox_entry *list;
     size_t count;
@@ -48,7 +51,7 @@ static enum err rename_below(struct rename_job *job)
         return err;
     struct batch_operation *operations = arena_array(arena, struct batch_operation, count + 1);
     operations[0] = (struct batch_operation){
-        .kind = BATCH_ASSERT, .mailbox = mailbox_named(job->to), .expect = {.absent = true}};
+        .kind = BATCH_ASSERT, .mailbox = mailbox_named(job->to.mailbox), .expect = {.absent = true}};
     size_t used = collect_below(job, list, count, operations + 1);
     if (used == 0)
         return ERR_NOT_FOUND;
@@ -56,31 +59,44 @@ static enum err rename_below(struct rename_job *job)
     return err == ERR_CONFLICT ? ERR_EXISTS : err;
 }
 
+static enum err rename_it(struct rename_job *job)
+{
+    struct batch_operation operation = {.kind = BATCH_MAILBOX_RENAME,
+                                        .mailbox = mailbox_named(job->from.mailbox),
+                                        .rename = {.new_name = job->to.mailbox}};
+    if (!slice_eq(job->from.owner, job->to.owner)) /* messages would have to move */
+        return ERR_SYNTAX;
+    job->kept_to = imap_access_name(job->session, &job->to);
+    enum err err = batch_commit(job->from.account, &operation, 1, NULL);
+    return err == ERR_NOT_FOUND ? rename_below(job) : err;
+}
+
 static enum err rename_mailbox(void *arg)
 {
     struct rename_job *job = arg;
-    struct batch_operation operation = {
-        .kind = BATCH_MAILBOX_RENAME, .mailbox = mailbox_named(job->from), .rename = {.new_name = job->to}};
-    enum err err = batch_commit(job->session->account, &operation, 1, NULL);
-    return err == ERR_NOT_FOUND ? rename_below(job) : err;
+    enum err err = imap_access(job->session, job->said_from, RIGHT_DELETE_MAILBOX, &job->from);
+    if (!err)
+        err = imap_access_new(job->session, job->said_to, &job->to);
+    if (!err)
+        err = rename_it(job);
+    imap_access_end(&job->to);
+    imap_access_end(&job->from);
+    return err;
 }
 
 void imap_rename(struct imap_session *session, struct parser *parser)
 {
-    struct slice from, to;
-    if (!parse_mailbox_argument(parser, &from) || !parse_mailbox_argument(parser, &to) ||
+    struct rename_job job = {.session = session};
+    if (!parse_mailbox_argument(parser, &job.said_from) || !parse_mailbox_argument(parser, &job.said_to) ||
         !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
-    struct rename_job job = {.session = session,
-                             .from = mailbox_name_canonical(&session->arena, from),
-                             .to = mailbox_name_canonical(&session->arena, to)};
     enum err err = imap_on_thread(session, rename_mailbox, &job);
     if (err) {
         imap_no_err(session, err);
     } else {
-        imap_tell_name(session, to, job.to, from);
+        imap_tell_name(session, job.said_to, job.kept_to, job.said_from);
         imap_ok(session, NULL, "renamed");
     }
 }

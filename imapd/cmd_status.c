@@ -4,6 +4,7 @@
  *
  *     status          = "STATUS" SP mailbox SP "(" status-att *(SP status-att) ")"
  */
+#include "access.h"
 #include "mailboxes.h"
 #include "status.h"
 
@@ -16,34 +17,45 @@ struct status_job {
 };
 
 /* What is \Recent in the open mailbox is so for this session: nobody else counts it. */
-static void add_own_recent(struct status_job *job)
+static void add_own_recent(struct status_job *job, const struct imap_access *access)
 {
     const struct selected *selected = job->session->selected;
     if (!selected || selected->mailbox_id != job->mailbox.status.id ||
-        !slice_eq(account_login(selected->account), account_login(job->session->account)))
+        !slice_eq(account_login(selected->account), access->owner))
         return;
     struct uid_set recent = {selected->recent.ranges, selected->recent.count};
     recent = view_intersect(&selected->view, &recent, &job->session->arena);
     job->values.recent += uid_set_size(&recent);
 }
 
-static enum err read_status(void *arg)
+static enum err read_mailbox(struct status_job *job, const struct imap_access *access)
 {
-    struct status_job *job = arg;
-    struct account *account = job->session->account;
     struct snapshot *snapshot = NULL;
     struct mailbox_status status;
-    enum err err = mailbox_status(account, job->name, &status);
+    enum err err = mailbox_status(access->account, access->mailbox, &status);
     if (!err)
-        err = mailbox_refresh(account, status.id);
+        err = mailbox_refresh(access->account, status.id);
     if (!err)
-        err = snapshot_open(account, &snapshot);
+        err = snapshot_open(access->account, &snapshot);
     if (!err)
         err = snapshot_mailbox(snapshot, mailbox_numbered(status.id), &job->session->arena, &job->mailbox);
     job->values.mailbox = &job->mailbox;
     if (!err)
-        err = status_read(snapshot, job->items, SLICE_EMPTY, &job->values);
+        err = status_read(snapshot, job->items, access->viewer, &job->values);
     snapshot_close(snapshot);
+    return err;
+}
+
+static enum err read_status(void *arg)
+{
+    struct status_job *job = arg;
+    struct imap_access access;
+    enum err err = imap_access(job->session, job->name, RIGHT_READ, &access);
+    if (!err)
+        err = read_mailbox(job, &access);
+    if (!err)
+        add_own_recent(job, &access);
+    imap_access_end(&access);
     return err;
 }
 
@@ -51,25 +63,22 @@ void imap_status(struct imap_session *session, struct parser *parser)
 {
     struct status_job job = {.session = session,
                              .values = {.append_limit = (uint64_t)session->conf->message_size_limit}};
-    struct slice name;
-    if (!parse_mailbox_argument(parser, &name) || !parse_space(parser) ||
+    if (!parse_mailbox_argument(parser, &job.name) || !parse_space(parser) ||
         !parse_status_items(parser, &job.items) || !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
     if (job.items & STATUS_HIGHESTMODSEQ) /* RFC 7162 section 3.1 */
         session->enabled |= ENABLED_CONDSTORE;
-    job.name = mailbox_name_canonical(&session->arena, name);
     enum err err = imap_on_thread(session, read_status, &job);
     if (err) {
         imap_no_err(session, err);
         return;
     }
-    add_own_recent(&job);
     struct buf out;
     buf_init(&out, INPUT_TEXT_MAX);
     /* The name as the client wrote it: it may look for that. */
-    respond_status(&out, name, job.items, &job.values, imap_utf8(session));
+    respond_status(&out, job.name, job.items, &job.values, imap_utf8(session));
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
     imap_ok(session, NULL, "that is its status");

@@ -8,6 +8,26 @@
 #include "storage/batch.h"
 
 #include "mailboxes.h"
+#include "names.h"
+
+struct subscribe_job {
+    struct imap_session *session;
+    struct batch_operation operation;
+};
+
+static enum err commit(void *arg)
+{
+    struct subscribe_job *job = arg;
+    return batch_commit(job->session->account, &job->operation, 1, NULL);
+}
+
+/* The form in which LIST shows the name. */
+static struct slice listed_name(struct imap_session *session, struct slice name)
+{
+    struct imap_name place = imap_name_parse(&session->arena, name);
+    return place.owner.len > 0 ? imap_shared_name(&session->arena, place.owner, place.mailbox)
+                               : place.mailbox;
+}
 
 static void set_subscription(struct imap_session *session, struct parser *parser, bool subscribed)
 {
@@ -16,9 +36,11 @@ static void set_subscription(struct imap_session *session, struct parser *parser
         imap_bad_syntax(session, parser);
         return;
     }
-    struct batch_operation operation = {
-        .kind = BATCH_SUBSCRIBE, .mailbox = mailbox_named(name), .subscribe = {.subscribed = subscribed}};
-    enum err err = imap_commit(session, &operation, 1);
+    struct subscribe_job job = {.session = session,
+                                .operation = {.kind = BATCH_SUBSCRIBE,
+                                              .mailbox = mailbox_named(listed_name(session, name)),
+                                              .subscribe = {.subscribed = subscribed}}};
+    enum err err = imap_on_thread(session, commit, &job);
     if (err == ERR_SYNTAX && !subscribed) /* what cannot be a name is not subscribed */
         err = ERR_OK;
     if (err)

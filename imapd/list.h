@@ -19,7 +19,8 @@ enum list_return {
     RETURN_SUBSCRIBED = 1,
     RETURN_CHILDREN = 2,    /* always told */
     RETURN_SPECIAL_USE = 4, /* always told: Outlook looks for it in plain LIST */
-    RETURN_STATUS = 8
+    RETURN_STATUS = 8,
+    RETURN_MYRIGHTS = 16 /* RFC 8440 */
 };
 
 struct list_request {

@@ -6,12 +6,27 @@
  */
 #include "base/buf.h"
 
+#include "access.h"
 #include "list.h"
 #include "list_tree.h"
 #include "respond.h"
 #include "status.h"
 
 #define PIECE_SIZE 32768 /* enough lines for one visit */
+
+/* A mailbox of one's own (no owner), or of somebody who shares it. */
+struct listed {
+    struct slice owner;
+    struct mailbox_entry entry; /* entry.name: in the owner's account */
+    unsigned rights;
+};
+
+/* What is open while a visit lasts: the account whose mailboxes are written just now. */
+struct list_source {
+    struct slice owner;
+    struct account *account;
+    struct snapshot *snapshot;
+};
 
 struct list_job {
     struct imap_session *session;
@@ -35,44 +50,74 @@ static bool needs_subscriptions(const struct list_request *request)
     return lists_subscriptions(request) || request->returns & RETURN_SUBSCRIBED;
 }
 
-static enum err read_names(struct list_job *job, struct snapshot *snapshot, struct list_name **names_r,
-                           size_t *count_r)
+/* Whether a pattern can match a name that is not one's own: most LISTs of a single mailbox cannot. */
+static bool may_be_shared(const struct list_request *request)
 {
-    struct mailbox_entry *mailboxes;
-    struct slice *subscriptions = NULL;
-    size_t mailbox_count, subscription_count = 0;
-    enum err err = snapshot_mailboxes(snapshot, job->arena, &mailboxes, &mailbox_count);
+    for (size_t i = 0; i < request->pattern_count; i++)
+        if (list_pattern_may_begin(&request->patterns[i], S(SHARED_LEVEL)))
+            return true;
+    return false;
+}
+
+struct found_names {
+    struct mailbox_entry *own;
+    struct shared_mailbox *shared;
+    struct slice *subscriptions;
+    size_t own_count, shared_count, subscription_count;
+};
+
+static enum err find_names(struct list_job *job, struct snapshot *snapshot, struct found_names *found)
+{
+    enum err err = snapshot_mailboxes(snapshot, job->arena, &found->own, &found->own_count);
     if (!err && needs_subscriptions(job->request))
-        err = snapshot_subscriptions(snapshot, job->arena, &subscriptions, &subscription_count);
-    if (err)
-        return err;
-    struct list_name *names = arena_array(job->arena, struct list_name, mailbox_count + subscription_count);
-    for (size_t i = 0; i < mailbox_count; i++)
-        names[i] = (struct list_name){.name = mailboxes[i].name, .mailbox = &mailboxes[i]};
-    for (size_t i = 0; i < subscription_count; i++)
-        names[mailbox_count + i] = (struct list_name){.name = subscriptions[i], .subscribed = true};
-    *names_r = names;
-    *count_r = mailbox_count + subscription_count;
-    return ERR_OK;
+        err = snapshot_subscriptions(snapshot, job->arena, &found->subscriptions, &found->subscription_count);
+    if (!err && may_be_shared(job->request))
+        err = imap_list_shared(job->session, job->arena, &found->shared, &found->shared_count);
+    return err;
+}
+
+static struct list_tree make_tree(struct arena *arena, const struct found_names *found)
+{
+    size_t count = 0, mailbox_count = found->own_count + found->shared_count;
+    struct listed *listed = arena_array(arena, struct listed, mailbox_count);
+    struct list_name *names = arena_array(arena, struct list_name, mailbox_count + found->subscription_count);
+    for (size_t i = 0; i < found->own_count; i++, count++) {
+        listed[count] = (struct listed){.entry = found->own[i], .rights = RIGHTS_ALL};
+        names[count] = (struct list_name){.name = found->own[i].name, .mailbox = &listed[count]};
+    }
+    for (size_t i = 0; i < found->shared_count; i++, count++) {
+        const struct shared_mailbox *shared = &found->shared[i];
+        listed[count] =
+            (struct listed){.owner = shared->owner, .entry = shared->entry, .rights = shared->rights};
+        names[count] = (struct list_name){.name = shared->name, .mailbox = &listed[count]};
+    }
+    for (size_t i = 0; i < found->subscription_count; i++, count++)
+        names[count] = (struct list_name){.name = found->subscriptions[i], .subscribed = true};
+    return list_tree_of(arena, names, count);
+}
+
+/* A client wants to know where to put its own drafts, so the uses of others' mailboxes are not for it. */
+static struct slice special_use_of(const struct list_node *node)
+{
+    const struct listed *listed = node->mailbox;
+    return listed && listed->owner.len == 0 ? listed->entry.special_use : SLICE_EMPTY;
 }
 
 static bool meets_options(const struct list_request *request, const struct list_node *node)
 {
-    const struct mailbox_entry *mailbox = node->mailbox;
-    if (request->select & SELECT_SPECIAL_USE && !(mailbox && mailbox->special_use.len > 0))
+    if (request->select & SELECT_SPECIAL_USE && special_use_of(node).len == 0)
         return false;
-    return lists_subscriptions(request) ? node->subscribed : mailbox != NULL;
+    return lists_subscriptions(request) ? node->subscribed : node->mailbox != NULL;
 }
 
 static enum err read_tree(struct list_job *job, struct snapshot *snapshot)
 {
-    struct list_name *names;
-    size_t count;
-    enum err err = read_names(job, snapshot, &names, &count);
+    struct found_names found = {0};
+    enum err err = find_names(job, snapshot, &found);
     if (err)
         return err;
     const struct list_request *request = job->request;
-    job->tree = list_tree_of(job->arena, names, count);
+    job->tree = make_tree(job->arena, &found);
     for (size_t i = 0; i < job->tree.count; i++)
         job->tree.nodes[i].is_chosen = meets_options(request, &job->tree.nodes[i]);
     list_tree_match(&job->tree, request->patterns, request->pattern_count);
@@ -113,31 +158,40 @@ static void add_attribute(struct attributes *attributes, struct slice name)
 
 /* XLIST has other names for some uses, and one for INBOX. */
 static void add_special_use(struct attributes *attributes, const struct list_request *request,
-                            const struct mailbox_entry *mailbox)
+                            const struct list_node *node)
 {
     bool is_xlist = request->verb == VERB_XLIST;
-    if (is_xlist && slice_eq(mailbox->name, S("INBOX")))
+    struct slice use = special_use_of(node);
+    if (is_xlist && slice_eq(node->name, S("INBOX")))
         add_attribute(attributes, S("\\Inbox"));
-    if (is_xlist && slice_eq_nocase(mailbox->special_use, S("\\Junk")))
-        add_attribute(attributes, S("\\Spam"));
-    else if (mailbox->special_use.len > 0)
-        add_attribute(attributes, mailbox->special_use);
+    if (is_xlist && slice_eq_nocase(use, S("\\Junk")))
+        use = S("\\Spam");
+    if (use.len > 0)
+        add_attribute(attributes, use);
+}
+
+/* RFC 9051 section 7.3.1; without the right to read, a mailbox cannot be selected (RFC 4314 section 4). */
+static bool is_selectable(const struct list_node *node)
+{
+    const struct listed *listed = node->mailbox;
+    return listed && listed->rights & RIGHT_READ;
 }
 
 static void write_attributes(struct list_job *job, const struct list_node *node)
 {
     const struct list_request *request = job->request;
     struct attributes attributes = {&job->out, '('};
-    if (!node->mailbox || (request->verb == VERB_LSUB && !node->is_chosen))
-        add_attribute(&attributes, request->is_extended ? S("\\NonExistent") : S("\\Noselect"));
+    if (!node->mailbox && request->is_extended)
+        add_attribute(&attributes, S("\\NonExistent"));
+    else if (!is_selectable(node) || (request->verb == VERB_LSUB && !node->is_chosen))
+        add_attribute(&attributes, S("\\Noselect"));
     if (node->subscribed && request->verb == VERB_LIST && needs_subscriptions(request))
         add_attribute(&attributes, S("\\Subscribed"));
     if (node->has_children)
         add_attribute(&attributes, S("\\HasChildren"));
     else if (node->mailbox)
         add_attribute(&attributes, S("\\HasNoChildren"));
-    if (node->mailbox)
-        add_special_use(&attributes, request, node->mailbox);
+    add_special_use(&attributes, request, node);
     if (attributes.before == '(')
         buf_append_char(&job->out, '(');
     buf_append_char(&job->out, ')');
@@ -157,43 +211,93 @@ static void write_childinfo(struct list_job *job, const struct list_node *node)
     buf_append(&job->out, S("))"));
 }
 
-static enum err write_node(struct list_job *job, const struct list_node *node, struct snapshot *snapshot)
+static void close_source(struct list_job *job, struct list_source *source)
+{
+    snapshot_close(source->snapshot);
+    if (source->account && source->account != job->session->account)
+        account_close(source->account);
+    *source = (struct list_source){0};
+}
+
+/* What is listed of one owner comes in a row, so each account is opened once. */
+static enum err open_source(struct list_job *job, struct slice owner, struct list_source *source)
+{
+    enum err err = ERR_OK;
+    if (source->snapshot && slice_eq(source->owner, owner))
+        return ERR_OK;
+    close_source(job, source);
+    source->owner = owner;
+    if (owner.len == 0)
+        source->account = job->session->account;
+    else
+        err = account_open(job->session->context->store, owner, &source->account);
+    return err ? err : snapshot_open(source->account, &source->snapshot);
+}
+
+/* What was asked for beside the name (RFC 5819, RFC 8440), of mailboxes that meet the options themselves. */
+static enum err write_details(struct list_job *job, const struct list_node *node, struct list_source *source)
+{
+    const struct list_request *request = job->request;
+    const struct listed *listed = node->mailbox;
+    bool utf8 = imap_utf8(job->session);
+    enum err err = ERR_OK;
+    if (request->returns & RETURN_STATUS && is_selectable(node)) {
+        struct status_values values = {.mailbox = &listed->entry,
+                                       .append_limit = (uint64_t)job->session->conf->message_size_limit};
+        err = open_source(job, listed->owner, source);
+        if (!err)
+            err = status_read(source->snapshot, request->status_items,
+                              listed->owner.len > 0 ? buf_slice(&job->session->login) : SLICE_EMPTY, &values);
+        if (!err)
+            respond_status(&job->out, node->name, request->status_items, &values, utf8);
+        else if (listed->owner.len > 0) /* trouble with another's account: the rest is to be listed */
+            err = ERR_OK;
+    }
+    if (!err && request->returns & RETURN_MYRIGHTS) {
+        char rights[RIGHTS_TEXT_MAX];
+        rights_format_for_client(listed->rights, rights);
+        buf_append(&job->out, S("* MYRIGHTS "));
+        respond_mailbox(&job->out, node->name, utf8);
+        buf_printf(&job->out, " %s\r\n", rights);
+    }
+    return err;
+}
+
+static enum err write_node(struct list_job *job, const struct list_node *node, struct list_source *source)
 {
     static const struct slice words[] = {{"* LIST ", 7}, {"* LSUB ", 7}, {"* XLIST ", 8}};
-    const struct list_request *request = job->request;
-    bool utf8 = imap_utf8(job->session);
-    buf_append(&job->out, words[request->verb]);
+    buf_append(&job->out, words[job->request->verb]);
     write_attributes(job, node);
     buf_append(&job->out, S(" \"/\" "));
-    respond_mailbox(&job->out, node->name, utf8);
+    respond_mailbox(&job->out, node->name, imap_utf8(job->session));
     write_childinfo(job, node);
     buf_append(&job->out, S("\r\n"));
-    if (!(request->returns & RETURN_STATUS) || !node->mailbox || !node->is_chosen)
-        return ERR_OK;
-    struct status_values values = {.mailbox = node->mailbox,
-                                   .append_limit = (uint64_t)job->session->conf->message_size_limit};
-    enum err err = status_read(snapshot, request->status_items, SLICE_EMPTY, &values);
+    return node->mailbox && node->is_chosen ? write_details(job, node, source) : ERR_OK;
+}
+
+static enum err begin_visit(struct list_job *job)
+{
+    struct list_source own = {0};
+    enum err err = mailbox_refresh(job->session->account, 0);
     if (!err)
-        respond_status(&job->out, node->name, request->status_items, &values, utf8);
+        err = open_source(job, SLICE_EMPTY, &own);
+    if (!err)
+        err = read_tree(job, own.snapshot);
+    close_source(job, &own);
     return err;
 }
 
 static enum err visit(void *arg)
 {
     struct list_job *job = arg;
-    struct account *account = job->session->account;
-    struct snapshot *snapshot = NULL;
-    enum err err = job->is_read ? ERR_OK : mailbox_refresh(account, 0);
-    if (!err)
-        err = snapshot_open(account, &snapshot);
-    if (!err && !job->is_read)
-        err = read_tree(job, snapshot);
+    struct list_source source = {0};
+    enum err err = job->is_read ? ERR_OK : begin_visit(job);
     while (!err && job->next < job->tree.count && job->out.len < PIECE_SIZE) {
         const struct list_node *node = &job->tree.nodes[job->next++];
         if (is_shown(job->request, node))
-            err = write_node(job, node, snapshot);
+            err = write_node(job, node, &source);
     }
-    snapshot_close(snapshot);
+    close_source(job, &source);
     return err;
 }
 

@@ -102,19 +102,31 @@ static bool step(const struct list_pattern *pattern, uint64_t *states, char c, c
     return any != 0;
 }
 
-bool list_pattern_matches(const struct list_pattern *pattern, struct slice name)
+/* Moves through the whole text; false when no state is left. */
+static bool walk(const struct list_pattern *pattern, struct slice text, uint64_t states[WORDS_MAX])
 {
-    uint64_t states[WORDS_MAX];
     if (pattern->words == 0)
         return false;
     memset(states, 0, pattern->words * sizeof(*states));
     set_bit(states, 0);
     pass_wildcards(pattern, states);
-    size_t inbox = slice_eq(name, S("INBOX")) || slice_starts_with(name, S("INBOX/")) ? 5 : 0;
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.data[i];
+    size_t inbox = slice_eq(text, S("INBOX")) || slice_starts_with(text, S("INBOX/")) ? 5 : 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.data[i];
         if (!step(pattern, states, c, i < inbox ? char_lower(c) : c))
             return false;
     }
-    return has_bit(states, pattern->end);
+    return true;
+}
+
+bool list_pattern_matches(const struct list_pattern *pattern, struct slice name)
+{
+    uint64_t states[WORDS_MAX];
+    return walk(pattern, name, states) && has_bit(states, pattern->end);
+}
+
+bool list_pattern_may_begin(const struct list_pattern *pattern, struct slice start)
+{
+    uint64_t states[WORDS_MAX];
+    return walk(pattern, start, states);
 }

@@ -22,5 +22,7 @@ struct list_pattern {
 struct list_pattern list_pattern_of(struct arena *arena, struct slice text);
 /* INBOX as the first level matches in any case. */
 bool list_pattern_matches(const struct list_pattern *pattern, struct slice name);
+/* Whether some name that begins with this can match. */
+bool list_pattern_may_begin(const struct list_pattern *pattern, struct slice start);
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mailboxes.h"
 
-#include "storage/batch.h"
-
 #include "respond.h"
 
 bool parse_mailbox_argument(struct parser *parser, struct slice *name_r)
@@ -12,23 +10,6 @@ bool parse_mailbox_argument(struct parser *parser, struct slice *name_r)
     if (name_r->len > 1 && name_r->data[name_r->len - 1] == '/')
         name_r->len--;
     return true;
-}
-
-struct commit_job {
-    struct imap_session *session;
-    struct batch_operation *operations;
-    size_t count;
-};
-
-static enum err commit(void *arg)
-{
-    struct commit_job *job = arg;
-    return batch_commit(job->session->account, job->operations, job->count, &job->session->arena);
-}
-
-enum err imap_commit(struct imap_session *session, struct batch_operation *operations, size_t count)
-{
-    return imap_on_thread(session, commit, &(struct commit_job){session, operations, count});
 }
 
 void imap_tell_name(struct imap_session *session, struct slice said, struct slice kept, struct slice old_name)

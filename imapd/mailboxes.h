@@ -9,11 +9,6 @@
  * RFC 9051 section 6.3.4 for CREATE, Thunderbird elsewhere). */
 bool parse_mailbox_argument(struct parser *parser, struct slice *name_r);
 
-/* A change of one mailbox of the session's account, on a worker thread. */
-struct batch_operation;
-enum err imap_commit(struct imap_session *session, struct batch_operation *operations,
-                     size_t count) MUST_CHECK;
-
 /* RFC 9051 section 6.3.9.7: tells a client of IMAP4rev2 under which name its mailbox is kept, when that is
  * another one than it said. `old_name` is what it said, for RENAME the name that was given up. */
 void imap_tell_name(struct imap_session *session, struct slice said, struct slice kept,
