@@ -17,15 +17,19 @@ struct status_job {
 };
 
 /* What is \Recent in the open mailbox is so for this session: nobody else counts it. */
-static void add_own_recent(struct status_job *job, const struct imap_access *access)
+static enum err add_own_recent(struct status_job *job, const struct imap_access *access)
 {
-    const struct selected *selected = job->session->selected;
-    if (!selected || selected->mailbox_id != job->mailbox.status.id ||
+    struct selected *selected = job->session->selected;
+    if (!(job->items & STATUS_RECENT) || !selected || selected->mailbox_id != job->mailbox.status.id ||
         !slice_eq(account_login(selected->account), access->owner))
-        return;
+        return ERR_OK;
     struct uid_set recent = {selected->recent.ranges, selected->recent.count};
-    recent = view_intersect(&selected->view, &recent, &job->session->arena);
-    job->values.recent += uid_set_size(&recent);
+    enum err err = recent.count > 0 ? selected_load(selected) : ERR_OK;
+    if (!err)
+        recent = view_intersect(&selected->view, &recent, &job->session->arena);
+    if (!err)
+        job->values.recent += uid_set_size(&recent);
+    return err;
 }
 
 static enum err read_mailbox(struct status_job *job, const struct imap_access *access)
@@ -54,7 +58,7 @@ static enum err read_status(void *arg)
     if (!err)
         err = read_mailbox(job, &access);
     if (!err)
-        add_own_recent(job, &access);
+        err = add_own_recent(job, &access);
     imap_access_end(&access);
     return err;
 }
