@@ -12,6 +12,7 @@
  */
 #include "storage/batch.h"
 
+#include "access.h"
 #include "mailboxes.h"
 #include "respond.h"
 #include "resync.h"
@@ -55,26 +56,37 @@ static bool parse_select_parameters(struct parser *parser, struct select_paramet
     return parse_char(parser, ')');
 }
 
+static void write_flag_list(const char *before, struct message_flags flags, bool any_keyword,
+                            const char *behind, struct buf *out)
+{
+    struct flag_names names = {0};
+    buf_append(out, slice_from(before));
+    size_t begin = out->len;
+    respond_flags(out, &flags, &names);
+    if (any_keyword) {
+        buf_truncate(out, out->len - 1);
+        buf_append(out, out->len > begin + 1 ? S(" \\*)") : S("\\*)"));
+    }
+    buf_append(out, slice_from(behind));
+}
+
 static void write_flag_lists(struct imap_session *session, const struct select_result *result,
                              struct buf *out)
 {
-    struct message_flags none = {
+    const struct selected *selected = session->selected;
+    struct message_flags flags = {
         .flags = MESSAGE_FLAGS_ALL, .others = result->keywords, .other_count = result->keyword_count};
-    struct flag_names names = {0};
-    struct buf list;
-    buf_init(&list, SIZE_MAX / 2);
-    respond_flags(&list, &none, &names);
-    buf_printf(out, "* FLAGS %s\r\n", buf_cstr(&list));
-    if (session->selected->read_only) {
-        buf_append(out, S("* OK [PERMANENTFLAGS ()] nothing can be changed\r\n"));
-    } else {
-        buf_truncate(&list, list.len - 1);
-        buf_printf(out, "* OK [PERMANENTFLAGS %s \\*)] flags can be changed\r\n", buf_cstr(&list));
-    }
-    buf_free(&list);
+    write_flag_list("* FLAGS ", flags, false, "\r\n", out);
+    bool writes = selected_may(selected, RIGHT_WRITE);
+    flags.flags = selected_permanent_flags(selected);
+    if (!writes)
+        flags.other_count = 0;
+    write_flag_list("* OK [PERMANENTFLAGS ", flags, writes,
+                    flags.flags ? "] flags can be changed\r\n" : "] nothing can be changed\r\n", out);
 }
 
-static void write_counts(struct imap_session *session, const struct select_result *result, struct buf *out)
+static void write_counts(struct imap_session *session, const struct select_result *result, struct slice name,
+                         struct buf *out)
 {
     const struct selected *selected = session->selected;
     const struct mailbox_status *status = &result->mailbox.status;
@@ -91,13 +103,14 @@ static void write_counts(struct imap_session *session, const struct select_resul
     buf_printf(out, "* OK [MAILBOXID (F%s)] identifier of the mailbox\r\n", result->mailbox.guid);
     if (rev2) { /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
         buf_append(out, S("* LIST () \"/\" "));
-        respond_mailbox(out, result->mailbox.name, imap_utf8(session));
+        respond_mailbox(out, name, imap_utf8(session));
         buf_append(out, S("\r\n"));
     }
 }
 
 struct open_job {
     struct imap_session *session;
+    struct slice name; /* as the client has it; then as it is right */
     struct select_request request;
     struct selected *selected;
     struct select_result result;
@@ -106,15 +119,31 @@ struct open_job {
 static enum err open_mailbox(void *arg)
 {
     struct open_job *job = arg;
-    return selected_open(&job->request, &job->session->arena, &job->selected, &job->result);
+    struct imap_access access;
+    enum err err = imap_access(job->session, job->name, RIGHT_READ, &access);
+    job->request.account = access.account;
+    job->request.name = access.mailbox;
+    job->request.rights = access.rights;
+    job->request.viewer = access.viewer;
+    if (!err) {
+        job->name = imap_access_name(job->session, &access);
+        err = selected_open(&job->request, &job->session->arena, &job->selected, &job->result);
+    }
+    imap_access_end(&access);
+    return err;
+}
+
+/* RFC 4314 section 5.2 */
+static bool is_read_write(const struct selected *selected)
+{
+    return !selected->read_only && (selected->rights & RIGHTS_READ_WRITE);
 }
 
 static void open_for(struct imap_session *session, struct parser *parser, bool read_only)
 {
     struct open_job job = {.session = session, .request = {.read_only = read_only}};
     struct select_parameters parameters = {0};
-    struct slice name;
-    if (!parse_mailbox_argument(parser, &name) || !parse_select_parameters(parser, &parameters) ||
+    if (!parse_mailbox_argument(parser, &job.name) || !parse_select_parameters(parser, &parameters) ||
         !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
@@ -130,8 +159,6 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
         imap_leave_mailbox(session);
         imap_untagged(session, "OK [CLOSED] the former mailbox is closed");
     }
-    job.request.account = session->account;
-    job.request.name = mailbox_name_canonical(&session->arena, name);
     job.request.wants_recent = !(session->enabled & ENABLED_REV2);
     enum err err = imap_on_thread(session, open_mailbox, &job);
     if (err) {
@@ -145,14 +172,15 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     struct buf out;
     buf_init(&out, SIZE_MAX / 2);
     write_flag_lists(session, &job.result, &out);
-    write_counts(session, &job.result, &out);
+    write_counts(session, &job.result, job.name, &out);
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
     err = parameters.resync.wanted ? imap_send_resync(session, &parameters.resync) : ERR_OK;
     if (err)
         imap_no_err(session, err);
     else
-        imap_ok(session, read_only ? "READ-ONLY" : "READ-WRITE", read_only ? "examined" : "selected");
+        imap_ok(session, is_read_write(session->selected) ? "READ-WRITE" : "READ-ONLY",
+                read_only ? "examined" : "selected");
 }
 
 void imap_select(struct imap_session *session, struct parser *parser)
@@ -181,7 +209,7 @@ void imap_close(struct imap_session *session, struct parser *parser)
         return;
     }
     enum err err = ERR_OK;
-    if (!session->selected->read_only)
+    if (selected_may(session->selected, RIGHT_EXPUNGE)) /* without it nothing is said (RFC 4314 section 4) */
         err = imap_on_thread(session, expunge_deleted, session->selected);
     imap_leave_mailbox(session);
     if (err && err != ERR_NOT_FOUND)

@@ -11,6 +11,7 @@ void flag_report_begin(struct flag_report *report, struct imap_session *session,
     *report = (struct flag_report){.session = session,
                                    .scan = {.mailbox_id = session->selected->mailbox_id,
                                             .uids = uids,
+                                            .viewer = session->selected->viewer,
                                             .changed_since = changed_since,
                                             .done = uids.count == 0}};
     message_page_init(&report->page, SCAN_FLAGS);

@@ -80,6 +80,18 @@ void rights_format_for_client(unsigned rights, char text_r[RIGHTS_TEXT_MAX])
     *end = '\0';
 }
 
+uint32_t rights_flags(unsigned rights)
+{
+    uint32_t flags = 0;
+    if (rights & RIGHT_SEEN)
+        flags |= MESSAGE_SEEN;
+    if (rights & RIGHT_DELETE_MESSAGES)
+        flags |= MESSAGE_DELETED;
+    if (rights & RIGHT_WRITE)
+        flags |= MESSAGE_FLAGS_ALL & ~(uint32_t)(MESSAGE_SEEN | MESSAGE_DELETED);
+    return flags;
+}
+
 static bool applies(struct slice identifier, struct slice login)
 {
     return slice_eq(identifier, login) || slice_eq(identifier, S(RIGHTS_ANYONE)) ||

@@ -48,6 +48,9 @@ void rights_format(unsigned rights, char text_r[RIGHTS_TEXT_MAX]);
 /* The same with "c" and "d" behind where one of their members is there, for clients of RFC 2086. */
 void rights_format_for_client(unsigned rights, char text_r[RIGHTS_TEXT_MAX]);
 
+/* The system flags that these rights allow to change (section 4); keywords go with \Answered. */
+uint32_t rights_flags(unsigned rights);
+
 /* What the entries of a mailbox give to this login, who is not its owner. */
 unsigned rights_of_user(const struct rights_entry *list, size_t count, struct slice login);
 /* The rights of the entry for exactly this identifier; 0 when there is none. */

@@ -6,13 +6,15 @@
 #include "base/mem.h"
 #include "storage/batch.h"
 
-/* New messages are ours from now on (RFC 3501 section 2.3.2). EXAMINE shows them as \Recent too, but takes
- * them from nobody (section 6.3.2). */
+#include "rights.h"
+
+/* New messages are ours from now on (RFC 3501 section 2.3.2). EXAMINE, and who reads in another's mailbox,
+ * shows them as \Recent too, but takes them from nobody (section 6.3.2). */
 static enum err claim_recent(struct selected *selected, const struct mailbox_status *status)
 {
     if (status->first_recent >= status->uidnext)
         return ERR_OK;
-    if (selected->read_only) {
+    if (!selected_takes_recent(selected)) {
         uid_set_add_range(&selected->recent, (struct uid_range){status->first_recent, status->uidnext - 1});
         return ERR_OK;
     }
@@ -63,7 +65,7 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     struct select_result result = {.modseq = snapshot_modseq(snapshot)};
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), arena, &result.mailbox);
     if (!err)
-        err = selected_first_unseen(snapshot, &result.mailbox.status, &result.first_unseen);
+        err = selected_first_unseen(snapshot, &result.mailbox.status, selected->viewer, &result.first_unseen);
     if (!err)
         err = count_recent(snapshot, selected, &result.recent);
     if (!err)
@@ -109,6 +111,8 @@ enum err selected_open(const struct select_request *request, struct arena *arena
     enum err err =
         account_open(account_store(request->account), account_login(request->account), &selected->account);
     selected->read_only = request->read_only;
+    selected->rights = request->rights;
+    selected->viewer = request->viewer;
     if (!err)
         err = open_at(request, selected, arena, result_r);
     if (err)
@@ -129,6 +133,21 @@ void selected_free(struct selected *selected)
     uid_set_drop(&selected->saved);
     mem_free(selected->name);
     mem_free(selected);
+}
+
+bool selected_may(const struct selected *selected, unsigned right)
+{
+    return !selected->read_only && (selected->rights & right) == right;
+}
+
+uint32_t selected_permanent_flags(const struct selected *selected)
+{
+    return selected->read_only ? 0 : rights_flags(selected->rights);
+}
+
+bool selected_takes_recent(const struct selected *selected)
+{
+    return !selected->read_only && selected->viewer.len == 0;
 }
 
 bool selected_is_recent(const struct selected *selected, uint32_t uid)

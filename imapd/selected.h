@@ -20,9 +20,12 @@ struct selected {
     struct account *account; /* the session's own, or another user's (counted) */
     int64_t mailbox_id;
     uint32_t uidvalidity;
-    char *name; /* as the store has it */
-    bool read_only;
-    bool is_held; /* new mail waits: the client is in the middle of fetching bodies (selected_hold) */
+    char *name;     /* as the store has it */
+    bool read_only; /* it was opened by EXAMINE */
+    /* Of another's mailbox (access.h), as they were when it was opened, or last looked at: */
+    unsigned rights;     /* enum right */
+    struct slice viewer; /* whose \Seen it is: this session's login; empty: the owner's */
+    bool is_held;        /* new mail waits: the client is in the middle of fetching bodies (selected_hold) */
     int64_t held_since;
     uint32_t exists; /* messages that the client was told of at SELECT */
     bool is_loaded;  /* the view was read: selected_load */
@@ -43,6 +46,8 @@ struct select_request {
     struct account *account;
     struct slice name;
     bool read_only;
+    unsigned rights;
+    struct slice viewer;
     bool wants_recent; /* new messages become this session's (RFC 3501 section 2.3.2) */
 };
 struct select_result {
@@ -57,6 +62,13 @@ enum err selected_open(const struct select_request *request, struct arena *arena
                        struct selected **selected_r, struct select_result *result_r) MUST_CHECK;
 void selected_free(struct selected *selected); /* NULL is fine */
 
+/* Whether the mailbox may be changed in a way that wants this right (imapd/rights.h). */
+bool selected_may(const struct selected *selected, unsigned right);
+/* The system flags that may be changed. */
+uint32_t selected_permanent_flags(const struct selected *selected);
+/* Whether new messages become this session's, so that no other shows them as \Recent: not for EXAMINE, nor
+ * for others than the owner. */
+bool selected_takes_recent(const struct selected *selected);
 bool selected_is_recent(const struct selected *selected, uint32_t uid);
 /* The commit with this MODSEQ was this client's, and is answered. */
 void selected_note_own(struct selected *selected, uint64_t modseq);
@@ -77,9 +89,9 @@ void imap_leave_mailbox(struct imap_session *session);
 /* Reads the view, if that was not done. Before commands that need it this is done for them (session.c).
  * ERR_NOT_FOUND: mailbox or view cannot be had any more, the session has to end. */
 enum err selected_load(struct selected *selected) MUST_CHECK;
-/* The number of the first message without \Seen; 0: there is none. */
+/* The number of the first message that this viewer (empty: the owner) has not seen; 0: there is none. */
 enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_status *status,
-                               uint32_t *number_r) MUST_CHECK;
+                               struct slice viewer, uint32_t *number_r) MUST_CHECK;
 
 /* --- updates.c --- */
 

@@ -8,10 +8,11 @@
 
 #define UNSEEN_STEP 1024 /* UIDs of the first look for the first unseen message */
 
-static enum err count_seen_from(struct snapshot *snapshot, int64_t mailbox_id, struct uid_range range,
-                                uint64_t *messages, uint64_t *unseen, uint64_t *behind_first_unseen)
+static enum err count_seen_from(struct snapshot *snapshot, int64_t mailbox_id, struct slice viewer,
+                                struct uid_range range, uint64_t *messages, uint64_t *unseen,
+                                uint64_t *behind_first_unseen)
 {
-    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = {&range, 1}};
+    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = {&range, 1}, .viewer = viewer};
     struct message_page page;
     enum err err = ERR_OK;
     uint64_t rows = 0, found = 0, first = 0;
@@ -31,9 +32,10 @@ static enum err count_seen_from(struct snapshot *snapshot, int64_t mailbox_id, s
 }
 
 /* Among the first messages; 0: there is none. */
-static enum err look_at_beginning(struct snapshot *snapshot, int64_t mailbox_id, uint32_t *number_r)
+static enum err look_at_beginning(struct snapshot *snapshot, int64_t mailbox_id, struct slice viewer,
+                                  uint32_t *number_r)
 {
-    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all};
+    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all, .viewer = viewer};
     struct message_page page;
     message_page_init(&page, SCAN_FLAGS);
     enum err err = snapshot_scan(snapshot, &scan, &page);
@@ -48,17 +50,20 @@ static enum err look_at_beginning(struct snapshot *snapshot, int64_t mailbox_id,
 /* From the end backwards, in growing steps: what is unseen is mostly new. Or it is everywhere, and then one
  * of the first messages is. */
 enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_status *status,
-                               uint32_t *number_r)
+                               struct slice viewer, uint32_t *number_r)
 {
-    uint64_t messages = 0, unseen = 0, behind = 0, step = UNSEEN_STEP, end = status->uidnext;
+    uint64_t all_unseen = 0, messages = 0, unseen = 0, behind = 0, step = UNSEEN_STEP, end = status->uidnext;
     *number_r = 0;
-    enum err err = status->unseen > 0 ? look_at_beginning(snapshot, status->id, number_r) : ERR_OK;
+    enum err err = snapshot_unseen(snapshot, status, viewer, &all_unseen);
+    if (!err && all_unseen > 0)
+        err = look_at_beginning(snapshot, status->id, viewer, number_r);
     if (err || *number_r > 0)
         return err;
-    while (!err && unseen < status->unseen && end > 1) {
+    while (!err && unseen < all_unseen && end > 1) {
         uint64_t begin = end > step ? end - step : 1;
-        err = count_seen_from(snapshot, status->id, (struct uid_range){(uint32_t)begin, (uint32_t)(end - 1)},
-                              &messages, &unseen, &behind);
+        err = count_seen_from(snapshot, status->id, viewer,
+                              (struct uid_range){(uint32_t)begin, (uint32_t)(end - 1)}, &messages, &unseen,
+                              &behind);
         end = begin;
         step *= 4;
     }

@@ -100,7 +100,7 @@ static enum err claim_recent(struct update_job *job, uint32_t from)
         return ERR_OK;
     /* EXAMINE shows them as \Recent too, but takes them from nobody (RFC 3501 section 6.3.2). */
     claim.result.uid = job->first_recent;
-    if (!selected->read_only)
+    if (selected_takes_recent(selected))
         err = batch_commit(selected->account, &claim, 1, NULL);
     uint32_t first = MAX_OF(claim.result.uid, from);
     if (!err && first < selected->uidnext)

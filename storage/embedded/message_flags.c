@@ -74,7 +74,7 @@ static struct keyword_set marked_keywords(const struct marking *marking, const s
 {
     struct keyword_set after;
     for (size_t i = 0; i < KEYWORD_WORDS; i++) {
-        uint64_t kept = marking->replace ? 0 : before->words[i] & ~marking->remove_keywords.words[i];
+        uint64_t kept = marking->replace_keywords ? 0 : before->words[i] & ~marking->remove_keywords.words[i];
         after.words[i] = kept | marking->add_keywords.words[i];
     }
     return after;
@@ -117,7 +117,8 @@ static enum err update_row(struct marking_work *work, uint32_t uid, uint32_t fla
 
 static uint32_t marked_flags(const struct marking *marking, uint32_t flags)
 {
-    return (marking->replace ? 0 : flags & ~marking->remove) | marking->add;
+    uint32_t marked = (marking->replace ? 0 : flags & ~marking->remove) | marking->add;
+    return (marked & ~marking->kept) | (flags & marking->kept);
 }
 
 /* With a viewer, the flags of the message but for \Seen, which stays; his own is put down to be changed when
@@ -234,7 +235,7 @@ enum err messages_mark(struct change *change, size_t mailbox, uint64_t *modseq, 
         .mailbox = id,
         .marking = marking,
         .modseq = modseq,
-        .keywords_too = marking->replace || !keyword_set_is_empty(&marking->add_keywords) ||
+        .keywords_too = marking->replace_keywords || !keyword_set_is_empty(&marking->add_keywords) ||
                         !keyword_set_is_empty(&marking->remove_keywords),
         .rows = mem_realloc_array(NULL, PAGE_ROWS, sizeof(struct marked_row)),
         .letters = intent_writer(change, INTENT_LETTERS, id),

@@ -98,10 +98,12 @@ struct marking {
     struct uid_set uids;
     uint32_t remove, add;
     struct keyword_set remove_keywords, add_keywords;
-    bool replace;     /* remove all */
+    bool replace; /* remove all flags that are not kept */
+    bool replace_keywords;
     bool conditional; /* only messages whose MODSEQ is not above unchanged_since */
     uint64_t unchanged_since;
     bool renamed;        /* the files have the letters already */
+    uint32_t kept;       /* flags that stay in any case */
     struct slice viewer; /* whose MESSAGE_SEEN is meant (viewers.h); empty: the owner's */
 };
 /* Only messages that really change get the MODSEQ, which, when *modseq is 0, is taken with the first. Puts

@@ -34,6 +34,9 @@ struct copying {
     struct change *change;
     size_t source, target; /* in change->mailboxes */
     bool move;
+    uint32_t dropped; /* flags that the copies lack */
+    bool drops_keywords;
+    struct slice unseen_by; /* the viewer who is to have seen none of the copies; empty: nobody */
     int64_t saved_us;
     uint32_t next_uid;
     struct arena arena; /* of the page */
@@ -133,8 +136,8 @@ static enum err insert_row(struct copying *copying, const struct copied_row *row
     db_bind_int(statement, 2, copying->next_uid);
     db_bind_int(statement, 3, row->body);
     db_bind_int(statement, 4, (int64_t)work_modseq(copying->work));
-    db_bind_int(statement, 5, row->flags);
-    db_bind_int(statement, 6, row->keywords);
+    db_bind_int(statement, 5, row->flags & ~copying->dropped);
+    db_bind_int(statement, 6, copying->drops_keywords ? 0 : row->keywords);
     db_bind_int(statement, 7, row->idate);
     db_bind_int(statement, 8, copying->saved_us);
     db_bind_int(statement, 9, row->size);
@@ -180,7 +183,7 @@ static enum err enter_rows(struct copying *copying, const struct copied_row *row
     enum err err = insert_row(copying, row, base, suffix);
     if (!err) {
         err = keywords_write(change, mailbox_of(copying, copying->target)->id, copying->next_uid, &none,
-                             keywords);
+                             copying->drops_keywords ? &none : keywords);
     }
     if (!err && copying->move) {
         err = keywords_write(change, copying->vanished.mailbox, row->uid, keywords, &none);
@@ -193,6 +196,7 @@ static enum err enter_rows(struct copying *copying, const struct copied_row *row
 
 static enum err copy_row(struct copying *copying, const struct copied_row *row)
 {
+    static const struct keyword_set none;
     struct stat info;
     struct keyword_set keywords;
     char suffix[MAIL_FILE_SUFFIX_MAX + 1];
@@ -205,7 +209,8 @@ static enum err copy_row(struct copying *copying, const struct copied_row *row)
     }
     enum err err = keywords_read(change, copying->vanished.mailbox, row->uid, row->keywords, &keywords);
     if (!err) {
-        err = message_suffix(change, copying->target, row->flags, &keywords,
+        err = message_suffix(change, copying->target, row->flags & ~copying->dropped,
+                             copying->drops_keywords ? &none : &keywords,
                              mail_letters_parse(row->suffix).passed, suffix);
     }
     if (err) {
@@ -223,7 +228,7 @@ static enum err copy_row(struct copying *copying, const struct copied_row *row)
         uid_set_add(copying->copied, row->uid);
     }
     viewers_copy_note(&copying->viewers, row->uid, copying->next_uid);
-    mailbox_delta_add(&copying->added, row->flags, row->size);
+    mailbox_delta_add(&copying->added, row->flags & ~copying->dropped, row->size);
     copying->next_uid++;
     return err;
 }
@@ -306,7 +311,8 @@ static enum err copy_all(struct copying *copying, const struct uid_set *uids, co
     enum err err = reserve_uids(copying, extent);
     if (!err) {
         copying->vanished.modseq = modseq;
-        err = viewers_copy_begin(&copying->viewers, copying->change, copying->vanished.mailbox);
+        err = viewers_copy_begin(&copying->viewers, copying->change, copying->vanished.mailbox,
+                                 copying->unseen_by);
     }
     if (!err) {
         err = copy_pages(copying, uids);
@@ -343,8 +349,10 @@ static enum err run(struct copying *copying, const struct uid_set *uids, struct 
     return err;
 }
 
-enum err messages_copy(struct batch_work *work, size_t source, size_t target, const struct uid_set *uids,
-                       bool move, struct batch_result *result)
+/* The messages of `copy` appear in the target; with `move` they leave the source. Sets all but mailbox_id and
+ * uidvalidity of the result. */
+static enum err messages_copy(struct batch_work *work, size_t source, size_t target,
+                              const struct batch_copy *copy, bool move, struct batch_result *result)
 {
     int64_t source_id = work->change->mailboxes[source].id;
     struct uid_set_writer copied = {0};
@@ -354,6 +362,8 @@ enum err messages_copy(struct batch_work *work, size_t source, size_t target, co
         .source = source,
         .target = target,
         .move = move,
+        .dropped = copy->dropped,
+        .drops_keywords = copy->drops_keywords,
         .saved_us = clock_wall_us(),
         .rows = mem_realloc_array(NULL, PAGE_ROWS, sizeof(struct copied_row)),
         .names = {.dir_fd = work->change->mailboxes[source].cur_fd},
@@ -361,7 +371,15 @@ enum err messages_copy(struct batch_work *work, size_t source, size_t target, co
         .unlinks = intent_writer(work->change, INTENT_UNLINK, source_id),
         .copied = work->results ? &copied : NULL,
     };
-    enum err err = run(&copying, uids, result);
+    enum err err = viewer_of(work->change, copy->viewer, &copying.unseen_by);
+    if (copying.unseen_by.len == 0 || !(copy->dropped & MESSAGE_SEEN)) {
+        copying.unseen_by = SLICE_EMPTY;
+    } else { /* his \Seen is meant, not the owner's */
+        copying.dropped &= ~(uint32_t)MESSAGE_SEEN;
+    }
+    if (!err) {
+        err = run(&copying, &copy->uids, result);
+    }
     err = intent_finish(&copying.unlinks, err);
     if (!err && work->results) {
         result->source = uid_set_take(&copied, work->results);
@@ -383,7 +401,7 @@ static enum err copy_or_move(struct batch_work *work, struct batch_operation *op
     if (!err) {
         err = work_mailbox(work, copy->target, result, &target);
     }
-    return err ? err : messages_copy(work, source, target, &copy->uids, move, result);
+    return err ? err : messages_copy(work, source, target, copy, move, result);
 }
 
 enum err run_copy(struct batch_work *work, struct batch_operation *operation)

@@ -8,6 +8,10 @@
 static enum err find_keywords(struct batch_work *work, size_t mailbox, const struct batch_flags *flags,
                               struct keyword_set *set_r)
 {
+    if (flags->keeps_keywords) {
+        *set_r = (struct keyword_set){0};
+        return ERR_OK;
+    }
     bool create = flags->change != FLAGS_REMOVE && flags->keyword_count;
     if (create) {
         enum err err = messages_any(work->change, mailbox, &flags->uids, &create);
@@ -23,6 +27,8 @@ static struct marking marking_of(const struct batch_flags *flags, const struct k
     struct marking marking = {
         .uids = flags->uids,
         .replace = flags->change == FLAGS_REPLACE,
+        .replace_keywords = flags->change == FLAGS_REPLACE && !flags->keeps_keywords,
+        .kept = flags->kept,
         .conditional = flags->never || flags->unchanged_since,
         .unchanged_since = flags->never ? 0 : flags->unchanged_since,
     };

@@ -52,9 +52,4 @@ enum err work_plan_file(struct batch_work *work, size_t mailbox, const char *bas
 enum err work_plan_folder(struct batch_work *work, const char *dir) MUST_CHECK;
 void work_made_file(struct batch_work *work, size_t mailbox, const char *name);
 
-/* op_copy.c: the messages of `uids` appear in the target; with `move` they leave the source. Sets all but
- * mailbox_id and uidvalidity of the result. */
-enum err messages_copy(struct batch_work *work, size_t source, size_t target, const struct uid_set *uids,
-                       bool move, struct batch_result *result) MUST_CHECK;
-
 #endif

@@ -16,8 +16,7 @@ enum err viewer_of(const struct change *change, struct slice login, struct slice
     return owner || rights_identifier_is_valid(login) ? ERR_OK : ERR_SYNTAX;
 }
 
-/* 0 when the account does not know the viewer. */
-static enum err number_of(struct db *db, struct slice viewer, int64_t *number_r)
+enum err viewer_number(struct db *db, struct slice viewer, int64_t *number_r)
 {
     sqlite3_stmt *statement = db_statement(db, "SELECT id FROM viewer WHERE login=?1");
     db_bind_text(statement, 1, viewer);
@@ -29,7 +28,7 @@ static enum err number_of(struct db *db, struct slice viewer, int64_t *number_r)
 
 static enum err make_number(struct change *change, struct slice viewer, int64_t *number_r)
 {
-    enum err err = number_of(change->db, viewer, number_r);
+    enum err err = viewer_number(change->db, viewer, number_r);
     if (err || *number_r) {
         return err;
     }
@@ -84,7 +83,7 @@ enum err viewer_seen(struct db *db, int64_t mailbox, struct slice viewer, struct
 {
     int64_t number = 0;
     *uids_r = (struct uid_set){0};
-    enum err err = number_of(db, viewer, &number);
+    enum err err = viewer_number(db, viewer, &number);
     return err || number == 0 ? err : viewer_seen_by_number(db, mailbox, number, within, arena, uids_r);
 }
 

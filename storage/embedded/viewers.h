@@ -33,6 +33,8 @@ enum err viewers_forget(struct change *change, int64_t mailbox, const struct uid
 /* Takes ranges apart that speak of messages which are not there, and joins those that overlap. */
 enum err viewers_mend(struct change *change) MUST_CHECK;
 
+/* 0 when the account does not know the viewer. */
+enum err viewer_number(struct db *db, struct slice viewer, int64_t *number_r) MUST_CHECK;
 /* The next viewer of the mailbox by number, after that one (0: the first); 0: there is none. */
 enum err viewer_next(struct db *db, int64_t mailbox, int64_t after, int64_t *viewer_r) MUST_CHECK;
 /* The set of one of them. */
@@ -55,8 +57,9 @@ struct viewers_copy {
     size_t count;
     struct uid_set_writer moved; /* UIDs of the source */
 };
-/* Before the first message. */
-enum err viewers_copy_begin(struct viewers_copy *copy, struct change *change, int64_t source) MUST_CHECK;
+/* Before the first message. `but`: a viewer who is to have seen none of the copies; empty: nobody. */
+enum err viewers_copy_begin(struct viewers_copy *copy, struct change *change, int64_t source,
+                            struct slice but) MUST_CHECK;
 /* One message, in the order of UIDs. */
 void viewers_copy_note(struct viewers_copy *copy, uint32_t from, uint32_t to);
 /* Writes it down, unless there was an error; frees. `move`: the sources are gone. */

@@ -6,16 +6,22 @@
 
 static const struct uid_range everything = {1, UINT32_MAX};
 
-enum err viewers_copy_begin(struct viewers_copy *copy, struct change *change, int64_t source)
+enum err viewers_copy_begin(struct viewers_copy *copy, struct change *change, int64_t source,
+                            struct slice but)
 {
-    int64_t viewer = 0;
+    int64_t viewer = 0, left_out = 0;
     *copy = (struct viewers_copy){.change = change, .source = source};
     enum err err = viewer_next(change->db, source, 0, &viewer);
+    if (!err && viewer && but.len) {
+        err = viewer_number(change->db, but, &left_out);
+    }
     while (!err && viewer) {
         copy->list = mem_realloc_array(copy->list, copy->count + 1, sizeof(*copy->list));
         struct viewer_copy *entry = &copy->list[copy->count++];
         *entry = (struct viewer_copy){.viewer = viewer};
-        err = viewer_seen_by_number(change->db, source, viewer, everything, &copy->arena, &entry->seen);
+        if (viewer != left_out) {
+            err = viewer_seen_by_number(change->db, source, viewer, everything, &copy->arena, &entry->seen);
+        }
         if (!err) {
             err = viewer_next(change->db, source, viewer, &viewer);
         }

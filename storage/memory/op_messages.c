@@ -43,34 +43,47 @@ static struct uid_set list_set(struct work *work, const struct uid_list *list)
 
 /* --- COPY and MOVE --- */
 
+struct copying {
+    size_t from, to;
+    uint32_t dropped;
+    bool drops_keywords;
+    struct slice unseen_by; /* the viewer who is to have seen none of the copies; empty: nobody */
+};
+
 /* Copies one row; rows of the source may move when it is the target too, so it is looked up by its UID. */
-static enum err copy_row(struct work *work, size_t from, size_t to, uint32_t uid, bool charged,
+static enum err copy_row(struct work *work, const struct copying *copying, uint32_t uid, bool charged,
                          struct batch_result *result)
 {
-    struct row copy = row_share(mailbox_find(work->state->mailboxes[from], uid));
+    static const struct keyword_set none;
+    struct row copy = row_share(mailbox_find(work->state->mailboxes[copying->from], uid));
+    copy.flags &= ~copying->dropped;
+    if (copying->drops_keywords) {
+        keywords_store(&none, &copy);
+    }
     enum err err = charged ? work_charge(work, copy.body->summary.size, 1) : ERR_OK;
     if (err) {
         row_release(&copy);
         return err;
     }
     copy.uid = 0;
-    err = work_add_row(work, state_own(work->state, to), &copy);
+    err = work_add_row(work, state_own(work->state, copying->to), &copy);
     if (!err && result->affected++ == 0) {
         result->uid = copy.uid;
     }
     return err;
 }
 
-static enum err copy_rows(struct work *work, size_t from, size_t to, const struct uid_list *list,
+static enum err copy_rows(struct work *work, const struct copying *copying, const struct uid_list *list,
                           bool charged, struct batch_result *result)
 {
     enum err err = ERR_OK;
     for (size_t i = 0; i < list->count && !err; i++) {
-        err = copy_row(work, from, to, list->uids[i], charged, result);
+        err = copy_row(work, copying, list->uids[i], charged, result);
     }
     if (!err) {
         if (list->count) {
-            viewers_copy(work, from, to, list->uids, list->count, result->uid);
+            viewers_copy(work, copying->from, copying->to, copying->unseen_by, list->uids, list->count,
+                         result->uid);
         }
         result->source = list_set(work, list);
         result->modseq = work->modseq;
@@ -89,20 +102,29 @@ static void charge_moved(struct work *work, const struct mailbox *from, const st
 
 static enum err copy_or_move(struct work *work, struct batch_operation *operation, bool move)
 {
+    const struct batch_copy *copy = &operation->copy;
+    struct copying copying = {.dropped = copy->dropped, .drops_keywords = copy->drops_keywords};
+    struct slice viewer;
     struct batch_result source;
-    size_t from, to;
-    enum err err = work_find(work, operation->mailbox, &source, &from);
+    enum err err = viewer_of(work, copy->viewer, &viewer);
     if (!err) {
-        err = work_find(work, operation->copy.target, &operation->result, &to);
+        err = work_find(work, operation->mailbox, &source, &copying.from);
+    }
+    if (!err) {
+        err = work_find(work, copy->target, &operation->result, &copying.to);
     }
     if (err) {
         return err;
     }
-    struct uid_list list = uids_present(work->state->mailboxes[from], &operation->copy.uids, 0);
-    err = copy_rows(work, from, to, &list, !move, &operation->result);
+    if (viewer.len && (copy->dropped & MESSAGE_SEEN)) {
+        copying.dropped &= ~(uint32_t)MESSAGE_SEEN;
+        copying.unseen_by = viewer;
+    }
+    struct uid_list list = uids_present(work->state->mailboxes[copying.from], &copy->uids, 0);
+    err = copy_rows(work, &copying, &list, !move, &operation->result);
     if (!err && move) {
-        charge_moved(work, work->state->mailboxes[from], &list);
-        work_remove_rows(work, from, list.uids, list.count);
+        charge_moved(work, work->state->mailboxes[copying.from], &list);
+        work_remove_rows(work, copying.from, list.uids, list.count);
     }
     mem_free(list.uids);
     return err;
@@ -131,7 +153,8 @@ struct flag_change {
 /* The row as it is to be; the keywords apart, because storing them makes memory. */
 static uint32_t changed_flags(const struct flag_change *change, uint32_t flags)
 {
-    uint32_t named = change->flags->flags & MESSAGE_FLAGS_ALL;
+    uint32_t kept = change->flags->kept;
+    uint32_t named = change->flags->flags & MESSAGE_FLAGS_ALL & ~kept;
     switch (change->flags->change) {
     case FLAGS_ADD:
         return flags | named;
@@ -140,12 +163,12 @@ static uint32_t changed_flags(const struct flag_change *change, uint32_t flags)
     case FLAGS_REPLACE:
         break;
     }
-    return named;
+    return named | (flags & kept);
 }
 
 static struct keyword_set changed_keywords(const struct flag_change *change, struct keyword_set set)
 {
-    for (size_t i = 0; i < ARRAY_LEN(set.words); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(set.words) && !change->flags->keeps_keywords; i++) {
         uint64_t named = change->keywords.words[i];
         set.words[i] = change->flags->change == FLAGS_ADD      ? set.words[i] | named
                        : change->flags->change == FLAGS_REMOVE ? set.words[i] & ~named
@@ -235,7 +258,8 @@ enum err run_flags(struct work *work, struct batch_operation *operation)
     change.seen = viewer_seen(work->state->mailboxes[index], change.viewer);
     struct uid_list list = uids_present(work->state->mailboxes[index], &flags->uids, 0);
     bool make = flags->change != FLAGS_REMOVE && list.count; /* for no message none is made */
-    err = keywords_named(work, flags->keywords, flags->keyword_count, make, &change.keywords);
+    size_t keyword_count = flags->keeps_keywords ? 0 : flags->keyword_count;
+    err = keywords_named(work, flags->keywords, keyword_count, make, &change.keywords);
     if (err) {
         mem_free(list.uids);
         return err;

@@ -45,13 +45,14 @@ void viewers_forget(struct mailbox *mailbox, const struct uid_set *uids)
     }
 }
 
-void viewers_copy(struct work *work, size_t from, size_t to, const uint32_t *uids, size_t count,
-                  uint32_t first)
+void viewers_copy(struct work *work, size_t from, size_t to, struct slice but, const uint32_t *uids,
+                  size_t count, uint32_t first)
 {
     struct mailbox *target = state_own(work->state, to);
     struct table *source = table_share(work->state->mailboxes[from]->viewers);
     for (size_t i = 0; i < source->count; i++) {
-        struct uid_set seen = set_of(&source->records[i]);
+        bool is_left_out = slice_eq(text_slice(source->records[i].name), but);
+        struct uid_set seen = is_left_out ? (struct uid_set){0} : set_of(&source->records[i]);
         struct uid_set_writer writer = {0};
         for (size_t j = 0; j < count; j++) {
             if (uid_set_has(&seen, uids[j])) {

@@ -12,9 +12,9 @@ struct uid_set viewer_seen(const struct mailbox *mailbox, struct slice viewer);
 /* These want a mailbox that is owned. */
 void viewer_mark(struct mailbox *mailbox, struct slice viewer, const struct uid_set *uids, bool seen);
 void viewers_forget(struct mailbox *mailbox, const struct uid_set *uids);
-/* The copies of `uids`, one after the other from `first` on, in mailbox `to`, are seen by those who saw them.
- */
-void viewers_copy(struct work *work, size_t from, size_t to, const uint32_t *uids, size_t count,
-                  uint32_t first);
+/* The copies of `uids`, one after the other from `first` on, in mailbox `to`, are seen by those who saw them,
+ * but for this one. */
+void viewers_copy(struct work *work, size_t from, size_t to, struct slice but, const uint32_t *uids,
+                  size_t count, uint32_t first);
 
 #endif

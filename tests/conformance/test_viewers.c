@@ -284,6 +284,101 @@ static void scans_show_flags_as_the_viewer_has_them(void **state)
     account_close(account);
 }
 
+/* RFC 4314 section 4: a STORE of one who may not change all flags changes those that he may. */
+static void flags_without_right_stay(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct slice work[] = {S("Work")}, other[] = {S("Other")};
+    append_many(fixture, account, "INBOX", 3);
+    struct batch_operation store =
+        flags_on(fixture, "INBOX", "1:2", FLAGS_REPLACE, MESSAGE_FLAGGED | MESSAGE_DRAFT);
+    store.flags.keywords = work;
+    store.flags.keyword_count = 1;
+    run(fixture, account, store);
+    store = flags_by(fixture, BOB, "INBOX", "1", FLAGS_REPLACE,
+                     MESSAGE_SEEN | MESSAGE_DELETED | MESSAGE_ANSWERED);
+    store.flags.keywords = other;
+    store.flags.keyword_count = 1;
+    store.flags.kept = MESSAGE_FLAGGED | MESSAGE_ANSWERED | MESSAGE_DRAFT;
+    store.flags.keeps_keywords = true;
+    run(fixture, account, store);
+    assert_rows(fixture, account, "INBOX", "1:DFT 2:DF 3");
+    assert_seen(fixture, account, BOB, "INBOX", "1");
+    store.flags.kept = MESSAGE_SEEN | MESSAGE_DELETED;
+    store.flags.flags = MESSAGE_ANSWERED;
+    store.flags.keeps_keywords = false;
+    run(fixture, account, store); /* \Seen and \Deleted stay though all are replaced */
+    assert_rows(fixture, account, "INBOX", "1:RT 2:DF 3");
+    assert_seen(fixture, account, BOB, "INBOX", "1");
+    store.flags.change = FLAGS_REMOVE;
+    store.flags.kept = MESSAGE_ANSWERED;
+    store.flags.flags = MESSAGE_ANSWERED | MESSAGE_DELETED | MESSAGE_SEEN;
+    store.flags.keeps_keywords = true;
+    run(fixture, account, store);
+    assert_rows(fixture, account, "INBOX", "1:R 2:DF 3");
+    assert_seen(fixture, account, BOB, "INBOX", "");
+    store.flags.uids = uids(fixture, "2");
+    store.flags.change = FLAGS_ADD;
+    store.flags.kept = MESSAGE_FLAGS_ALL & ~(uint32_t)MESSAGE_SEEN;
+    run(fixture, account, store);
+    assert_rows(fixture, account, "INBOX", "1:R 2:DF 3");
+    assert_seen(fixture, account, BOB, "INBOX", "2");
+    struct snapshot *snapshot = open_snapshot(account);
+    struct slice *names;
+    size_t count;
+    assert_ok(snapshot_message_keywords(snapshot, 1, 1, &fixture->arena, &names, &count));
+    assert_string_equal(names_text(fixture, names, count), "Other");
+    assert_ok(snapshot_message_keywords(snapshot, 1, 2, &fixture->arena, &names, &count));
+    assert_string_equal(names_text(fixture, names, count), "Work");
+    snapshot_close(snapshot);
+    account_close(account);
+}
+
+/* The same for COPY: the copies come without them. */
+static void copies_come_without_flags_that_may_not_be_set(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct slice work[] = {S("Work")};
+    append_many(fixture, account, "INBOX", 3);
+    struct batch_operation store =
+        flags_on(fixture, "INBOX", "1:2", FLAGS_ADD, MESSAGE_SEEN | MESSAGE_DELETED | MESSAGE_FLAGGED);
+    store.flags.keywords = work;
+    store.flags.keyword_count = 1;
+    run(fixture, account, store);
+    see(fixture, account, BOB, "INBOX", "1:3");
+    see(fixture, account, CAROL, "INBOX", "2");
+    struct batch_operation copy = copy_to(fixture, BATCH_COPY, "INBOX", "1:3", "Archive");
+    copy.copy.viewer = S(BOB);
+    copy.copy.dropped = MESSAGE_DELETED;
+    run(fixture, account, copy); /* 1 to 3 */
+    assert_rows(fixture, account, "Archive", "1:FS 2:FS 3");
+    assert_seen(fixture, account, BOB, "Archive", "1:3");
+    copy.copy.dropped = MESSAGE_SEEN | MESSAGE_FLAGGED;
+    copy.copy.drops_keywords = true;
+    run(fixture, account, copy); /* 4 to 6: the owner has seen them as before, bob has not */
+    assert_rows(fixture, account, "Archive", "1:FS 2:FS 3 4:ST 5:ST 6");
+    assert_seen(fixture, account, BOB, "Archive", "1:3");
+    assert_seen(fixture, account, CAROL, "Archive", "2,5");
+    struct snapshot *snapshot = open_snapshot(account);
+    int64_t archive = status_of(account, "Archive").id;
+    struct slice *names;
+    size_t count;
+    assert_ok(snapshot_message_keywords(snapshot, archive, 1, &fixture->arena, &names, &count));
+    assert_string_equal(names_text(fixture, names, count), "Work");
+    assert_ok(snapshot_message_keywords(snapshot, archive, 4, &fixture->arena, &names, &count));
+    assert_int_equal(count, 0);
+    snapshot_close(snapshot);
+    copy.kind = BATCH_MOVE;
+    copy.copy.uids = uids(fixture, "1");
+    run(fixture, account, copy);
+    assert_rows(fixture, account, "INBOX", "2:FST 3");
+    assert_rows(fixture, account, "Archive", "1:FS 2:FS 3 4:ST 5:ST 6 7:ST");
+    assert_int_equal(status_of(account, "Archive").unseen, 2);
+    account_close(account);
+}
+
 /* Ranges that grow together, are cut, and are covered. */
 static void sets_of_any_shape(void **state)
 {
@@ -377,6 +472,8 @@ int main(void)
         conformance_test(moved_and_copied_it_stays_seen),
         conformance_test(mailboxes_take_it_along),
         conformance_test(scans_show_flags_as_the_viewer_has_them),
+        conformance_test(flags_without_right_stay),
+        conformance_test(copies_come_without_flags_that_may_not_be_set),
         conformance_test(sets_of_any_shape),
         conformance_test(a_batch_that_fails_changes_nothing),
         conformance_test(snapshots_hold_still),

@@ -65,6 +65,11 @@ struct batch_append {
 struct batch_copy {
     struct uid_set uids;
     struct mailbox_ref target;
+    /* What whoever copies has no right to set in the target: the copies come without. \Seen of a viewer is
+     * his who copies; the owner's and other viewers' goes along in any case. */
+    uint32_t dropped;
+    bool drops_keywords;
+    struct slice viewer;
 };
 
 /*
@@ -88,6 +93,10 @@ struct batch_flags {
     uint64_t unchanged_since;
     bool never;
     struct slice viewer; /* a login */
+    /* What whoever changes the flags has no right to (RFC 4314): these flags, and keywords, stay as they are,
+     * also where others replace all. */
+    uint32_t kept;
+    bool keeps_keywords;
 };
 
 /* EXPUNGE: of these UIDs those that are there, and with `deleted_only` have \Deleted. Result: `changed` (the
