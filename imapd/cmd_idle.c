@@ -30,14 +30,14 @@ static enum err wait_for_client(struct imap_session *session)
 {
     int64_t end = loop_now(conn_loop(session->conn)) + session->conf->imap_timeout;
     while (true) {
-        enum err err = tell(session);
+        enum err err = imap_wake(session) ? tell(session) : ERR_UNAVAILABLE;
         if (err)
             return err;
         arena_free(&session->arena); /* it may be a long time */
         int64_t look = loop_now(conn_loop(session->conn)) + REFRESH_MS;
         size_t which = 0;
-        err = conn_wait(session->conn, imap_news(session), MIN_OF(end, look), &which);
-        if (err == ERR_TIMEOUT && look < end)
+        err = imap_wait(session, imap_news(session), look, end, &which);
+        if (err == ERR_TIMEOUT && loop_now(conn_loop(session->conn)) < end)
             continue;
         if (err || which == 0)
             return err;
@@ -59,6 +59,8 @@ void imap_idle(struct imap_session *session, struct parser *parser)
     enum err err = wait_for_client(session);
     if (!err)
         err = conn_read_line(session->conn, INPUT_LINE_MAX_STRANGER, &line);
+    if ((!err || err == ERR_TOO_LONG) && !imap_wake(session))
+        return;
     session->tag = arena_copy(&session->arena, slice_of(tag, tag_len));
     if (err == ERR_NOT_FOUND)
         event_set(&session->member.changed); /* the mailbox is gone: the end of the command says so */

@@ -24,6 +24,7 @@ static void run(struct conn *conn, const struct process_session *session)
         .auth = process->auth,
         .hub = hub,
         .tls = process->tls,
+        .doze_after = IMAP_DOZE_AFTER_MS,
     };
     imap_session_run(conn, &context);
 }

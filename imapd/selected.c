@@ -76,6 +76,7 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     if (err)
         return err;
     selected->uidvalidity = result.mailbox.status.uidvalidity;
+    memcpy(selected->guid, result.mailbox.guid, sizeof selected->guid);
     selected->uidnext = result.mailbox.status.uidnext;
     selected->exists = (uint32_t)result.mailbox.status.messages;
     selected->changes_known = selected->expunges_known = result.modseq;
@@ -132,6 +133,7 @@ void selected_free(struct selected *selected)
     uid_set_drop(&selected->recent);
     uid_set_drop(&selected->saved);
     mem_free(selected->name);
+    mem_free(selected->owner);
     mem_free(selected);
 }
 

@@ -18,7 +18,9 @@ struct imap_session;
 
 struct selected {
     struct account *account; /* the session's own, or another user's (counted) */
+    char *owner;             /* the account's login, while the session dozes and has no account */
     int64_t mailbox_id;
+    char guid[33];
     uint32_t uidvalidity;
     char *name;     /* as the store has it */
     bool read_only; /* it was opened by EXAMINE */

@@ -94,18 +94,21 @@ static void send_updates(struct imap_session *session)
         lose_mailbox(session);
 }
 
-/* With NOTIFY the client hears of what happens also while it says nothing. */
+/* Until the client says something: its account may be let go meanwhile. With NOTIFY it hears of what happens
+ * also while it says nothing. */
 static enum err wait_and_tell(struct imap_session *session)
 {
     enum err err = ERR_OK;
-    while (!err && session->notify && !conn_has_line(session->conn)) {
+    while (!err && session->state != IMAP_NOT_AUTHENTICATED && !conn_has_line(session->conn)) {
         size_t which = 0;
+        int64_t end = loop_now(conn_loop(session->conn)) + session->conf->imap_timeout;
         err = conn_flush(session->conn);
         if (!err)
-            err = conn_wait(session->conn, imap_news(session),
-                            loop_now(conn_loop(session->conn)) + session->conf->imap_timeout, &which);
+            err = imap_wait(session, session->notify ? imap_news(session) : NULL, NO_DEADLINE, end, &which);
         if (err || which == 0)
             return err;
+        if (!imap_wake(session))
+            return ERR_UNAVAILABLE;
         err = imap_tell(session, session->notify->request.is_delayed ? UPDATE_NUMBERS_STAY : UPDATE_ALL);
     }
     return err;
@@ -176,6 +179,12 @@ static void end_dialogue(struct imap_session *session, enum err err)
     session->ended = err_text(err);
 }
 
+static enum err read_command(struct imap_session *session, struct parser *parser_r)
+{
+    enum err err = task_is_canceled() ? ERR_CANCELED : wait_and_tell(session);
+    return err ? err : input_begin(session, parser_r);
+}
+
 static void next_command(struct imap_session *session)
 {
     struct parser parser;
@@ -184,9 +193,9 @@ static void next_command(struct imap_session *session)
     session->by_uid = false;
     session->updates = UPDATE_NOTHING;
     session->answer.condition = ANSWER_NONE;
-    enum err err = task_is_canceled() ? ERR_CANCELED : wait_and_tell(session);
-    if (!err)
-        err = input_begin(session, &parser);
+    enum err err = read_command(session, &parser);
+    if (session->ended || ((!err || err == ERR_TOO_LONG) && !imap_wake(session)))
+        return;
     if (err == ERR_TOO_LONG) {
         imap_bad(session, "line too long");
         err = ERR_OK;
@@ -220,7 +229,7 @@ static void end_session(struct imap_session *session)
 {
     hub_leave(&session->member);
     notify_free(session->notify);
-    if (!session->account)
+    if (session->state == IMAP_NOT_AUTHENTICATED)
         return;
     log_info("imap.end", log_text("login", buf_slice(&session->login)),
              log_cstr("peer", conn_peer_address(session->conn)),

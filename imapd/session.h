@@ -15,6 +15,7 @@
 #include "storage/account.h"
 
 #include "command.h"
+#include "doze.h"
 #include "hub.h"
 #include "input.h"
 #include "notify.h"
@@ -30,6 +31,7 @@ struct imap_context {
     struct auth_client *auth;
     struct hub *hub;
     struct tls_context *tls; /* NULL when there is none */
+    int64_t doze_after;      /* ms until the account of a silent client is let go (doze.h); 0: never */
 };
 
 /* What ENABLE (or a command that implies it) switched on. */
@@ -53,7 +55,7 @@ struct imap_session {
     unsigned enabled;
     const struct client_profile *profile; /* of a mail program that said its name (ID); may be NULL */
     struct buf login;                     /* the account, once authenticated */
-    struct account *account;              /* its mail */
+    struct account *account;              /* its mail; NULL while it dozes, which no command sees */
     struct hub_member member;             /* hears of changes to the selected mailbox's account */
     struct notify *notify;                /* what NOTIFY asked for; NULL: it never was */
     struct selected *selected;            /* the open mailbox; NULL in other states */

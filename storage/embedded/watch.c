@@ -9,7 +9,8 @@
  *                               nobody
  *
  * To compare is first a look at the account's WAL, which every commit writes: only when it was written since
- * the last look is the index asked for its counter.
+ * the last look is the index asked for its counter. A look at Maildir/new, where nobody but other programs
+ * writes, tells of their mail without opening the account.
  */
 #include "watch_private.h"
 
@@ -27,6 +28,7 @@
 #include <utlist.h>
 
 #include "account_path.h"
+#include "account_private.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -59,8 +61,9 @@ struct watched_account {
     struct watched_account *prev, *next; /* in the ring of the sweep */
     struct watch *watch;
     uint64_t key;
-    char *login, *wal; /* path below the data directory */
+    char *login, *wal, *drops; /* paths below the data directory */
     struct stamp stamp;
+    int64_t drops_mtime; /* of the folder `drops`; 0: not looked at yet */
     struct watched *list;
     struct watched_account *pending_next;
     struct watch_event pending; /* modseq 0: nothing */
@@ -168,7 +171,7 @@ int watch_fd(const struct watch *watch)
     return watch->fd;
 }
 
-static char *wal_path(struct slice login)
+static char *path_of(struct slice login, struct slice file)
 {
     struct buf path;
     buf_init(&path, 4096);
@@ -176,7 +179,7 @@ static char *wal_path(struct slice login)
     if (account_path(&path, login)) { /* no account can have this name: there is nothing to look at */
         buf_clear(&path);
     }
-    buf_append(&path, S("/index.db-wal"));
+    buf_append(&path, file);
     char *copy = mem_strdup(buf_cstr(&path));
     buf_free(&path);
     return copy;
@@ -196,7 +199,8 @@ static struct watched_account *new_account(struct watch *watch, uint64_t key, st
     account->watch = watch;
     account->key = key;
     account->login = mem_strdup(arena_cstr(&arena, login));
-    account->wal = wal_path(login);
+    account->wal = path_of(login, S("/index.db-wal"));
+    account->drops = path_of(login, S("/Maildir/new"));
     HASH_ADD(hh, watch->table, key, sizeof(key), account);
     DL_PREPEND(watch->ring, account);
     watch->count++;
@@ -239,6 +243,7 @@ static void free_watched(struct watched *watched)
         watch->count--;
         mem_free(account->login);
         mem_free(account->wal);
+        mem_free(account->drops);
         mem_free(account);
     }
 }
@@ -347,9 +352,26 @@ static void tell_those_behind(struct watched_account *account, uint64_t modseq)
     }
 }
 
+/* Mail of another program, perhaps: whoever looks at the folder will see. */
+static void look_for_drops(struct watched_account *account)
+{
+    int64_t before = account->drops_mtime;
+    account->drops_mtime = folder_mtime(account->watch->store->data_fd, account->drops);
+    if (before == 0 || before == account->drops_mtime) {
+        return;
+    }
+    struct watched *watched;
+    DL_FOREACH (account->list, watched) {
+        if (watched->callback) {
+            watched->callback(watched->data, &(struct watch_event){.modseq = watched->known});
+        }
+    }
+}
+
 static void compare(struct watched_account *account)
 {
     uint64_t modseq;
+    look_for_drops(account);
     struct stamp stamp = look_at_wal(account);
     if (stamp.inode && memcmp(&stamp, &account->stamp, sizeof(stamp)) == 0) {
         return;

@@ -2,7 +2,8 @@
 /*
  * Hearing of changes: after every commit, by whatever process, each watch is told account, mailbox and
  * MODSEQ. It is a hint: hints are merged and may be spurious, and one that was lost is made good by the
- * sweep. Who gets one reads what changed since the MODSEQ that he knows.
+ * sweep. Who gets one reads what changed since the MODSEQ that he knows. The sweep also looks for mail that
+ * other programs dropped into INBOX's folder, and tells of it; mailbox_refresh takes it in.
  *
  * One watch for a process (or loop); owned by one thread.
  */

@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -220,6 +221,37 @@ static void lost_datagram_is_made_good_by_the_sweep(void **state)
     account_close(account);
 }
 
+/* Other programs put their mail into new/, and the account need not be open for that to be noticed. */
+static void mail_of_another_program_is_told_of(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct watch *watch = open_watch(fixture);
+    struct heard heard = {0};
+    append_text(fixture, account, "INBOX", HELLO);
+    uint64_t modseq = modseq_of(account);
+    struct watched *watched = watch_add(watch, ALICE, modseq, hear, &heard);
+    account_close(account);
+    settle(watch, &heard);
+    watch_set_sweep(watch, 1);
+    usleep(5000);
+    watch_dispatch(watch);
+    assert_int_equal(heard.count, 0);
+    int fd = open(path_of(fixture, ALICE_INBOX "/new/1.dropped"), O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "Subject: x\r\n\r\n", 14), 14);
+    close(fd);
+    wait_for(watch, &heard, modseq);
+    assert_int_equal(heard.count, 1);
+    assert_int_equal(heard.last.mailbox_id, 0);
+    account = open_account(fixture, ALICE);
+    assert_ok(mailbox_refresh(account, 0));
+    wait_for(watch, &heard, modseq_of(account)); /* what he knows was not put up by that */
+    watch_remove(watched);
+    watch_close(watch);
+    account_close(account);
+}
+
 static void change_between_reading_and_watching_is_heard(void **state)
 {
     struct fixture *fixture = *state;
@@ -349,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(thousand_commits_overflow_a_sleeper_who_still_ends_at_the_right_place,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_datagram_is_made_good_by_the_sweep, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(mail_of_another_program_is_told_of, set_up, tear_down),
         cmocka_unit_test_setup_teardown(change_between_reading_and_watching_is_heard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(watches_may_be_removed_within_callbacks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_account_that_changed_is_told, set_up, tear_down),
