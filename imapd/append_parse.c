@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "append_parse.h"
 
+#include "catenate.h"
 #include "session.h"
 #include "storage/snapshot.h"
 
@@ -64,6 +65,8 @@ static enum err take_data(struct imap_session *session, struct parser *parser, s
                           bool *good_r)
 {
     struct literal literal;
+    if (parse_word(parser, S("CATENATE")))
+        return catenate_take(session, parser, incoming, good_r);
     bool utf8 = parse_word(parser, S("UTF8"));
     *good_r = (!utf8 || (parse_space(parser) && parse_char(parser, '('))) &&
               parse_pending_literal(parser, &literal);
@@ -83,7 +86,8 @@ bool append_take(struct imap_session *session, struct parser *parser, struct inc
     if (session->input.error)
         return false;
     if (err) {
-        append_refuse(session, err);
+        if (session->answer.condition == ANSWER_NONE)
+            append_refuse(session, err);
         return false;
     }
     if (!good) {

@@ -5,6 +5,7 @@
  *     append-message  = [SP flag-list] [SP date-time] SP append-data
  *     append-data     = literal / literal8 / append-data-ext
  *     append-data-ext = "UTF8" SP "(" literal8 ")"                    RFC 6855
+ *                     / "CATENATE" SP "(" cat-part *(SP cat-part) ")"  RFC 4469, see catenate.c
  */
 #ifndef IMAPD_APPEND_PARSE_H
 #define IMAPD_APPEND_PARSE_H

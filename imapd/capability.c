@@ -38,6 +38,7 @@ static const struct {
     {{"INPROGRESS", 10}, AFTER_LOGIN},
     {{"MULTIAPPEND", 11}, AFTER_LOGIN},
     {{"REPLACE", 7}, AFTER_LOGIN},
+    {{"CATENATE", 8}, AFTER_LOGIN},
     {{"NOTIFY", 6}, AFTER_LOGIN},
 };
 

@@ -16,23 +16,29 @@ enum err incoming_begin(struct imap_session *session, struct incoming *incoming)
     return blob_begin(session->context->store, &incoming->blob);
 }
 
+enum err incoming_write_blocking(struct imap_session *session, struct incoming *incoming, struct slice bytes)
+{
+    if (blob_size(incoming->blob) + bytes.len > (uint64_t)session->conf->message_size_limit)
+        return ERR_TOO_LONG;
+    mime_parser_feed(incoming->parser, bytes);
+    return blob_write(incoming->blob, bytes);
+}
+
 struct write_job {
-    struct blob *blob;
+    struct imap_session *session;
+    struct incoming *incoming;
     struct slice bytes;
 };
 
 static enum err write_on_thread(void *arg)
 {
     struct write_job *job = arg;
-    return blob_write(job->blob, job->bytes);
+    return incoming_write_blocking(job->session, job->incoming, job->bytes);
 }
 
 enum err incoming_write(struct imap_session *session, struct incoming *incoming, struct slice bytes)
 {
-    struct write_job job = {incoming->blob, bytes};
-    if (blob_size(incoming->blob) + bytes.len > (uint64_t)session->conf->message_size_limit)
-        return ERR_TOO_LONG;
-    mime_parser_feed(incoming->parser, bytes);
+    struct write_job job = {session, incoming, bytes};
     return blob_write_blocks(incoming->blob, bytes.len) ? imap_on_thread(session, write_on_thread, &job)
                                                         : write_on_thread(&job);
 }

@@ -29,6 +29,9 @@ enum err incoming_begin(struct imap_session *session, struct incoming *incoming)
 /* ERR_TOO_LONG over the size limit. Suspends when the disk has to work. */
 enum err incoming_write(struct imap_session *session, struct incoming *incoming,
                         struct slice bytes) MUST_CHECK;
+/* The same on a worker thread. */
+enum err incoming_write_blocking(struct imap_session *session, struct incoming *incoming,
+                                 struct slice bytes) MUST_CHECK;
 /* Takes the literal that the parser's last parse_pending_literal found; the parser gets the line behind it.
  * Errors of the connection are the session's (input.error). */
 enum err incoming_literal(struct imap_session *session, struct incoming *incoming, struct parser *parser,

@@ -137,12 +137,85 @@ static void to_the_selected_mailbox(void)
 }
 PEER_CASE(to_the_selected_mailbox)
 
+/* RFC 4469 appendix A: the header and the first part of a draft stay, its attachment becomes another one. */
+#define DRAFT                                                                                       \
+    "From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" \
+    "--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b\r\nContent-Type: image/png\r\n\r\nOLD\r\n--b--\r\n"
+
+static struct slice message_text(const char *mailbox, uint32_t uid)
+{
+    struct account *account = open_account(world.fixture, ALICE);
+    struct mailbox_status found = status_of(account, mailbox);
+    struct slice text = read_message(world.fixture, account, found.id, uid);
+    account_close(account);
+    return text;
+}
+
+static void catenate(void)
+{
+    append("Drafts", DRAFT);
+    append("Drafts", "Subject: new attachment\r\n\r\nNEW");
+    unsigned uidvalidity = status("Drafts").uidvalidity;
+    struct peer *a = peer_login();
+    peer_do(a,
+            arena_printf(&world.fixture->arena,
+                         "APPEND Drafts (\\Seen \\Draft $MDNSent) CATENATE (URL "
+                         "\"/Drafts;UIDVALIDITY=%u/;UID=1/;section=HEADER\" TEXT {5+}\r\n--b\r\n"
+                         " URL \"/Drafts;UIDVALIDITY=%u/;UID=1/;section=1.MIME\" URL "
+                         "/Drafts/;UID=1/;section=1 TEXT {7+}\r\n\r\n--b\r\n"
+                         " URL \"/Drafts;UID=1/;section=2.MIME\" URL "
+                         "\"/Drafts/;UID=2/;section=TEXT\" TEXT {9+}\r\n\r\n--b--\r\n)",
+                         uidvalidity, uidvalidity),
+            "OK [APPENDUID ");
+    struct slice expected =
+        S("From: a@example.org\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+          "--b\r\nContent-Type: text/plain\r\n\r\nHello\r\n--b\r\nContent-Type: "
+          "image/png\r\n\r\nNEW\r\n--b--\r\n");
+    assert_true(slice_eq(message_text("Drafts", 3), expected));
+    /* A piece of a part; and a URL beside the open mailbox. */
+    peer_do(a,
+            "APPEND INBOX CATENATE (TEXT {13+}\r\nSubject: x\r\n\r URL "
+            "\"/Drafts/;UID=1/;SECTION=1/;PARTIAL=1.3\")",
+            "OK ");
+    assert_true(slice_eq(message_text("INBOX", 1), S("Subject: x\r\n\rell")));
+    peer_do(a, "EXAMINE Drafts",
+            OPEN_MAIL "* 3 EXISTS$\n* 3 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 4] \n* "
+                      "OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \";UID=2\")", "OK ");
+    assert_true(slice_eq(message_text("INBOX", 2), S("Subject: new attachment\r\n\r\nNEW")));
+}
+PEER_CASE(catenate)
+
+static void catenate_refusals(void)
+{
+    append("Drafts", DRAFT);
+    struct peer *a = peer_login();
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Drafts/;UID=1/;section=1.5.9\")",
+            "NO [BADURL /Drafts/;UID=1/;section=1.5.9] ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Drafts/;UID=77\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Drafts;UIDVALIDITY=77/;UID=1\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Nowhere/;UID=1\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \";UID=1\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"imap://mx.example.org/Drafts/;UID=1\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"http://x]/\" TEXT {4+}\r\nabcd)", "NO [BADURL http://x?/] ");
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Drafts/;UID=1/;section=NONSENSE\")", "NO [BADURL ");
+    peer_do(a, "APPEND INBOX CATENATE ()", "BAD ");
+    peer_do(a, "APPEND INBOX CATENATE (TEXT \"x\")", "BAD ");
+    world.conf.message_size_limit = 300;
+    peer_do(a, "APPEND INBOX CATENATE (URL \"/Drafts/;UID=1\" URL \"/Drafts/;UID=1\")", "NO [TOOBIG] ");
+    peer_do(a, "APPEND Nowhere CATENATE (URL \"/Drafts/;UID=1\")", "NO [TRYCREATE] ");
+    assert_int_equal(status("INBOX").messages, 0);
+    peer_do(a, "NOOP", "OK ");
+}
+PEER_CASE(catenate_refusals)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         dialogue_test(test_append), dialogue_test(test_refusals),
         dialogue_test(test_nul),    dialogue_test(test_multiappend),
         peer_test(quota),           peer_test(replace),
+        peer_test(catenate),        peer_test(catenate_refusals),
         peer_test(sent_once),       peer_test(to_the_selected_mailbox),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
