@@ -6,7 +6,8 @@
  */
 #include "selected.h"
 
-#define UNSEEN_STEP 1024 /* UIDs of the first look for the first unseen message */
+#define FIRST_MESSAGES 64
+#define UNSEEN_STEP    1024 /* UIDs of the first look for the first unseen message */
 
 static enum err count_seen_from(struct snapshot *snapshot, int64_t mailbox_id, struct slice viewer,
                                 struct uid_range range, uint64_t *messages, uint64_t *unseen,
@@ -38,6 +39,7 @@ static enum err look_at_beginning(struct snapshot *snapshot, int64_t mailbox_id,
     struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all, .viewer = viewer};
     struct message_page page;
     message_page_init(&page, SCAN_FLAGS);
+    page.rows_max = FIRST_MESSAGES;
     enum err err = snapshot_scan(snapshot, &scan, &page);
     *number_r = 0;
     for (size_t i = 0; !err && i < page.count && *number_r == 0; i++)

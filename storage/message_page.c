@@ -38,7 +38,7 @@ static const struct column columns[] = {
 void message_page_init(struct message_page *page, unsigned fields)
 {
     size_t width = 0;
-    *page = (struct message_page){.fields = fields, .texts_max = SCAN_PAGE_TEXTS};
+    *page = (struct message_page){.fields = fields, .rows_max = SCAN_PAGE_ROWS, .texts_max = SCAN_PAGE_TEXTS};
     for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
         width += columns[i].field == 0 || (fields & columns[i].field) ? columns[i].width : 0;
     }

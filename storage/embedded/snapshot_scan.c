@@ -146,7 +146,7 @@ static void take_row(struct message_page *page, sqlite3_stmt *statement, uint32_
 
 static bool is_full(const struct message_page *page)
 {
-    return page->count == SCAN_PAGE_ROWS || page->texts.used > page->texts_max;
+    return page->count == page->rows_max || page->texts.used > page->texts_max;
 }
 
 static bool is_wanted(struct walk *walk, uint32_t uid)

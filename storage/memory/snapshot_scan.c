@@ -63,7 +63,7 @@ static void tell_row(const struct row *row, struct message_page *page)
 
 static bool page_is_full(const struct message_page *page)
 {
-    return page->count == SCAN_PAGE_ROWS || page->texts.used > page->texts_max;
+    return page->count == page->rows_max || page->texts.used > page->texts_max;
 }
 
 /* The set from the cursor on: what lies before it is passed over. */

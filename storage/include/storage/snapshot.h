@@ -59,6 +59,7 @@ enum scan_fields {                 /* uids and modseqs are always there */
 #define SCAN_PAGE_ROWS  1024
 #define SCAN_PAGE_TEXTS (4 * 1024 * 1024)
 struct message_page {
+    size_t rows_max; /* SCAN_PAGE_ROWS, or less for who needs the first few */
     size_t count;
     uint32_t *uids;
     uint64_t *modseqs;
