@@ -105,19 +105,38 @@ static void effect_status(struct client *client, struct move *move)
     move->mailbox = truth_mailbox(client->game, move->name);
     move->expected = move->mailbox ? "OK" : "NO";
     client->condstore = client->condstore || (move->mailbox && (move->items & 32));
+    /* What this session has as \Recent and was not told to be gone may count. */
+    for (size_t i = 0; move->mailbox && client->selected == move->mailbox && i < client->count; i++)
+        move->number +=
+            client->view[i].recent != RECENT_NO && !truth_message(move->mailbox, client->view[i].uid);
 }
 
-static void check_counter(struct client *client, struct mailbox *mailbox, const struct reply_counter *counter)
+/* What is \Recent for nobody yet, and what is so for this session. */
+static void count_recent(struct client *client, struct mailbox *mailbox, uint64_t *sure_r, uint64_t *maybe_r)
 {
+    bool open = client->state == CLIENT_SELECTED && client->selected == mailbox;
+    *sure_r = *maybe_r = 0;
+    for (size_t i = 0; i < mailbox->count; i++) {
+        const struct message *message = &mailbox->messages[i];
+        const struct entry *entry = open ? view_entry(client, message->uid) : NULL;
+        bool sure = message->recent_of == RECENT_NOBODY ||
+                    (entry && entry->recent == RECENT_YES && !client->readonly);
+        *sure_r += sure;
+        *maybe_r += !sure && (message->recent_of == RECENT_UNKNOWN || (entry && entry->recent != RECENT_NO));
+    }
+}
+
+static void check_counter(struct client *client, const struct move *move, const struct reply_counter *counter)
+{
+    struct mailbox *mailbox = move->mailbox;
     uint64_t unseen = 0, deleted = 0, size = 0, recent = 0, maybe_recent = 0;
     for (size_t i = 0; i < mailbox->count; i++) {
         const struct message *message = &mailbox->messages[i];
         unseen += !(message->flags & FLAG_SEEN);
         deleted += (message->flags & FLAG_DELETED) != 0;
         size += message->text->bytes.len;
-        recent += message->recent_of == RECENT_NOBODY;
-        maybe_recent += message->recent_of == RECENT_UNKNOWN;
     }
+    count_recent(client, mailbox, &recent, &maybe_recent);
     uint64_t expected = slice_eq(counter->name, S("MESSAGES"))  ? mailbox->count
                         : slice_eq(counter->name, S("UIDNEXT")) ? mailbox->uidnext
                         : slice_eq(counter->name, S("UNSEEN"))  ? unseen
@@ -128,7 +147,7 @@ static void check_counter(struct client *client, struct mailbox *mailbox, const 
                             ? mailbox->uidvalidity
                             : counter->value;
     if (slice_eq(counter->name, S("RECENT")) && counter->value > recent &&
-        counter->value <= recent + maybe_recent)
+        counter->value <= recent + maybe_recent + move->number)
         expected = counter->value;
     if (slice_eq(counter->name, S("HIGHESTMODSEQ")))
         truth_learn_modseq(client, mailbox->tick, counter->value);
@@ -163,25 +182,31 @@ static void check_status(struct client *client, struct move *move)
         if ((move->items >> i & 1) != (counter != NULL))
             game_fail(client, "STATUS with what was asked for; %s", counters[i]);
         if (counter)
-            check_counter(client, move->mailbox, counter);
+            check_counter(client, move, counter);
     }
 }
 
 /* --- LIST, LSUB --- */
 
 /* RFC 3501 section 6.3.8: "*" is anything, "%" anything without the hierarchy delimiter. */
-static bool matches(const char *pattern, const char *name)
+static bool matches_as(const char *pattern, const char *name, bool any_case)
 {
     if (*pattern == '\0')
         return *name == '\0';
     if (*pattern != '*' && *pattern != '%')
-        return *pattern == *name && matches(pattern + 1, name + 1);
+        return (*pattern == *name || (any_case && char_upper(*pattern) == *name)) &&
+               matches_as(pattern + 1, name + 1, any_case);
     for (;; name++) {
-        if (matches(pattern + 1, name))
+        if (matches_as(pattern + 1, name, any_case))
             return true;
         if (*name == '\0' || (*pattern == '%' && *name == '/'))
             return false;
     }
+}
+
+static bool matches(const char *pattern, const char *name)
+{
+    return matches_as(pattern, name, strcmp(name, "INBOX") == 0); /* one name in any case (section 5.1) */
 }
 
 static const char *const patterns[] = {"*",      "%",     "%/%",    "a/%", "a*",   "Work/%",

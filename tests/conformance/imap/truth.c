@@ -160,34 +160,41 @@ static void rename_inbox(struct game *game, const char *to)
     }
 }
 
+static bool is_in_tree(const char *name, const char *top)
+{
+    return strcmp(name, top) == 0 || truth_is_below(name, top);
+}
+
+/* Those of mailboxes, whose names are still the old ones; what is only subscribed stays. */
 static void rename_subscriptions(struct game *game, const char *from, const char *to)
 {
-    size_t count = game->subscription_count;
-    char(*old)[GAME_NAME] = mem_alloc((count + 1) * GAME_NAME), name[GAME_NAME * 2];
-    memcpy(old, game->subscriptions, count * GAME_NAME);
-    for (size_t i = 0; i < count; i++) { /* all old ones first: a new name may be an old one */
-        if (strcmp(old[i], from) == 0 || truth_is_below(old[i], from))
-            truth_subscribe(game, old[i], false);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(old[i], from) != 0 && !truth_is_below(old[i], from))
-            continue;
-        snprintf(name, sizeof(name), "%s%s", to, old[i] + strlen(from));
+    size_t count = game->subscription_count, moved = 0;
+    char(*names)[GAME_NAME] = mem_alloc((count + 1) * GAME_NAME), name[GAME_NAME * 2];
+    for (size_t i = 0; i < count; i++)
+        if (is_in_tree(game->subscriptions[i], from) && truth_mailbox(game, game->subscriptions[i]))
+            memcpy(names[moved++], game->subscriptions[i], GAME_NAME);
+    for (size_t i = 0; i < moved; i++) /* all old ones first: a new name may be an old one */
+        truth_subscribe(game, names[i], false);
+    for (size_t i = 0; i < moved; i++) {
+        snprintf(name, sizeof(name), "%s%s", to, names[i] + strlen(from));
         truth_subscribe(game, name, true);
     }
-    mem_free(old);
+    mem_free(names);
 }
 
 const char *truth_rename(struct game *game, const char *from, const char *to)
 {
     char name[GAME_NAME * 2];
-    if (!truth_mailbox(game, from) || truth_mailbox(game, to) || truth_is_below(to, from))
+    bool inbox = strcmp(from, "INBOX") == 0;
+    if (!truth_mailbox(game, from) || truth_mailbox(game, to) || (!inbox && truth_is_below(to, from)))
         return "NO";
-    if (strcmp(from, "INBOX") == 0) {
+    if (inbox) {
         rename_inbox(game, to);
         return "OK";
     }
-    for (int pass = 0; pass < 2; pass++) {
+    for (int pass = 0; pass < 2; pass++) { /* may it be; do it */
+        if (pass == 1)
+            rename_subscriptions(game, from, to);
         for (size_t i = 0; i < game->mailbox_count; i++) {
             struct mailbox *mailbox = game->mailboxes[i];
             if (mailbox->deleted ||
@@ -200,7 +207,6 @@ const char *truth_rename(struct game *game, const char *from, const char *to)
                 snprintf(mailbox->name, sizeof(mailbox->name), "%.*s", GAME_NAME - 1, name);
         }
     }
-    rename_subscriptions(game, from, to);
     make_above(game, to);
     return "OK";
 }
