@@ -106,17 +106,24 @@ static void put_message_begin(struct fetch_run *run, uint32_t uid, uint32_t numb
     buf_append(&run->out, by_uid_only ? S(" UIDFETCH (") : S(" FETCH ("));
 }
 
-/* The flags of a message that this command changed (RFC 9051 section 6.4.5) beside those that were asked for.
- */
+/* The flags of a message that this command changed (RFC 9051 section 6.4.5) beside those that were asked for;
+ * with MODSEQ and UID for those who keep them (RFC 7162 section 3.2.4). */
 static void put_changed_flags(struct fetch_run *run)
 {
     uint32_t uid = run->page.uids[run->row];
     if (!run->flags || run->seen_now.count == 0 || !uid_set_has(&run->seen_now, uid))
         return;
     bool has_flags = false, has_modseq = !run->tells_modseq;
+    bool has_uid = !(run->session->enabled & ENABLED_QRESYNC);
     for (size_t i = 0; i < run->request->item_count; i++) {
         has_flags |= run->request->items[i].type == fetch_item_find(S("FLAGS"));
         has_modseq |= run->request->items[i].type == fetch_item_find(S("MODSEQ"));
+        has_uid |= run->request->items[i].type == fetch_item_find(S("UID"));
+    }
+    if (!has_uid) {
+        buf_append(&run->out, S("UID "));
+        buf_append_number(&run->out, uid, 1);
+        buf_append_char(&run->out, ' ');
     }
     if (!has_flags) {
         buf_append(&run->out, S("FLAGS "));

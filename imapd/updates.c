@@ -140,8 +140,10 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
     job->modseq = snapshot_modseq(snapshot);
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), &job->arena, &mailbox);
     job->first_recent = err ? 0 : mailbox.status.first_recent;
+    /* New mail that had to wait is older than what was told since. */
     bool changed =
-        !err && mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known);
+        !err && (mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known) ||
+                 mailbox.status.uidnext > selected->uidnext);
     if (changed)
         err = selected_load(selected);
     if (!err && changed && job->what & UPDATE_FLAGS)

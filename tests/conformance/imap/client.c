@@ -126,6 +126,8 @@ void client_receive(struct client *client, struct move *move)
         if (reply->kind == REPLY_CONTINUE)
             game_fail(client, "no + now");
         view_apply(client, reply);
+        if (move->kind && move->kind->answer)
+            move->kind->answer(client, move, reply);
         reply = NULL;
     }
     if (!slice_eq(reply->tag, slice_from(move->tag)))

@@ -164,6 +164,7 @@ static void finish_move(struct client *client, struct move *move)
     if (move->kind->check)
         move->kind->check(client, move);
     view_check(client, move);
+    client->holds = move->traits & (MOVE_HOLDS_MAIL | MOVE_MAY_HOLD);
 }
 
 /* Those who wait hear of everything at once (RFC 2177). */

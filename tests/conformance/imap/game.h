@@ -151,6 +151,7 @@ struct client {
     uint32_t safe_tick;   /* the same when nothing was left to be told */
     unsigned known_words; /* keywords that FLAGS told of */
     struct cache cache;
+    bool holds;     /* the last command was a FETCH of bodies */
     bool has_saved; /* SEARCHRES */
     uint32_t *saved;
     size_t saved_count;
@@ -216,7 +217,7 @@ struct move {
     unsigned items; /* what is fetched or asked */
     unsigned flags, words;
     int change;
-    bool silent, has_limit, readonly, sub;
+    bool silent, has_limit, readonly, sub, is_fetch;
     uint32_t limit_tick; /* UNCHANGEDSINCE, CHANGEDSINCE: the tick of the value */
     uint64_t limit;
     uint32_t origin, length;
@@ -251,6 +252,8 @@ struct kind {
     void (*effect)(struct client *client, struct move *move);
     /* Compares the answers; NULL: the outcome says it all. */
     void (*check)(struct client *client, struct move *move);
+    /* An answer to this command as it comes, before those behind it; NULL: that does not matter. */
+    void (*answer)(struct client *client, struct move *move, const struct reply *reply);
 };
 
 extern const struct kind *const game_kinds[]; /* ends in NULL */

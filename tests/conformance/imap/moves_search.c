@@ -348,33 +348,38 @@ static bool asks_recent(const struct criterion *criterion)
            (criterion->right && asks_recent(criterion->right));
 }
 
-/* What it must find. Of what went meanwhile it may find what it likes; and while it is not known whose
- * \Recent something is, nothing about that is compared. */
 static void effect_search(struct client *client, struct move *move)
+{
+    client->condstore = client->condstore || move->limit_tick;
+}
+
+/* What it must find, in the view as it is when the answer comes: new mail may have been told before. Of what
+ * went meanwhile it may find what it likes; and while it is not known whose \Recent something is, nothing
+ * about that is compared. */
+static void evaluate(struct client *client, struct move *move)
 {
     struct criterion *criterion = (struct criterion *)move->criterion;
     resolve_sets(client, criterion);
-    client->condstore = client->condstore || move->limit_tick;
+    move->view_uids = arena_array(&client->arena, uint32_t, client->count + 1);
+    move->view_count = client->count;
+    move->failed = arena_array(&client->arena, uint32_t, client->count + 1);
     for (size_t i = 0; i < client->count; i++) {
         struct message *message = truth_message(client->selected, client->view[i].uid);
-        move->has_limit =
-            move->has_limit || !message || (client->view[i].recent == RECENT_MAYBE && asks_recent(criterion));
+        move->view_uids[i] = client->view[i].uid;
+        if (!message || (client->view[i].recent == RECENT_MAYBE && asks_recent(criterion)))
+            move->failed[move->failed_count++] = client->view[i].uid;
         if (message && holds(client, criterion, &client->view[i], message)) {
             move_add_uid(client, move, message->uid);
             move->tick = MAX_OF(move->tick, message->tick);
         }
     }
-    move->view_uids = arena_array(&client->arena, uint32_t, client->count + 1);
-    move->view_count = client->count;
-    for (size_t i = 0; i < client->count; i++)
-        move->view_uids[i] = client->view[i].uid;
+    move->has_limit = move->failed_count > 0;
 }
 
-static bool is_uncertain(struct client *client, const struct move *move, uint32_t uid)
+static void answer_search(struct client *client, struct move *move, const struct reply *reply)
 {
-    const struct entry *entry = view_entry(client, uid);
-    return !truth_message(client->selected, uid) ||
-           (entry && entry->recent == RECENT_MAYBE && asks_recent(move->criterion));
+    if (!move->view_uids && (reply_is(reply, "SEARCH") || reply_is(reply, "ESEARCH")))
+        evaluate(client, move);
 }
 
 /* A number of the answer as a UID; 0: it is none of the view. */
@@ -392,11 +397,13 @@ static void check_result(struct client *client, struct move *move, const uint32_
             game_fail(client, "numbers of messages that are there");
         if (uids_have(found, i, found[i]))
             game_fail(client, "each message once; not UID %u again", found[i]);
-        if (!uids_have(move->uids, move->uid_count, found[i]) && !is_uncertain(client, move, found[i]))
+        if (!uids_have(move->uids, move->uid_count, found[i]) &&
+            !uids_have(move->failed, move->failed_count, found[i]))
             game_fail(client, "UID %u not to be found", found[i]);
     }
     for (size_t i = 0; i < move->uid_count; i++)
-        if (!uids_have(found, count, move->uids[i]) && !is_uncertain(client, move, move->uids[i]))
+        if (!uids_have(found, count, move->uids[i]) &&
+            !uids_have(move->failed, move->failed_count, move->uids[i]))
             game_fail(client, "UID %u to be found", move->uids[i]);
 }
 
@@ -456,6 +463,8 @@ static void save(struct client *client, const struct move *move)
 static void check_esearch(struct client *client, struct move *move)
 {
     const struct reply *reply = client_reply(client, "ESEARCH", 0);
+    if (!move->view_uids)
+        evaluate(client, move);
     bool nothing_to_say = (move->items & ~(unsigned)RETURN_SAVE) == 0 && move->items != 0;
     if (move->items & RETURN_SAVE)
         save(client, move);
@@ -486,6 +495,7 @@ static void check_esearch(struct client *client, struct move *move)
         check_result(client, move, found, count);
 }
 
-const struct kind kind_search = {"SEARCH", 50, MOVE_SELECTED, compose_search, effect_search, check_search};
-const struct kind kind_esearch = {"ESEARCH",     30,           MOVE_SELECTED, compose_esearch,
-                                  effect_search, check_esearch};
+const struct kind kind_search = {"SEARCH",      50,           MOVE_SELECTED, compose_search,
+                                 effect_search, check_search, answer_search};
+const struct kind kind_esearch = {"ESEARCH",     30,           MOVE_SELECTED, compose_esearch, effect_search,
+                                  check_esearch, answer_search};

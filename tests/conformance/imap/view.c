@@ -241,9 +241,12 @@ static void apply_fetch(struct client *client, const struct reply *reply)
         game_fail(client, "message %llu to have UID %u", (unsigned long long)reply->number, entry->uid);
     if (fetch->has & REPLY_FLAGS)
         tick = apply_flags(client, entry, fetch);
-    if ((fetch->has & REPLY_FLAGS) && client->condstore && !(fetch->has & REPLY_MODSEQ))
+    /* RFC 7162 section 3.2.4: but for what FETCH itself asked for. */
+    bool is_news = (fetch->has & REPLY_FLAGS) &&
+                   !(client->move && client->move->is_fetch && (client->move->items & REPLY_FLAGS));
+    if (is_news && client->condstore && !(fetch->has & REPLY_MODSEQ))
         game_fail(client, "MODSEQ beside FLAGS once it was asked for (RFC 7162 section 3.1)");
-    if ((fetch->has & REPLY_FLAGS) && client->qresync && !(fetch->has & REPLY_UID))
+    if (is_news && client->qresync && !(fetch->has & REPLY_UID))
         game_fail(client, "UID beside FLAGS after ENABLE QRESYNC (RFC 7162 section 3.2.4)");
     if ((fetch->has & REPLY_MODSEQ) && tick && !client->idles) {
         truth_learn_modseq(client, tick, fetch->modseq);
