@@ -214,6 +214,27 @@ static void send_answers(struct imap_session *session, struct fetch_run *run)
         answer(session, run);
 }
 
+enum err imap_fetch_unasked(struct imap_session *session, struct slice items, struct uid_set uids)
+{
+    struct fetch_request request;
+    struct fetch_run run = {0};
+    struct parser parser = parser_of(
+        &session->arena, slice_from(arena_printf(&session->arena, " 1 %.*s", (int)items.len, items.data)));
+    enum err err = parse_fetch(&parser, &request) ? ERR_OK : ERR_SYNTAX;
+    if (err || uids.count == 0)
+        return err;
+    fetch_run_init(&run, session, &request, uids);
+    while (!err && !run.done) {
+        err = imap_on_thread(session, visit, &run);
+        if (!err)
+            err = conn_write(session->conn, buf_slice(&run.out));
+    }
+    if (err && run.in_message && run.is_partly_sent)
+        break_connection(session, &run, err);
+    fetch_run_free(&run);
+    return err;
+}
+
 void imap_fetch(struct imap_session *session, struct parser *parser)
 {
     struct fetch_request request;

@@ -21,6 +21,12 @@ void imap_notify(struct imap_session *session, struct parser *parser)
         notify_free(notify);
         return;
     }
+    if (notify->request.fetch.len > 0 &&
+        imap_fetch_unasked(session, notify->request.fetch, (struct uid_set){0})) {
+        imap_bad(session, "expected items of FETCH behind MessageNew");
+        notify_free(notify);
+        return;
+    }
     if (notify->request.bad_event) {
         imap_no(session, SUPPORTED, "there is no such event here");
         notify_free(notify);

@@ -55,6 +55,18 @@ struct event *imap_news(struct imap_session *session)
     return session->notify ? &session->notify->member.changed : &session->member.changed;
 }
 
+/* RFC 5465 section 5.2: of new messages what the client wants to know. */
+static enum err fetch_new(struct imap_session *session, uint32_t from)
+{
+    struct selected *selected = session->selected;
+    struct uid_range range = {from, selected->uidnext - 1};
+    struct uid_set new = {&range, 1};
+    if (!session->notify || session->notify->request.fetch.len == 0 || from >= selected->uidnext)
+        return ERR_OK;
+    return imap_fetch_unasked(session, session->notify->request.fetch,
+                              view_intersect(&selected->view, &new, &session->arena));
+}
+
 static enum err tell_selected(struct imap_session *session, unsigned what)
 {
     unsigned ever = session->notify ? notify_update_mask(session->notify) : ~0u;
@@ -62,7 +74,10 @@ static enum err tell_selected(struct imap_session *session, unsigned what)
     if (!session->selected || !(what & UPDATE_ALL) ||
         (!session->member.changed.is_set && !(what & UPDATE_REFRESH)))
         return ERR_OK;
+    uint32_t uidnext = session->selected->uidnext;
     enum err err = imap_send_updates(session, what);
+    if (!err)
+        err = fetch_new(session, uidnext);
     /* What could not be told now is told later. */
     if (err || (what & UPDATE_ALL) != (ever & UPDATE_ALL))
         event_set(&session->member.changed);

@@ -106,6 +106,11 @@ enum err imap_tell(struct imap_session *session, unsigned what) MUST_CHECK;
 /* What to wait for while nothing is said. */
 struct event *imap_news(struct imap_session *session);
 
+/* `* 5 FETCH (…)` of these items for messages of the open mailbox, whose \Seen stays as it is: what NOTIFY
+ * tells of new messages. ERR_SYNTAX: `items` is no list of them; with no UIDs that is all that is looked at.
+ * (cmd_fetch.c) */
+enum err imap_fetch_unasked(struct imap_session *session, struct slice items, struct uid_set uids) MUST_CHECK;
+
 /* Reads the view of the open mailbox, if that was not done. */
 enum err imap_load_view(struct imap_session *session) MUST_CHECK;
 

@@ -116,6 +116,23 @@ static void selected(void)
 }
 PEER_CASE(selected)
 
+/* Section 5.2: of new messages what the client wants to know, at once. */
+static void fetches_new_messages(void)
+{
+    fill(2);
+    struct peer *a = peer_login();
+    peer_do(a, "SELECT INBOX", SELECTED_OF_2);
+    peer_do(a,
+            "NOTIFY SET (selected (MessageNew (UID BODY.PEEK[HEADER.FIELDS (From Subject)]) MessageExpunge))",
+            "OK ");
+    append("INBOX", "From: b@example.org\r\nSubject: Re: good morning\r\n\r\nbody\r\n");
+    peer_expect(a, "* 3 EXISTS$\n* 3 RECENT$\n* 3 FETCH (UID 3 BODY[HEADER.FIELDS (From Subject)] {50}$\n"
+                   "From: b@example.org$\nSubject: Re: good morning$\n$\n)$");
+    peer_do(a, "UID SEARCH UNSEEN", "* SEARCH 1 2 3$\nOK ");
+    peer_do(a, "NOTIFY SET (selected (MessageNew (NONSENSE) MessageExpunge))", "BAD ");
+}
+PEER_CASE(fetches_new_messages)
+
 /* Section 4: IDLE tells the same. */
 static void idle(void)
 {
@@ -151,8 +168,8 @@ static void test_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(other_mailboxes), peer_test(names), peer_test(metadata),
-        peer_test(selected),        peer_test(idle),  dialogue_test(test_syntax),
+        peer_test(other_mailboxes),      peer_test(names), peer_test(metadata),        peer_test(selected),
+        peer_test(fetches_new_messages), peer_test(idle),  dialogue_test(test_syntax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
