@@ -102,6 +102,7 @@ void choose_resolve(struct client *client, struct chosen *set)
     bool has_new = mailbox->count > 0 && mailbox->messages[mailbox->count - 1].uid > client->top;
     if (set->tells_new && has_new)
         last_uid = mailbox->messages[mailbox->count - 1].uid;
+    set->last_uid = last_uid;
     for (size_t i = 0; i < client->count; i++) {
         uint32_t uid = client->view[i].uid;
         bool by_number = !set->by_uid && !set->saved;

@@ -184,6 +184,7 @@ struct chosen {
     size_t uid_count;
     bool has_gone;      /* some of them exist no more */
     bool tells_new;     /* it names UIDs that the client was not told of */
+    uint32_t last_uid;  /* what "*" is */
     uint32_t *new_uids; /* those that were there then */
     size_t new_count;
     bool is_bad; /* it names a sequence number that is not there */

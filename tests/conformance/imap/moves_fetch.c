@@ -321,13 +321,13 @@ static void effect_since(struct client *client, struct move *move)
         move->expected = NULL;
 }
 
-static bool set_has_uid(const struct client *client, const struct chosen *set, uint32_t uid)
+static bool set_has_uid(const struct chosen *set, uint32_t uid)
 {
-    uint32_t highest = client->top; /* "*" is at least the last message told of; what is gone lies below */
+    uint32_t highest = set->last_uid;
     for (size_t i = 0; i < set->count; i++) {
         uint32_t first = set->ranges[i].first ? set->ranges[i].first : highest;
         uint32_t last = set->ranges[i].last ? set->ranges[i].last : highest;
-        if (uid >= MIN_OF(first, last) && uid <= MAX_OF(first, last))
+        if (first && last && uid >= MIN_OF(first, last) && uid <= MAX_OF(first, last))
             return true;
     }
     return false;
@@ -347,8 +347,7 @@ static void check_since(struct client *client, struct move *move)
     }
     for (size_t i = 0; move->silent && i < mailbox->gone_count; i++) {
         bool told = false;
-        if (mailbox->gone[i].tick <= move->limit_tick ||
-            !set_has_uid(client, &move->set, mailbox->gone[i].uid))
+        if (mailbox->gone[i].tick <= move->limit_tick || !set_has_uid(&move->set, mailbox->gone[i].uid))
             continue;
         for (size_t j = 0; (reply = client_reply(client, "VANISHED", j)); j++)
             told = told || reply_set_has(&reply->set, mailbox->gone[i].uid);
