@@ -104,7 +104,8 @@ bool search_command_check(struct search_command *command)
         return false;
     }
     /* RFC 6203 section 4: "MUST NOT be used unless a FUZZY search key is also given" */
-    if (command->wanted.options & RETURN_RELEVANCY && !command->program.has_fuzzy) {
+    command->wants_scores |= (command->wanted.options & RETURN_RELEVANCY) != 0;
+    if (command->wants_scores && !command->program.has_fuzzy) {
         imap_bad(session, "RELEVANCY needs a FUZZY search key");
         return false;
     }
@@ -158,8 +159,12 @@ bool search_command_run(struct search_command *command, struct search_result *re
 {
     struct search_result result = {0};
     enum err err = search_run(&command->job, search_return_demand(&command->wanted), &result.uids);
+    if (!err && command->wants_scores)
+        err = search_scores(&command->job, &result.uids, &result.scores);
     if (!err && command->program.has_modseq) {
-        struct uid_set named = search_return_named(&command->wanted, &result, &command->session->arena);
+        struct uid_set named = command->wanted.sorted
+                                   ? result.uids
+                                   : search_return_named(&command->wanted, &result, &command->session->arena);
         err = search_highest_modseq(&command->job, &named, &result.modseq);
     }
     if (err)

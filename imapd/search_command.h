@@ -9,6 +9,7 @@
 struct search_command {
     struct imap_session *session;
     struct search_return wanted;
+    bool wants_scores; /* RELEVANCY is asked for, or sorted by */
     struct search_program program;
     struct slice charset;
     struct search_job job;
@@ -23,7 +24,8 @@ bool search_command_check(struct search_command *command);
 /* Makes the job for the open mailbox; tells the client of new messages first, so that it may find them. False
  * when that is answered. */
 bool search_command_begin(struct search_command *command);
-/* Searches, and finds out the MODSEQ if it is to be told. False when the failure is answered. */
+/* Searches, and finds out scores and MODSEQ if they are wanted; with `sorted` the MODSEQ of all. False when
+ * the failure is answered. */
 bool search_command_run(struct search_command *command, struct search_result *result_r);
 /* Keeps the result as "$" when that was asked for. False when it is refused. */
 bool search_command_save(struct search_command *command, const struct search_result *result);

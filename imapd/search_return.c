@@ -70,7 +70,7 @@ struct search_demand search_return_demand(const struct search_return *wanted)
 {
     struct search_demand demand = {0};
     const unsigned few = RETURN_MIN | RETURN_MAX | RETURN_PARTIAL | RETURN_SAVE | RETURN_CONTEXT;
-    if (!wanted->extended || wanted->options & ~few || !(wanted->options & RETURN_ITEMS))
+    if (!wanted->extended || wanted->sorted || wanted->options & ~few || !(wanted->options & RETURN_ITEMS))
         return demand;
     demand.first = wanted->options & RETURN_MIN ? 1 : 0;
     demand.last = wanted->options & RETURN_MAX ? 1 : 0;

@@ -31,6 +31,7 @@ struct partial_range {
 
 struct search_return {
     bool extended; /* the answer is an ESEARCH response */
+    bool sorted;   /* first and last ones are those of another order than the mailbox's */
     unsigned options;
     struct partial_range partial;
 };
@@ -59,6 +60,10 @@ bool partial_positions(const struct partial_range *range, uint64_t count, uint64
 struct uid_set search_return_named(const struct search_return *wanted, const struct search_result *result,
                                    struct arena *arena);
 
+/* How relevant each of the matches is, in mailbox order (search_score.c); in the arena. */
+enum err search_scores(struct search_job *job, const struct uid_set *found,
+                       const uint8_t **scores_r) MUST_CHECK;
+
 /* Where a response goes: a piece is handed on when it has come to some size, so that a long one holds little
  * memory. */
 struct search_writer {
@@ -72,6 +77,8 @@ void search_write_list(struct search_writer *writer, const struct search_result 
 /* " UID MIN 2 COUNT 3 …" */
 void search_write_items(struct search_writer *writer, const struct search_return *wanted,
                         const struct search_result *result);
+/* Hands on what has come to some size; for those who write into `out` themselves. */
+void search_write_on(struct search_writer *writer);
 /* What is left. */
 void search_write_end(struct search_writer *writer);
 

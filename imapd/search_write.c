@@ -13,7 +13,7 @@
 
 #define PIECE_SIZE 16384
 
-static void hand_on(struct search_writer *writer)
+void search_write_on(struct search_writer *writer)
 {
     if (writer->out.len < PIECE_SIZE)
         return;
@@ -39,7 +39,7 @@ void search_write_list(struct search_writer *writer, const struct search_result 
     for (uint64_t i = 0; i < count; i++) {
         buf_append_char(&writer->out, ' ');
         buf_append_number(&writer->out, number_of(writer, result->sorted[i]), 1);
-        hand_on(writer);
+        search_write_on(writer);
     }
     for (size_t i = 0; !result->sorted && i < result->uids.count; i++) {
         struct uid_range range = result->uids.ranges[i];
@@ -47,7 +47,7 @@ void search_write_list(struct search_writer *writer, const struct search_result 
         for (uint64_t uid = range.first; uid <= range.last; uid++) {
             buf_append_char(&writer->out, ' ');
             buf_append_number(&writer->out, number++, 1);
-            hand_on(writer);
+            search_write_on(writer);
         }
     }
 }
@@ -74,7 +74,7 @@ static void end_range(struct set_writer *set)
         buf_append_char(out, ':');
         buf_append_number(out, set->last, 1);
     }
-    hand_on(set->writer);
+    search_write_on(set->writer);
 }
 
 static void add_range(struct set_writer *set, uint64_t first, uint64_t last)
@@ -144,7 +144,7 @@ static void write_scores(struct search_writer *writer, const struct search_retur
         if (i > first)
             buf_append_char(&writer->out, ' ');
         buf_append_number(&writer->out, result->scores[i - 1], 1);
-        hand_on(writer);
+        search_write_on(writer);
     }
     buf_append_char(&writer->out, ')');
 }
