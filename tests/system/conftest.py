@@ -1,7 +1,11 @@
 """Fixtures for the tests that run the real daemons: see postern_instance.py for what an instance offers."""
 
+import itertools
+import os
+
 import pytest
 
+from dovecot_instance import Dovecot
 from postern_instance import Instance
 
 
@@ -32,3 +36,26 @@ def shared(tmp_path_factory):
     instance = Instance(tmp_path_factory.mktemp("shared"))
     yield instance
     instance.close()
+
+
+@pytest.fixture(scope="module")
+def imap_server(tmp_path_factory):
+    """The server for the tests of IMAP clients: one for all tests of a file, Postern unless POSTERN_TEST_IMAP names Dovecot."""
+    make = Dovecot if os.environ.get("POSTERN_TEST_IMAP") == "dovecot" else Instance
+    server = make(tmp_path_factory.mktemp("imap"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def imap_user(imap_server):
+    """Makes users of imap_server: (address, password)."""
+    def make():
+        user = f"user{next(imap_users)}@example.org", "the pass word"
+        imap_server.add_user(*user)
+        return user
+
+    return make
+
+
+imap_users = itertools.count(1)
