@@ -85,6 +85,11 @@ enum err imap_access_any(struct imap_session *session, struct slice name, unsign
     return err;
 }
 
+enum err imap_access_read(struct imap_session *session, struct imap_access *access)
+{
+    return access->is_borrowed ? look_up(session, access) : ERR_OK;
+}
+
 /* The name above; in another's account, INBOX above the first level. Empty: nothing is above. */
 static struct slice name_above(struct slice name, bool is_own)
 {

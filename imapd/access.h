@@ -37,6 +37,8 @@ enum err imap_access(struct imap_session *session, struct slice name, unsigned n
 /* The same where one of the rights suffices. */
 enum err imap_access_any(struct imap_session *session, struct slice name, unsigned one_of,
                          struct imap_access *access_r) MUST_CHECK;
+/* Behind one of these: entry and list of one's own mailbox, too. ERR_NOT_FOUND. */
+enum err imap_access_read(struct imap_session *session, struct imap_access *access) MUST_CHECK;
 /* For a mailbox that is to be made (CREATE, the new name of RENAME): access->mailbox is the new name, and
  * rights and list are those of the nearest mailbox above, which allows it by "k" and whose entries the new
  * one inherits (section 4). In another's account INBOX is above all. ERR_DENIED also for names of one's own

@@ -31,6 +31,8 @@ static const struct {
     {{"SPECIAL-USE", 11}, AFTER_LOGIN},
     {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
     {{"STATUS=SIZE", 11}, AFTER_LOGIN},
+    {{"ACL", 3}, AFTER_LOGIN},
+    {{"RIGHTS=kxte", 11}, AFTER_LOGIN}, /* of RFC 4314, beside those of RFC 2086 */
     {{"COMPRESS=DEFLATE", 16}, AFTER_LOGIN},
     {{"ESEARCH", 7}, AFTER_LOGIN},
     {{"SEARCHRES", 9}, AFTER_LOGIN},
