@@ -5,6 +5,7 @@
  *
  *     alice@example.org  "secret"        carol@example.org  "secret", but disabled
  *     alice@example.org  "clé" (UTF-8)   down@example.org   authd is unavailable
+ *     bob@example.org    "secret"        dave@example.org   "secret"
  */
 #ifndef TEST_FAKE_AUTHD_H
 #define TEST_FAKE_AUTHD_H
@@ -30,16 +31,19 @@ static inline enum auth_outcome fake_authd_check(struct slice name, struct slice
     bool alice = slice_eq(name, S("alice@example.org"));
     if (alice && (slice_eq(password, S("secret")) || slice_eq(password, S("clé"))))
         return AUTH_OK;
+    if ((slice_eq(name, S("bob@example.org")) || slice_eq(name, S("dave@example.org"))) &&
+        slice_eq(password, S("secret")))
+        return AUTH_OK;
     if (slice_eq(name, S("carol@example.org")) && slice_eq(password, S("secret")))
         return AUTH_DISABLED;
     return AUTH_FAILED;
 }
 
-static inline enum auth_outcome fake_authd_plain(struct slice blob)
+static inline enum auth_outcome fake_authd_plain(struct slice blob, struct buf *name)
 {
     slice_split(&blob, '\0');
-    struct slice name = slice_split(&blob, '\0');
-    return blob.data ? fake_authd_check(name, blob) : AUTH_MALFORMED;
+    buf_append(name, slice_split(&blob, '\0'));
+    return blob.data ? fake_authd_check(buf_slice(name), blob) : AUTH_MALFORMED;
 }
 
 /* Next step of an exchange that has had `step` responses. */
@@ -47,7 +51,7 @@ static inline enum auth_outcome fake_authd_step(const char *mechanism, size_t st
                                                 struct buf *name, struct buf *challenge)
 {
     if (strcasecmp(mechanism, "PLAIN") == 0)
-        return step == 0 ? AUTH_CONTINUE : fake_authd_plain(blob);
+        return step == 0 ? AUTH_CONTINUE : fake_authd_plain(blob, name);
     if (strcasecmp(mechanism, "LOGIN") != 0)
         return AUTH_NO_MECHANISM;
     if (step == 1)
@@ -59,11 +63,12 @@ static inline enum auth_outcome fake_authd_step(const char *mechanism, size_t st
     return fake_authd_check(buf_slice(name), blob);
 }
 
-static inline void fake_authd_answer(struct buf *answer, enum auth_outcome outcome, struct slice challenge)
+static inline void fake_authd_answer(struct buf *answer, enum auth_outcome outcome, struct slice login,
+                                     struct slice challenge)
 {
     buf_clear(answer);
     if (outcome == AUTH_OK)
-        wire_put_ok(answer, S("alice@example.org"));
+        wire_put_ok(answer, login);
     else if (outcome == AUTH_CONTINUE)
         wire_put_continue(answer, challenge);
     else
@@ -89,7 +94,7 @@ static inline void fake_authd_session(struct conn *conn, void *arg)
         do {
             buf_clear(&challenge);
             outcome = fake_authd_step(mechanism, step++, buf_slice(&blob), &name, &challenge);
-            fake_authd_answer(&answer, outcome, buf_slice(&challenge));
+            fake_authd_answer(&answer, outcome, buf_slice(&name), buf_slice(&challenge));
             conn_write(conn, buf_slice(&answer));
             buf_clear(&blob);
         } while (!conn_flush(conn) && outcome == AUTH_CONTINUE &&
