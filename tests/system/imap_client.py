@@ -45,12 +45,12 @@ def text_of(value):
 
 
 class Imap:
-    def __init__(self, server, user=None, password=None, service="imaps", timeout=30):
+    def __init__(self, server, user=None, password=None, service="imaps", timeout=30, tls=True):
         self.stream = LineClient(server, service, timeout)
         self.tags = 0
         self.greeting = self.response()
         assert self.greeting[:2] in (["*", "OK"], ["*", "PREAUTH"]), self.greeting
-        if service == "imap":
+        if service == "imap" and tls:
             self.ask("STARTTLS")
             self.stream.start_tls()
         if user is not None:
