@@ -49,6 +49,8 @@ static const struct {
     {{"MULTIAPPEND", 11}, AFTER_LOGIN},
     {{"REPLACE", 7}, AFTER_LOGIN},
     {{"CATENATE", 8}, AFTER_LOGIN},
+    {{"URLAUTH", 7}, AFTER_LOGIN},
+    {{"URL-PARTIAL", 11}, AFTER_LOGIN},
     {{"NOTIFY", 6}, AFTER_LOGIN},
 };
 

@@ -51,6 +51,7 @@ imap_handler imap_enable, imap_id, imap_compress;
 imap_handler imap_select, imap_examine, imap_close, imap_unselect;
 imap_handler imap_check, imap_idle;
 imap_handler imap_notify;
+imap_handler imap_genurlauth, imap_urlfetch, imap_resetkey;
 imap_handler imap_append, imap_replace;
 imap_handler imap_search;
 imap_handler imap_fetch;

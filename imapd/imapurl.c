@@ -41,12 +41,12 @@ static bool scan_percent_decoded(struct arena *arena, struct slice text, struct 
 static bool scan_server(struct arena *arena, struct scan *scan, struct imapurl *url)
 {
     struct slice server;
-    if (!scan_word(scan, S("imap://")))
-        return true;
+    if (!scan_word(scan, S("imap://"))) /* RFC 3986 section 4.2: another scheme, or a relative path */
+        return !slice_has(slice_take(scan->rest, slice_find(scan->rest, '/')), ':');
     url->has_server = true;
     if (!scan_until(scan, '/', &server))
         return false;
-    size_t at = slice_find(server, '@');
+    size_t at = slice_find_last(server, '@'); /* a login may have one of its own, not encoded */
     if (at < server.len) {
         struct slice user = slice_take(server, at);
         if (!scan_percent_decoded(arena, slice_take(user, slice_find(user, ';')), &url->user))

@@ -125,6 +125,7 @@ static enum err wait_and_tell(struct imap_session *session)
         if (!imap_wake(session))
             return ERR_UNAVAILABLE;
         err = imap_tell(session, session->notify->request.is_delayed ? UPDATE_NUMBERS_STAY : UPDATE_ALL);
+        arena_reset(&session->arena);
     }
     return err;
 }
