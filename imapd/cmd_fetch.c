@@ -10,6 +10,7 @@
 
 #include "fetch_run.h"
 #include "resync.h"
+#include "rights.h"
 
 static bool has_item(const struct fetch_request *request, struct slice name)
 {
@@ -108,6 +109,7 @@ static enum err find_unseen(struct prelude *prelude, struct uid_set *unseen_r)
     struct uid_set_writer found = {0}, unseen = {0};
     struct message_scan scan = {.mailbox_id = selected->mailbox_id,
                                 .uids = prelude->wanted,
+                                .viewer = selected->viewer,
                                 .changed_since = prelude->request->changed_since};
     struct message_page page;
     struct snapshot *snapshot = NULL;
@@ -140,9 +142,10 @@ static enum err set_seen(void *arg)
     struct prelude *prelude = arg;
     struct imap_session *session = prelude->session;
     struct selected *selected = session->selected;
-    struct batch_operation add = {.kind = BATCH_FLAGS,
-                                  .mailbox = mailbox_numbered(selected->mailbox_id),
-                                  .flags = {.change = FLAGS_ADD, .flags = MESSAGE_SEEN}};
+    struct batch_operation add = {
+        .kind = BATCH_FLAGS,
+        .mailbox = mailbox_numbered(selected->mailbox_id),
+        .flags = {.change = FLAGS_ADD, .flags = MESSAGE_SEEN, .viewer = selected->viewer}};
     enum err err = find_unseen(prelude, &add.flags.uids);
     if (err || add.flags.uids.count == 0)
         return err;
@@ -258,7 +261,7 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
         prelude.wanted = cut_window(&request, prelude.wanted, &session->arena);
     add_implied_items(session, &request);
     enum err err = request.wants_vanished ? send_vanished(session, &request) : ERR_OK;
-    if (!err && !session->selected->read_only && has_trait(&request, FETCH_SETS_SEEN))
+    if (!err && selected_may(session->selected, RIGHT_SEEN) && has_trait(&request, FETCH_SETS_SEEN))
         err = imap_on_thread(session, set_seen, &prelude);
     if (err) {
         imap_no_err(session, err);

@@ -141,6 +141,23 @@ static const struct fetch_item_type types[] = {
      .text = SECTION_TEXT,
      .prepare = fetch_prepare_body,
      .write = fetch_write_body},
+    {.name = NAME("BINARY["),
+     .traits = BINARY_PART | FETCH_SETS_SEEN,
+     .prepare = fetch_prepare_binary,
+     .write = fetch_write_binary},
+    {.name = NAME("BINARY.PEEK["),
+     .label = NAME("BINARY["),
+     .traits = BINARY_PART,
+     .prepare = fetch_prepare_binary,
+     .write = fetch_write_binary},
+    {.name = NAME("BINARY.SIZE["),
+     .traits = FETCH_SECTION_BINARY | FETCH_FILE,
+     .prepare = fetch_prepare_binary,
+     .write = fetch_write_binary_size},
+    {.name = NAME("PREVIEW"),
+     .traits = FETCH_LAZY | FETCH_FILE,
+     .prepare = fetch_prepare_preview,
+     .write = fetch_write_preview},
 };
 
 const struct fetch_item_type *fetch_item_find(struct slice name)

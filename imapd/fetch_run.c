@@ -65,6 +65,8 @@ static void give_message_up(struct fetch_run *run, enum err err)
     uint32_t uid = run->page.uids[run->row];
     if (err == ERR_NOT_FOUND) {
         run->some_gone = true;
+    } else if (err == ERR_SYNTAX) {
+        run->some_unknown = true;
     } else {
         log_error("imap.read", log_text("login", buf_slice(&run->session->login)),
                   log_cstr("mailbox", run->selected->name), log_number("uid", uid), log_err(err));
@@ -232,10 +234,10 @@ void fetch_run_init(struct fetch_run *run, struct imap_session *session, const s
     run->tells_modseq = session->enabled & ENABLED_CONDSTORE;
     run->scan = (struct message_scan){.mailbox_id = run->selected->mailbox_id,
                                       .uids = wanted,
+                                      .viewer = run->selected->viewer,
                                       .changed_since = request->changed_since,
                                       .done = wanted.count == 0};
     buf_init(&run->out, SIZE_MAX / 2);
-    buf_init(&run->preview, SIZE_MAX / 2);
     message_page_init(&run->page, scan_fields(run));
     run->page.texts_max = FETCH_PAGE_TEXTS;
 }
@@ -250,5 +252,4 @@ void fetch_run_free(struct fetch_run *run)
     arena_free(&run->page_arena);
     text_extractor_free(run->extractor);
     buf_free(&run->out);
-    buf_free(&run->preview);
 }

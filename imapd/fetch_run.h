@@ -50,12 +50,12 @@ struct fetch_run {
     struct message_places places;
     struct fetch_stream stream; /* of the last item */
     struct text_extractor *extractor;
-    struct buf preview; /* of the message, worked out before anything of it is written */
+    size_t previews; /* that were made */
 
     /* How it went. */
     uint64_t found;    /* rows: what is not among them was expunged, or did not change */
     bool some_gone;    /* messages that were expunged meanwhile */
-    bool some_unknown; /* [UNKNOWN-CTE]: parts in an encoding that nobody knows (RFC 3516 section 4.3) */
+    bool some_unknown; /* parts in an encoding that nobody knows (fetch_binary.c) */
     enum err failure;  /* of a message that could not be read; the others are answered */
 };
 
