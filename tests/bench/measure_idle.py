@@ -21,8 +21,8 @@ line_client.tls_context = functools.cache(line_client.tls_context)
 user_count = 100
 PASSWORD = "a pass phrase of its user"
 MESSAGES = 5
-# A connection gives memory back once it has been quiet for five seconds.
-SETTLE_SECONDS = 8
+# A connection gives memory back once it has been quiet for five seconds, an IMAP session lets go of its account after twenty.
+SETTLE_SECONDS = 30
 
 
 def source_address(number):
@@ -107,8 +107,9 @@ def prepare_users(instance):
     names = [user(number) for number in range(user_count)]
     for name in names:
         instance.add_user(name, PASSWORD)
-    for _ in range(MESSAGES):
-        instance.deliver(recipients=names)
+    for first in range(0, len(names), 500):
+        for _ in range(MESSAGES):
+            instance.deliver(recipients=names[first:first + 500])
 
 
 def measure(instance, kind, count, pause):
