@@ -171,10 +171,35 @@ static const char *const names[] = {
     "Work/2024",   "Work/2025", "\xc3\x84rger", "Mail & More", "Mail & More/\xe5\x8f\xb0\xe5\x8c\x97",
     "INBOX/below", "q\"uote",   "z/1/2",        "lone"};
 
-void choose_name(struct game *game, char name[GAME_NAME])
+/* Of the owner's account; the guest knows what is shared with him, and tries names that are not there. */
+void choose_name(struct client *client, char name[GAME_NAME])
 {
-    const char *chosen = one_in(game, 4) ? names[below(game, ARRAY_LEN(names))] : truth_any(game)->name;
+    struct game *game = client->game;
+    const char *chosen = names[below(game, ARRAY_LEN(names))];
+    if (!one_in(game, 4) || (client->is_guest && truth_mailbox(game, chosen))) {
+        struct mailbox *mailbox;
+        do
+            mailbox = truth_any(game);
+        while (client->is_guest && !mailbox->is_shared);
+        chosen = mailbox->name;
+    }
     snprintf(name, GAME_NAME, "%s", chosen);
+}
+
+const char *name_for(const struct client *client, const char *name)
+{
+    static char buffer[GAME_NAME * 2];
+    bool inbox = strcmp(name, "INBOX") == 0;
+    if (!client->is_guest)
+        return name;
+    snprintf(buffer, sizeof(buffer), "Shared/" GAME_LOGIN "%s%s", inbox ? "" : "/", inbox ? "" : name);
+    return buffer;
+}
+
+struct mailbox *mailbox_of(struct client *client, const char *name)
+{
+    struct mailbox *mailbox = truth_mailbox(client->game, name);
+    return mailbox && client->is_guest && !mailbox->is_shared ? NULL : mailbox;
 }
 
 static bool is_plain(struct slice text)
@@ -185,8 +210,9 @@ static bool is_plain(struct slice text)
     return text.len > 0;
 }
 
-void write_mailbox(struct client *client, struct buf *text, const char *name)
+void write_mailbox(struct client *client, struct buf *text, const char *owners_name)
 {
+    const char *name = name_for(client, owners_name);
     struct buf encoded;
     buf_init(&encoded, 4096);
     if (client->utf8 || client->rev2)

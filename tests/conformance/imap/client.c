@@ -31,7 +31,7 @@ void client_connect(struct client *client)
     const struct reply *greeting = client_read(client);
     if (greeting->kind != REPLY_UNTAGGED || !reply_is(greeting, "OK"))
         game_fail(client, "a greeting (RFC 3501 section 7.1)");
-    client_must(client, "LOGIN alice@example.org secret");
+    client_must(client, "LOGIN %s secret", client->is_guest ? "bob@example.org" : GAME_LOGIN);
 }
 
 void client_hang_up(struct client *client)

@@ -43,7 +43,7 @@ static struct batch_operation change_flags(struct game *game, struct mailbox *ma
     for (size_t i = 0; i < mailbox->count; i++) {
         struct message *message = &mailbox->messages[i];
         bool adds = operation.flags.change == FLAGS_ADD;
-        unsigned new_flags = adds ? message->flags | flags : message->flags & ~flags;
+        unsigned new_flags = adds ? message->flags | flags : message->flags & ~flags; /* the owner's */
         unsigned new_words = adds ? message->words | words : message->words & ~words;
         if (uid_set_has(&operation.flags.uids, message->uid))
             truth_change(game, mailbox, message, new_flags, new_words);

@@ -70,10 +70,10 @@ static void print_dialogues(const struct game *game)
 static void print_view(const struct client *client)
 {
     fprintf(stderr,
-            "# session %u: %s%s%s%s%s, told up to UID %u; its view (gone in brackets):", client->number,
-            client->selected ? client->selected->name : "no mailbox", client->readonly ? " read-only" : "",
-            client->condstore ? " condstore" : "", client->qresync ? " qresync" : "",
-            client->idles ? " idles" : "", client->top);
+            "# session %u%s: %s%s%s%s%s, told up to UID %u; its view (gone in brackets):", client->number,
+            client->is_guest ? " (the guest)" : "", client->selected ? client->selected->name : "no mailbox",
+            client->readonly ? " read-only" : "", client->condstore ? " condstore" : "",
+            client->qresync ? " qresync" : "", client->idles ? " idles" : "", client->top);
     for (size_t i = 0; client->selected && i < client->count; i++) {
         const struct message *message = truth_message(client->selected, client->view[i].uid);
         fprintf(stderr, message ? " %u" : " (%u)", client->view[i].uid);
@@ -103,10 +103,15 @@ void game_fail(struct client *client, const char *format, ...)
 
 /* --- moves --- */
 
+static bool is_wanted(const struct game *game, const char *name)
+{
+    const char *at = game->without ? strstr(game->without, name) : NULL;
+    return !at || at[strlen(name)] != ',' || (at > game->without && at[-1] != ',');
+}
+
 static bool is_played(const struct game *game, const struct kind *kind)
 {
-    const char *at = game->without ? strstr(game->without, kind->name) : NULL;
-    return !at || at[strlen(kind->name)] != ',' || (at > game->without && at[-1] != ',');
+    return is_wanted(game, kind->name);
 }
 
 static const struct kind *choose_kind(struct client *client)
@@ -135,7 +140,8 @@ static bool choose_move(struct client *client, struct move *move, const struct m
         const struct kind *kind = choose_kind(client);
         if (!is_played(client->game, kind))
             continue;
-        if ((kind->traits & MOVE_SELECTED) && client->state != CLIENT_SELECTED)
+        if (((kind->traits & MOVE_SELECTED) && client->state != CLIENT_SELECTED) ||
+            ((kind->traits & MOVE_OWN) && client->is_guest))
             continue;
         if (before &&
             ((kind->traits & (MOVE_LEAVES | MOVE_SILENT)) || kind == &kind_idle || kind == &kind_drop))
@@ -288,6 +294,7 @@ void game_play(struct game *game)
         struct client *client = &game->clients[i];
         client->game = game;
         client->number = (unsigned)i + 1;
+        client->is_guest = i >= 2 && i % 2 == 0 && is_wanted(game, "guest");
         buf_init(&client->input, 1 << 26);
         buf_init(&client->output, 1 << 22);
         client->replies = mem_alloc(GAME_REPLIES * sizeof(client->replies[0]));

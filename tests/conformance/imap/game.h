@@ -39,6 +39,7 @@
 #define GAME_LOG       60  /* lines kept of each dialogue */
 #define GAME_REPLIES   600 /* to one command */
 #define GAME_NAME      96
+#define GAME_LOGIN     "alice@example.org"
 
 /* --- texts (texts.c) --- */
 
@@ -70,7 +71,8 @@ enum {
     FLAG_FLAGGED = 4,
     FLAG_DELETED = 8,
     FLAG_DRAFT = 16,
-    FLAGS_ALL = 31
+    FLAGS_ALL = 31,
+    FLAG_SEEN_BY_GUEST = 32 /* each user has a Seen of his own (RFC 4314 section 4) */
 };
 
 /* Who has a message as \Recent. */
@@ -96,6 +98,7 @@ struct gone {
 struct mailbox {
     char name[GAME_NAME]; /* UTF-8 */
     bool deleted;
+    bool is_shared;       /* the guest has all rights on it */
     bool is_sent;         /* has \\Sent: a message that comes twice within a minute is put there once */
     uint32_t uidvalidity; /* 0: to be learned */
     uint32_t uidnext, tick;
@@ -131,6 +134,7 @@ struct game;
 struct client {
     struct game *game;
     unsigned number;
+    bool is_guest;   /* bob, who works in alice's mailboxes */
     uint32_t serial; /* of the session; another one after each login */
     enum client_state state;
     struct conn *conn, *server;
@@ -199,6 +203,7 @@ enum move_traits {
     MOVE_BY_NUMBER = 32, /* sequence numbers are in it: nothing that expunges may run before it */
     MOVE_CHANGES = 64,
     MOVE_KEEPS = 256,  /* what is gone may be told behind it, or later */
+    MOVE_OWN = 512,    /* names mailboxes in a way that is for the owner */
     MOVE_SILENT = 128, /* the server need not tell anything behind it */
 };
 
@@ -317,6 +322,9 @@ struct message *truth_add(struct game *game, struct mailbox *mailbox, struct mes
 void truth_remove(struct game *game, struct mailbox *mailbox, uint32_t uid);
 size_t truth_live(const struct game *game); /* mailboxes that are not deleted */
 struct mailbox *truth_any(struct game *game);
+/* The flags as this client has them; and what they become when he sets his to `seen`. */
+unsigned flags_seen_by(const struct client *client, unsigned flags);
+unsigned flags_set_by(const struct client *client, unsigned flags, unsigned seen);
 /* A MODSEQ that came with something of this tick. */
 void truth_learn_modseq(struct client *client, uint32_t tick, uint64_t modseq);
 uint64_t truth_modseq(const struct game *game, uint32_t tick); /* 0: not known */
@@ -368,7 +376,10 @@ void elsewhere_play(struct game *game);
 void choose_set(struct client *client, struct move *move);
 void choose_write(struct buf *text, const struct chosen *set);
 void choose_resolve(struct client *client, struct chosen *set);
-void choose_name(struct game *game, char name[GAME_NAME]);
+void choose_name(struct client *client, char name[GAME_NAME]);
+/* What the client calls it; the guest has alice's mailboxes below Shared. */
+const char *name_for(const struct client *client, const char *name);
+struct mailbox *mailbox_of(struct client *client, const char *name);
 void choose_flags(struct game *game, unsigned *flags_r, unsigned *words_r);
 void write_flags(struct buf *text, unsigned flags, unsigned words);
 void write_mailbox(struct client *client, struct buf *text, const char *name);

@@ -61,7 +61,9 @@ static void effect_store(struct client *client, struct move *move)
             move->failed[move->failed_count++] = message->uid;
             continue;
         }
-        unsigned flags = changed(message->flags, move->change, move->flags);
+        unsigned flags =
+            flags_set_by(client, message->flags,
+                         changed(flags_seen_by(client, message->flags), move->change, move->flags));
         unsigned words = changed(message->words, move->change, move->words);
         truth_change(client->game, client->selected, message, flags, words);
         if (move->silent)
@@ -179,8 +181,8 @@ static void check_expunge(struct client *client, struct move *move)
 static bool compose_transfer(struct client *client, struct move *move, const char *verb)
 {
     choose_set(client, move);
-    choose_name(client->game, move->name);
-    struct mailbox *target = truth_mailbox(client->game, move->name);
+    choose_name(client, move->name);
+    struct mailbox *target = mailbox_of(client, move->name);
     if (target && target->count + client->count > GAME_MESSAGES)
         return false;
     move->traits |= move->set.by_uid ? 0 : MOVE_BY_NUMBER | MOVE_KEEPS;
@@ -206,7 +208,7 @@ static void effect_transfer(struct client *client, struct move *move)
     struct game *game = client->game;
     bool moves = move->kind == &kind_move;
     move->source = client->selected;
-    move->target = truth_mailbox(game, move->name);
+    move->target = mailbox_of(client, move->name);
     choose_resolve(client, &move->set);
     bool refused = !move->target || (moves && client->readonly);
     move->expected = move->set.is_bad     ? (refused ? NULL : "BAD")

@@ -161,7 +161,10 @@ static void effect_body(struct client *client, struct move *move)
     for (size_t i = 0; i < move->set.uid_count; i++) {
         struct message *message = truth_message(client->selected, move->set.uids[i]);
         if (message)
-            truth_change(client->game, client->selected, message, message->flags | FLAG_SEEN, message->words);
+            truth_change(
+                client->game, client->selected, message,
+                flags_set_by(client, message->flags, flags_seen_by(client, message->flags) | FLAG_SEEN),
+                message->words);
     }
 }
 

@@ -12,8 +12,8 @@
 static bool compose_append(struct client *client, struct move *move)
 {
     struct game *game = client->game;
-    choose_name(game, move->name);
-    struct mailbox *target = truth_mailbox(game, move->name);
+    choose_name(client, move->name);
+    struct mailbox *target = mailbox_of(client, move->name);
     if (target && (target->count >= GAME_MESSAGES || target->is_sent))
         return false;
     move->text_count = one_in(game, 5) ? 1 + below(game, 4) : 1;
@@ -42,7 +42,7 @@ static bool compose_append(struct client *client, struct move *move)
 static void effect_append(struct client *client, struct move *move)
 {
     struct game *game = client->game;
-    move->target = truth_mailbox(game, move->name);
+    move->target = mailbox_of(client, move->name);
     move->expected = move->target ? "OK" : "NO";
     if (!move->target)
         return;
@@ -50,7 +50,7 @@ static void effect_append(struct client *client, struct move *move)
     move->first_uid = move->target->uidnext;
     for (size_t i = 0; i < move->text_count; i++)
         truth_add(game, move->target,
-                  (struct message){.flags = move->many_flags[i],
+                  (struct message){.flags = flags_set_by(client, 0, move->many_flags[i]),
                                    .words = move->many_words[i],
                                    .text = move->texts[i],
                                    .date = move->dates[i]});
@@ -83,7 +83,7 @@ static const char *const counters[] = {"MESSAGES", "RECENT",        "UIDNEXT", "
 
 static bool compose_status(struct client *client, struct move *move)
 {
-    choose_name(client->game, move->name);
+    choose_name(client, move->name);
     move->items = 1 + (unsigned)below(client->game, (1u << ARRAY_LEN(counters)) - 1);
     if (client->rev2)
         move->items &= ~2u;
@@ -102,7 +102,7 @@ static bool compose_status(struct client *client, struct move *move)
 
 static void effect_status(struct client *client, struct move *move)
 {
-    move->mailbox = truth_mailbox(client->game, move->name);
+    move->mailbox = mailbox_of(client, move->name);
     move->expected = move->mailbox ? "OK" : "NO";
     client->condstore = client->condstore || (move->mailbox && (move->items & 32));
     /* What this session has as \Recent and was not told to be gone may count. */
@@ -120,7 +120,7 @@ static void count_recent(struct client *client, struct mailbox *mailbox, uint64_
         const struct message *message = &mailbox->messages[i];
         const struct entry *entry = open ? view_entry(client, message->uid) : NULL;
         bool sure = message->recent_of == RECENT_NOBODY ||
-                    (entry && entry->recent == RECENT_YES && !client->readonly);
+                    (entry && entry->recent == RECENT_YES && !client->readonly && !client->is_guest);
         *sure_r += sure;
         *maybe_r += !sure && (message->recent_of == RECENT_UNKNOWN || (entry && entry->recent != RECENT_NO));
     }
@@ -132,7 +132,7 @@ static void check_counter(struct client *client, const struct move *move, const 
     uint64_t unseen = 0, deleted = 0, size = 0, recent = 0, maybe_recent = 0;
     for (size_t i = 0; i < mailbox->count; i++) {
         const struct message *message = &mailbox->messages[i];
-        unseen += !(message->flags & FLAG_SEEN);
+        unseen += !(flags_seen_by(client, message->flags) & FLAG_SEEN);
         deleted += (message->flags & FLAG_DELETED) != 0;
         size += message->text->bytes.len;
     }
@@ -175,7 +175,7 @@ static void check_status(struct client *client, struct move *move)
     const struct reply *reply = client_reply(client, "STATUS", 0);
     if (!reply || client_reply(client, "STATUS", 1))
         game_fail(client, "one STATUS (RFC 3501 section 7.2.4)");
-    if (!is_named(client, reply->mailbox, move->name))
+    if (!is_named(client, reply->mailbox, name_for(client, move->name)))
         game_fail(client, "the STATUS of %s", move->name);
     for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
         const struct reply_counter *counter = reply_counter(reply, counters[i]);
@@ -332,7 +332,7 @@ static bool compose_create(struct client *client, struct move *move)
 {
     if (truth_live(client->game) + 4 > GAME_MAILBOXES)
         return false;
-    choose_name(client->game, move->name);
+    choose_name(client, move->name);
     buf_append(&move->text, S("CREATE "));
     write_mailbox(client, &move->text, move->name);
     return true;
@@ -357,7 +357,7 @@ static bool is_open(const struct game *game, const struct mailbox *mailbox)
 
 static bool compose_delete(struct client *client, struct move *move)
 {
-    choose_name(client->game, move->name);
+    choose_name(client, move->name);
     struct mailbox *mailbox = truth_mailbox(client->game, move->name);
     /* Whoever has it open is thrown out (RFC 2180 section 3.3); and INBOX is the playground. */
     if (mailbox && (is_open(client->game, mailbox) || has_children(client->game, move->name)))
@@ -380,8 +380,8 @@ static void effect_delete(struct client *client, struct move *move)
 static bool compose_rename(struct client *client, struct move *move)
 {
     struct game *game = client->game;
-    choose_name(game, move->name);
-    choose_name(game, move->new_name);
+    choose_name(client, move->name);
+    choose_name(client, move->new_name);
     struct mailbox *target = truth_mailbox(game, move->new_name);
     if (truth_live(game) + 4 > GAME_MAILBOXES || (target && one_in(game, 2)) || strlen(move->name) > 40)
         return false;
@@ -403,7 +403,7 @@ static void effect_rename(struct client *client, struct move *move)
 static bool compose_subscribe(struct client *client, struct move *move)
 {
     move->sub = one_in(client->game, 2);
-    choose_name(client->game, move->name);
+    choose_name(client, move->name);
     buf_append(&move->text, move->sub ? S("SUBSCRIBE ") : S("UNSUBSCRIBE "));
     write_mailbox(client, &move->text, move->name);
     return true;
@@ -426,10 +426,10 @@ static void check_subscribe(struct client *client, struct move *move)
 
 const struct kind kind_append = {"APPEND", 60, MOVE_CHANGES, compose_append, effect_append, check_append};
 const struct kind kind_status = {"STATUS", 20, 0, compose_status, effect_status, check_status};
-const struct kind kind_list = {"LIST", 8, 0, compose_list, NULL, check_list};
-const struct kind kind_lsub = {"LSUB", 5, 0, compose_list, NULL, check_lsub};
-const struct kind kind_create = {"CREATE", 6, MOVE_CHANGES, compose_create, effect_create, NULL};
-const struct kind kind_delete = {"DELETE", 6, MOVE_CHANGES, compose_delete, effect_delete, NULL};
-const struct kind kind_rename = {"RENAME", 5, MOVE_CHANGES, compose_rename, effect_rename, NULL};
-const struct kind kind_subscribe = {"SUBSCRIBE",    6, MOVE_CHANGES, compose_subscribe, effect_subscribe,
-                                    check_subscribe};
+const struct kind kind_list = {"LIST", 8, MOVE_OWN | 0, compose_list, NULL, check_list};
+const struct kind kind_lsub = {"LSUB", 5, MOVE_OWN | 0, compose_list, NULL, check_lsub};
+const struct kind kind_create = {"CREATE", 6, MOVE_OWN | MOVE_CHANGES, compose_create, effect_create, NULL};
+const struct kind kind_delete = {"DELETE", 6, MOVE_OWN | MOVE_CHANGES, compose_delete, effect_delete, NULL};
+const struct kind kind_rename = {"RENAME", 5, MOVE_OWN | MOVE_CHANGES, compose_rename, effect_rename, NULL};
+const struct kind kind_subscribe = {
+    "SUBSCRIBE", 6, MOVE_OWN | MOVE_CHANGES, compose_subscribe, effect_subscribe, check_subscribe};

@@ -283,9 +283,9 @@ static bool holds(struct client *client, struct criterion *criterion, const stru
     case C_ALL:
         return true;
     case C_FLAG:
-        return message->flags >> criterion->bit & 1;
+        return flags_seen_by(client, message->flags) >> criterion->bit & 1;
     case C_UNFLAG:
-        return !(message->flags >> criterion->bit & 1);
+        return !(flags_seen_by(client, message->flags) >> criterion->bit & 1);
     case C_KEYWORD:
         return message->words >> criterion->bit & 1;
     case C_UNKEYWORD:
@@ -295,7 +295,7 @@ static bool holds(struct client *client, struct criterion *criterion, const stru
     case C_OLD:
         return entry->recent == RECENT_NO;
     case C_NEW:
-        return entry->recent == RECENT_YES && !(message->flags & FLAG_SEEN);
+        return entry->recent == RECENT_YES && !(flags_seen_by(client, message->flags) & FLAG_SEEN);
     case C_LARGER:
         return message->text->bytes.len > criterion->number;
     case C_SMALLER:

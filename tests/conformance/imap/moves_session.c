@@ -112,7 +112,7 @@ static void remember(struct client *client)
 
 static bool compose_open(struct client *client, struct move *move, bool readonly)
 {
-    choose_name(client->game, move->name);
+    choose_name(client, move->name);
     move->readonly = readonly;
     buf_printf(&move->text, "%s ", readonly ? "EXAMINE" : "SELECT");
     write_mailbox(client, &move->text, move->name);
@@ -136,7 +136,7 @@ static void effect_open(struct client *client, struct move *move)
 {
     remember(client);
     move->source = client->selected;
-    move->mailbox = truth_mailbox(client->game, move->name);
+    move->mailbox = mailbox_of(client, move->name);
     view_leave(client);
     client->condstore = client->condstore || move->has_limit;
     move->expected = move->mailbox ? "OK" : "NO";
@@ -178,8 +178,9 @@ static void check_unseen(struct client *client)
 {
     const struct reply_code *code = find_code(client, "UNSEEN");
     size_t first = 0;
-    while (first < client->count &&
-           (truth_message(client->selected, client->view[first].uid)->flags & FLAG_SEEN))
+    while (
+        first < client->count &&
+        (flags_seen_by(client, truth_message(client->selected, client->view[first].uid)->flags) & FLAG_SEEN))
         first++;
     if (code && code->number != first + 1)
         game_fail(client, "UNSEEN %zu", first + 1);
@@ -214,7 +215,8 @@ static void check_open(struct client *client, struct move *move)
 static bool compose_resync(struct client *client, struct move *move)
 {
     const struct cache *cache = &client->cache;
-    if (!client->qresync || !cache->mailbox || cache->mailbox->deleted || !cache->uidvalidity)
+    if (!client->qresync || !cache->mailbox || cache->mailbox->deleted || !cache->uidvalidity ||
+        (client->is_guest && !cache->mailbox->is_shared))
         return false;
     snprintf(move->name, sizeof(move->name), "%s", cache->mailbox->name);
     move->readonly = one_in(client->game, 6);

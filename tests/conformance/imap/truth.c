@@ -211,6 +211,19 @@ const char *truth_rename(struct game *game, const char *from, const char *to)
     return "OK";
 }
 
+unsigned flags_seen_by(const struct client *client, unsigned flags)
+{
+    bool seen = flags & (client->is_guest ? FLAG_SEEN_BY_GUEST : FLAG_SEEN);
+    return (flags & FLAGS_ALL & ~(unsigned)FLAG_SEEN) | (seen ? FLAG_SEEN : 0);
+}
+
+unsigned flags_set_by(const struct client *client, unsigned flags, unsigned seen)
+{
+    unsigned mine = client->is_guest ? FLAG_SEEN_BY_GUEST : FLAG_SEEN;
+    unsigned theirs = flags & (FLAG_SEEN | FLAG_SEEN_BY_GUEST) & ~mine;
+    return (seen & FLAGS_ALL & ~(unsigned)FLAG_SEEN) | theirs | (seen & FLAG_SEEN ? mine : 0);
+}
+
 uint64_t truth_modseq(const struct game *game, uint32_t tick)
 {
     return tick < game->modseq_room ? game->modseqs[tick] : 0;

@@ -40,7 +40,8 @@ static enum recent claim(struct client *client, struct message *message)
                                                                 : RECENT_NO;
     if (recent == RECENT_YES && others_idle(client))
         recent = RECENT_MAYBE;
-    if (!client->readonly && recent != RECENT_NO)
+    /* Who looks only, and who is a guest, takes it from nobody. */
+    if (!client->readonly && !client->is_guest && recent != RECENT_NO)
         message->recent_of = recent == RECENT_YES ? client->serial : RECENT_UNKNOWN;
     return recent;
 }
@@ -189,7 +190,7 @@ static void learn_recent(struct client *client, struct entry *entry, bool recent
     if (client->rev2 || entry->recent != RECENT_MAYBE)
         return;
     entry->recent = recent ? RECENT_YES : RECENT_NO;
-    if (recent && message && !client->readonly) {
+    if (recent && message && !client->readonly && !client->is_guest) {
         if (message->recent_of != RECENT_UNKNOWN)
             game_fail(client, "\\Recent of UID %u in one session only (RFC 3501 section 2.3.2)", entry->uid);
         message->recent_of = client->serial;
@@ -202,15 +203,16 @@ static void learn_recent(struct client *client, struct entry *entry, bool recent
 static uint32_t check_flags(struct client *client, const struct message *message, unsigned flags,
                             unsigned words)
 {
-    if (message->flags == flags && message->words == words)
+    unsigned expected = flags_seen_by(client, message->flags);
+    if (expected == flags && message->words == words)
         return message->tick;
     if (client->idles)
         return 0;
-    if (client->move && message->tick > client->game->tick_before && message->before.flags == flags &&
-        message->before.words == words)
+    if (client->move && message->tick > client->game->tick_before &&
+        flags_seen_by(client, message->before.flags) == flags && message->before.words == words)
         return message->before.tick;
     game_fail(client, "UID %u has the flags %#x and the keywords %#x, not %#x and %#x", message->uid,
-              message->flags, message->words, flags, words);
+              expected, message->words, flags, words);
 }
 
 static uint32_t apply_flags(struct client *client, struct entry *entry, const struct reply_fetch *fetch)
@@ -305,7 +307,7 @@ static bool flags_are_true(struct client *client)
         const struct entry *entry = &client->view[i];
         const struct message *message = truth_message(client->selected, entry->uid);
         if (message && entry->knows_flags &&
-            (entry->flags != message->flags || entry->words != message->words))
+            (entry->flags != flags_seen_by(client, message->flags) || entry->words != message->words))
             return false;
     }
     return true;
