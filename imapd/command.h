@@ -53,7 +53,6 @@ imap_handler imap_check, imap_idle;
 imap_handler imap_notify;
 imap_handler imap_genurlauth, imap_urlfetch, imap_resetkey;
 imap_handler imap_append, imap_replace;
-imap_handler imap_search;
 imap_handler imap_fetch;
 imap_handler imap_search, imap_sort, imap_thread;
 imap_handler imap_store, imap_expunge, imap_copy, imap_move;
