@@ -5,22 +5,25 @@
 #include "session.h"
 #include "storage/snapshot.h"
 
-struct check_job {
+struct begin_job {
     struct imap_session *session;
-    struct slice mailbox;
+    struct slice name;
     bool grows;
+    struct imap_access *target;
 };
 
 static enum err look(void *arg)
 {
-    struct check_job *job = arg;
+    struct begin_job *job = arg;
     struct imap_session *session = job->session;
     struct snapshot *snapshot = NULL;
     struct mailbox_entry entry;
     struct quota_state quota;
-    enum err err = snapshot_open(session->account, &snapshot);
+    enum err err = imap_access(session, job->name, RIGHT_INSERT, job->target);
     if (!err)
-        err = snapshot_mailbox(snapshot, mailbox_named(job->mailbox), &session->arena, &entry);
+        err = snapshot_open(job->target->account, &snapshot);
+    if (!err)
+        err = snapshot_mailbox(snapshot, mailbox_named(job->target->mailbox), &session->arena, &entry);
     if (!err)
         err = snapshot_quota(snapshot, &quota);
     snapshot_close(snapshot);
@@ -41,13 +44,37 @@ void append_refuse(struct imap_session *session, enum err err)
         imap_no_err(session, err);
 }
 
-bool append_check(struct imap_session *session, struct slice mailbox, bool grows)
+bool append_begin(struct imap_session *session, struct slice name, bool grows, struct imap_access *target_r)
 {
-    struct check_job job = {session, mailbox, grows};
+    struct begin_job job = {session, name, grows, target_r};
+    *target_r = (struct imap_access){0};
     enum err err = imap_on_thread(session, look, &job);
     if (err)
         append_refuse(session, err);
     return !err;
+}
+
+static enum err end(void *arg)
+{
+    imap_access_end(arg);
+    return ERR_OK;
+}
+
+void append_end(struct imap_session *session, struct imap_access *target)
+{
+    bool is_others = target->account && !target->is_borrowed;
+    if (is_others && imap_on_thread(session, end, target)) /* a session that ends is given no thread */
+        end(target);
+}
+
+struct batch_operation append_operation(const struct incoming *incoming, const struct imap_access *target)
+{
+    struct batch_operation operation = incoming_operation(incoming, mailbox_named(target->mailbox));
+    operation.append.flags &= rights_flags(target->rights);
+    operation.append.viewer = target->viewer;
+    if (!(target->rights & RIGHT_WRITE))
+        operation.append.keyword_count = 0;
+    return operation;
 }
 
 static bool parse_attributes(struct parser *parser, struct incoming *incoming)

@@ -10,13 +10,19 @@
 #ifndef IMAPD_APPEND_PARSE_H
 #define IMAPD_APPEND_PARSE_H
 
+#include "access.h"
 #include "incoming.h"
 
 /* Takes one message in, from the space before its flags on. False when that was answered. */
 bool append_take(struct imap_session *session, struct parser *parser, struct incoming *incoming);
-/* Answers for the mailbox that shall get it: [TRYCREATE], [OVERQUOTA] (when the account grows by it) … before
- * the message is sent. False when it was answered. */
-bool append_check(struct imap_session *session, struct slice mailbox, bool grows);
+/* Opens the mailbox that shall get it, and answers for it: [TRYCREATE], [NOPERM], [OVERQUOTA] (when the
+ * account grows by it) … before the message is sent. False when it was answered. In any case append_end. */
+bool append_begin(struct imap_session *session, struct slice name, bool grows, struct imap_access *target_r);
+void append_end(struct imap_session *session, struct imap_access *target);
+/* The operation that adds the message to it, with the flags that this user may set there (RFC 4314 section
+ * 4).
+ */
+struct batch_operation append_operation(const struct incoming *incoming, const struct imap_access *target);
 /* The answer to an error of the commit. */
 void append_refuse(struct imap_session *session, enum err err);
 

@@ -16,7 +16,7 @@
 
 struct append_job {
     struct imap_session *session;
-    struct mailbox_ref mailbox;
+    struct imap_access target;
     struct incoming *first; /* each with `next` */
     size_t count;
     uint32_t uidvalidity;
@@ -30,11 +30,11 @@ static enum err commit(struct append_job *job)
     size_t count = 0;
     enum err err = ERR_OK;
     for (struct incoming *message = job->first; !err && message; message = message->next) {
-        operations[count++] = incoming_operation(message, job->mailbox);
+        operations[count++] = append_operation(message, &job->target);
         err = blob_seal(message->blob);
     }
     if (!err)
-        err = batch_commit(job->session->account, operations, count, arena);
+        err = batch_commit(job->target.account, operations, count, arena);
     if (err)
         return err;
     struct uid_set_writer uids = {0};
@@ -49,7 +49,7 @@ static enum err add(void *arg)
 {
     struct append_job *job = arg;
     uint32_t twin = 0;
-    enum err err = job->count == 1 ? append_twin_find(job->session->account, job->mailbox,
+    enum err err = job->count == 1 ? append_twin_find(job->target.account, mailbox_named(job->target.mailbox),
                                                       &job->first->summary, &twin, &job->uidvalidity)
                                    : ERR_OK;
     if (err || twin == 0)
@@ -99,11 +99,10 @@ void imap_append(struct imap_session *session, struct parser *parser)
         imap_bad_syntax(session, parser);
         return;
     }
-    name = mailbox_name_canonical(&session->arena, name);
-    if (!append_check(session, name, true))
-        return;
-    struct append_job job = {.session = session, .mailbox = mailbox_named(name)};
-    take_all(session, parser, &job);
+    struct append_job job = {.session = session};
+    if (append_begin(session, name, true, &job.target))
+        take_all(session, parser, &job);
+    append_end(session, &job.target);
     for (struct incoming *message = job.first; message; message = message->next)
         incoming_free(message);
 }

@@ -9,67 +9,127 @@
  */
 #include "storage/batch.h"
 
+#include "access.h"
+#include "copy_across.h"
 #include "respond.h"
-#include "session.h"
 
 struct copy_job {
     struct imap_session *session;
-    struct batch_operation operation;
+    enum batch_kind kind;
+    struct uid_set uids;
+    struct slice name; /* of the target, as the client has it */
+    struct imap_access target;
+    bool is_across; /* the target is in another account */
+    /* what came of it */
+    struct uid_set source, copies;
+    uint32_t uidvalidity;
+    uint64_t modseq;
 };
 
-static enum err commit(void *arg)
+/* What whoever copies has no right to set, the copies do not get (RFC 4314 section 4). */
+static enum err copy_within(struct copy_job *job)
+{
+    const struct selected *selected = job->session->selected;
+    const struct imap_access *target = &job->target;
+    struct batch_operation operation = {.kind = job->kind,
+                                        .mailbox = mailbox_numbered(selected->mailbox_id),
+                                        .copy = {.uids = job->uids,
+                                                 .target = mailbox_named(target->mailbox),
+                                                 .dropped = MESSAGE_FLAGS_ALL & ~rights_flags(target->rights),
+                                                 .drops_keywords = !(target->rights & RIGHT_WRITE),
+                                                 .viewer = target->viewer}};
+    const struct batch_result *result = &operation.result;
+    enum err err = batch_commit(selected->account, &operation, 1, &job->session->arena);
+    if (err || result->affected == 0)
+        return err;
+    struct uid_range *copies = arena_new(&job->session->arena, struct uid_range);
+    *copies = (struct uid_range){result->uid, result->uid + (uint32_t)result->affected - 1};
+    job->source = result->source;
+    job->copies = (struct uid_set){copies, 1};
+    job->uidvalidity = result->uidvalidity;
+    job->modseq = result->modseq;
+    return ERR_OK;
+}
+
+static enum err begin(void *arg)
 {
     struct copy_job *job = arg;
-    return batch_commit(job->session->selected->account, &job->operation, 1, &job->session->arena);
+    enum err err = imap_access(job->session, job->name, RIGHT_INSERT, &job->target);
+    job->is_across = !err && !slice_eq(job->target.owner, account_login(job->session->selected->account));
+    if (job->is_across)
+        return ERR_OK;
+    if (!err)
+        err = copy_within(job);
+    imap_access_end(&job->target);
+    return err;
+}
+
+static enum err end(void *arg)
+{
+    struct copy_job *job = arg;
+    imap_access_end(&job->target);
+    return ERR_OK;
+}
+
+static enum err copy_across(struct copy_job *job)
+{
+    struct copy_across across = {
+        .session = job->session, .uids = job->uids, .target = &job->target, .move = job->kind == BATCH_MOVE};
+    enum err err = imap_copy_across(&across);
+    job->source = across.source;
+    job->copies = across.copies;
+    job->uidvalidity = across.uidvalidity;
+    job->modseq = across.modseq;
+    return err;
 }
 
 /* "COPYUID 38505 304,319:320 3956:3958" */
-static const char *copyuid_code(struct imap_session *session, const struct batch_result *result)
+static const char *copyuid_code(const struct copy_job *job)
 {
-    struct uid_range copies = {result->uid, result->uid + (uint32_t)result->affected - 1};
-    struct uid_set target = {&copies, 1};
     struct buf code;
     buf_init(&code, SIZE_MAX / 2);
-    buf_printf(&code, "COPYUID %u ", (unsigned)result->uidvalidity);
-    respond_uid_set(&code, &result->source);
+    buf_printf(&code, "COPYUID %u ", (unsigned)job->uidvalidity);
+    respond_uid_set(&code, &job->source);
     buf_append_char(&code, ' ');
-    respond_uid_set(&code, &target);
-    const char *text = arena_cstr(&session->arena, buf_slice(&code));
+    respond_uid_set(&code, &job->copies);
+    const char *text = arena_cstr(&job->session->arena, buf_slice(&code));
     buf_free(&code);
     return text;
 }
 
+static void answer_moved(const struct copy_job *job)
+{
+    struct imap_session *session = job->session;
+    imap_untagged(session, "OK [%s] moved", copyuid_code(job));
+    session->updates |= UPDATE_EXPUNGES;
+    /* As for EXPUNGE (RFC 7162 section 3.2.7). */
+    imap_ok(session,
+            session->enabled & ENABLED_CONDSTORE
+                ? arena_printf(&session->arena, "HIGHESTMODSEQ %llu", (unsigned long long)job->modseq)
+                : NULL,
+            "moved");
+}
+
 static void copy(struct imap_session *session, enum batch_kind kind, struct uid_set uids, struct slice target)
 {
-    struct copy_job job = {
-        .session = session,
-        .operation = {.kind = kind,
-                      .mailbox = mailbox_numbered(session->selected->mailbox_id),
-                      .copy = {.uids = uids,
-                               .target = mailbox_named(mailbox_name_canonical(&session->arena, target))}}};
-    const struct batch_result *result = &job.operation.result;
-    enum err err = imap_on_thread(session, commit, &job);
+    struct copy_job job = {.session = session, .kind = kind, .uids = uids, .name = target};
+    enum err err = imap_on_thread(session, begin, &job);
+    if (!err && job.is_across)
+        err = copy_across(&job);
+    if (job.is_across && imap_on_thread(session, end, &job)) /* a session that ends is given no thread */
+        end(&job);
     if (err == ERR_NOT_FOUND)
         imap_no(session, "TRYCREATE", "there is no such mailbox, create it first");
     else if (err)
         imap_no_err(session, err);
-    else if (result->affected == 0)
+    else if (job.copies.count == 0)
         imap_ok(session, NULL, "there was nothing to copy");
-    else if (kind == BATCH_COPY)
-        imap_ok(session, copyuid_code(session, result), "copied");
-    if (err || result->affected == 0)
-        return;
-    if (kind == BATCH_MOVE) {
-        imap_untagged(session, "OK [%s] moved", copyuid_code(session, result));
-        session->updates |= UPDATE_EXPUNGES;
-        /* As for EXPUNGE (RFC 7162 section 3.2.7). */
-        imap_ok(session,
-                session->enabled & ENABLED_CONDSTORE
-                    ? arena_printf(&session->arena, "HIGHESTMODSEQ %llu", (unsigned long long)result->modseq)
-                    : NULL,
-                "moved");
-    }
-    event_set(&session->member.changed);
+    else if (kind == BATCH_MOVE)
+        answer_moved(&job);
+    else
+        imap_ok(session, copyuid_code(&job), "copied");
+    if (!err && job.copies.count > 0)
+        event_set(&session->member.changed);
 }
 
 static void copy_or_move(struct imap_session *session, struct parser *parser, enum batch_kind kind)
@@ -82,6 +142,8 @@ static void copy_or_move(struct imap_session *session, struct parser *parser, en
         imap_bad_syntax(session, parser);
     else if (kind == BATCH_MOVE && session->selected->read_only)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
+    else if (kind == BATCH_MOVE && !selected_may(session->selected, RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE))
+        imap_no_err(session, ERR_DENIED); /* RFC 6851 section 4.2: as for STORE and EXPUNGE */
     else if (imap_resolve(session, &set, &uids))
         copy(session, kind, uids, target);
 }

@@ -61,6 +61,10 @@ void imap_expunge(struct imap_session *session, struct parser *parser)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
         return;
     }
+    if (!selected_may(selected, RIGHT_EXPUNGE)) {
+        imap_no_err(session, ERR_DENIED);
+        return;
+    }
     if (!session->by_uid && selected->view.count > 0)
         uids = view_slice(&selected->view, 1, selected->view.count, &session->arena);
     else if (session->by_uid && !imap_resolve(session, &set, &uids))

@@ -10,28 +10,36 @@
 struct replace_job {
     struct imap_session *session;
     struct incoming *incoming;
-    struct batch_operation operations[2];
+    const struct imap_access *target;
+    struct batch_operation operations[2]; /* out, in */
 };
 
+/* First the old one goes, so that the quota needs room for the difference only (section 3.4). Into another
+ * user's account it is two commits, and the new one comes first: nothing is lost in between. */
 static enum err commit(void *arg)
 {
     struct replace_job *job = arg;
+    struct arena *arena = &job->session->arena;
+    struct account *from = job->session->selected->account;
     enum err err = blob_seal(job->incoming->blob);
-    return err ? err
-               : batch_commit(job->session->selected->account, job->operations, 2, &job->session->arena);
+    if (err)
+        return err;
+    if (slice_eq(account_login(from), job->target->owner))
+        return batch_commit(from, job->operations, 2, arena);
+    err = batch_commit(job->target->account, &job->operations[1], 1, arena);
+    return err ? err : batch_commit(from, &job->operations[0], 1, arena);
 }
 
-static void replace(struct imap_session *session, struct uid_set old, struct slice mailbox,
+static void replace(struct imap_session *session, struct uid_set old, const struct imap_access *target,
                     struct incoming *incoming)
 {
-    struct replace_job job = {
-        .session = session,
-        .incoming = incoming,
-        /* First the old one goes, so that the quota needs room for the difference only (section 3.4). */
-        .operations = {{.kind = BATCH_EXPUNGE,
-                        .mailbox = mailbox_numbered(session->selected->mailbox_id),
-                        .expunge = {.uids = old}},
-                       incoming_operation(incoming, mailbox_named(mailbox))}};
+    struct replace_job job = {.session = session,
+                              .incoming = incoming,
+                              .target = target,
+                              .operations = {{.kind = BATCH_EXPUNGE,
+                                              .mailbox = mailbox_numbered(session->selected->mailbox_id),
+                                              .expunge = {.uids = old}},
+                                             append_operation(incoming, target)}};
     enum err err = imap_on_thread(session, commit, &job);
     if (err) {
         append_refuse(session, err);
@@ -62,19 +70,24 @@ void imap_replace(struct imap_session *session, struct parser *parser)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
         return;
     }
+    if (!selected_may(session->selected, RIGHT_DELETE_MESSAGES | RIGHT_EXPUNGE)) {
+        imap_no_err(session, ERR_DENIED);
+        return;
+    }
     if (!imap_resolve(session, &set, &old))
         return;
     if (old.count == 0) {
         imap_no(session, "NONEXISTENT", "there is no message with this UID");
         return;
     }
-    name = mailbox_name_canonical(&session->arena, name);
     struct incoming incoming = {0};
-    if (append_check(session, name, false) && append_take(session, parser, &incoming)) {
+    struct imap_access target;
+    if (append_begin(session, name, false, &target) && append_take(session, parser, &incoming)) {
         if (parse_end(parser))
-            replace(session, old, name, &incoming);
+            replace(session, old, &target, &incoming);
         else
             imap_bad_syntax(session, parser);
     }
+    append_end(session, &target);
     incoming_free(&incoming);
 }

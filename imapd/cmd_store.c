@@ -142,16 +142,20 @@ static enum err answer_flags(struct imap_session *session, const struct store_jo
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)
 {
+    const struct selected *selected = session->selected;
     struct store_job job = {
         .session = session,
         .silent = request->silent,
         .operation = {.kind = BATCH_FLAGS,
-                      .mailbox = mailbox_numbered(session->selected->mailbox_id),
+                      .mailbox = mailbox_numbered(selected->mailbox_id),
                       .flags = {.uids = uids,
                                 .change = request->change,
                                 .flags = request->list.flags,
                                 .keywords = request->list.keywords,
                                 .keyword_count = request->list.keyword_count,
+                                .viewer = selected->viewer,
+                                .kept = MESSAGE_FLAGS_ALL & ~selected_permanent_flags(selected),
+                                .keeps_keywords = !selected_may(selected, RIGHT_WRITE),
                                 .unchanged_since = request->unchanged_since,
                                 .never = request->conditional && request->unchanged_since == 0}}};
     enum err err = imap_on_thread(session, commit, &job);
@@ -168,6 +172,26 @@ static void store(struct imap_session *session, const struct store_request *requ
         imap_ok(session, NULL, "stored");
 }
 
+/* How much of a STORE the user has the right to (RFC 4314 section 4): it fails only when there is nothing
+ * that he may change, "as the tagged NO response to a STORE command is not handled very well by deployed
+ * clients".
+ */
+enum permission { PERMITTED, PERMITTED_IN_PART, NOT_PERMITTED };
+
+static enum permission permission(const struct selected *selected, const struct store_request *request)
+{
+    uint32_t may = selected_permanent_flags(selected);
+    bool may_keywords = selected_may(selected, RIGHT_WRITE);
+    uint32_t flags = request->list.flags;
+    bool keywords = request->list.keyword_count > 0;
+    if (may == MESSAGE_FLAGS_ALL ||
+        (request->change != FLAGS_REPLACE && !(flags & ~may) && (may_keywords || !keywords)))
+        return PERMITTED;
+    bool names_none = flags == 0 && !keywords;
+    bool some = (flags & may) || (keywords && may_keywords) || (names_none && may);
+    return some ? PERMITTED_IN_PART : NOT_PERMITTED;
+}
+
 void imap_store(struct imap_session *session, struct parser *parser)
 {
     struct store_request request = {0};
@@ -178,7 +202,12 @@ void imap_store(struct imap_session *session, struct parser *parser)
         imap_bad_syntax(session, parser);
     else if (session->selected->read_only)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
+    else if (permission(session->selected, &request) == NOT_PERMITTED)
+        imap_no_err(session, ERR_DENIED);
     else if (imap_resolve(session, &request.set, &uids)) {
+        /* What was left out the client has to be told. */
+        if (permission(session->selected, &request) == PERMITTED_IN_PART)
+            request.silent = false;
         /* The flags of before were told on the way: the client must not take them for the last word. */
         request.silent = request.silent && known == session->selected->changes_known;
         store(session, &request, uids);

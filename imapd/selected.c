@@ -105,6 +105,14 @@ static enum err open_at(const struct select_request *request, struct selected *s
     return err;
 }
 
+/* Owned: the account whose login it is may be closed while the client is silent. */
+static struct slice copy_text(struct slice text)
+{
+    char *copy = mem_alloc(text.len + 1);
+    memcpy(copy, text.data, text.len);
+    return slice_of(copy, text.len);
+}
+
 enum err selected_open(const struct select_request *request, struct arena *arena,
                        struct selected **selected_r, struct select_result *result_r)
 {
@@ -113,7 +121,7 @@ enum err selected_open(const struct select_request *request, struct arena *arena
         account_open(account_store(request->account), account_login(request->account), &selected->account);
     selected->read_only = request->read_only;
     selected->rights = request->rights;
-    selected->viewer = request->viewer;
+    selected->viewer = copy_text(request->viewer);
     if (!err)
         err = open_at(request, selected, arena, result_r);
     if (err)
@@ -132,6 +140,7 @@ void selected_free(struct selected *selected)
     view_free(&selected->view);
     uid_set_drop(&selected->recent);
     uid_set_drop(&selected->saved);
+    mem_free((void *)selected->viewer.data);
     mem_free(selected->name);
     mem_free(selected->owner);
     mem_free(selected);

@@ -10,6 +10,7 @@
 #include "storage/account.h"
 #include "storage/snapshot.h"
 
+#include "rights.h"
 #include "view.h"
 
 struct imap_session;
