@@ -109,7 +109,7 @@ static bool is_wanted(const struct game *game, const char *name)
     return !at || at[strlen(name)] != ',' || (at > game->without && at[-1] != ',');
 }
 
-static bool is_played(const struct game *game, const struct kind *kind)
+bool game_plays(const struct game *game, const struct kind *kind)
 {
     return is_wanted(game, kind->name);
 }
@@ -138,7 +138,7 @@ static bool choose_move(struct client *client, struct move *move, const struct m
 {
     for (int attempt = 0; attempt < 30; attempt++) {
         const struct kind *kind = choose_kind(client);
-        if (!is_played(client->game, kind))
+        if (!game_plays(client->game, kind))
             continue;
         if (((kind->traits & MOVE_SELECTED) && client->state != CLIENT_SELECTED) ||
             ((kind->traits & MOVE_OWN) && client->is_guest))
@@ -270,12 +270,14 @@ static void play_turn(struct game *game)
     struct client *client = &game->clients[below(game, game->client_count)];
     if (one_in(game, 12)) {
         elsewhere_play(game);
+    } else if (one_in(game, 25) && is_wanted(game, "storm") && !somebody_idles(game)) {
+        storm_play(game);
     } else if (client->state == CLIENT_OFF) {
         client_connect(client);
         struct move move = {.kind = &kind_enable, .traits = MOVE_SILENT, .expected = "OK"};
         client_begin(client);
         buf_init(&move.text, 65536);
-        if (one_in(game, 2) && is_played(game, &kind_enable) && kind_enable.compose(client, &move)) {
+        if (one_in(game, 2) && game_plays(game, &kind_enable) && kind_enable.compose(client, &move)) {
             client_send(client, &move);
             finish_move(client, &move);
         }

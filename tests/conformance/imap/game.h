@@ -292,6 +292,7 @@ struct game {
 /* Plays from the first login to the last goodbye; runs in a task. */
 void game_play(struct game *game);
 void game_free(struct game *game);
+bool game_plays(const struct game *game, const struct kind *kind);
 
 /* --- chance (game.c) --- */
 
@@ -365,6 +366,11 @@ void view_add(struct client *client, uint32_t uid);
 void view_read_flags(struct client *client, const struct reply_words *list, unsigned *flags_r,
                      unsigned *words_r, bool *recent_r);
 bool view_has_gone(struct client *client);
+
+/* --- storm.c --- */
+
+/* All sessions at once. */
+void storm_play(struct game *game);
 
 /* --- elsewhere.c --- */
 

@@ -33,7 +33,7 @@ static bool others_idle(const struct client *client)
  * another session in IDLE, which of the two was first is the server's secret. */
 static enum recent claim(struct client *client, struct message *message)
 {
-    if (!message) /* told of, and moved away by the same command */
+    if (!message) /* told of, and moved away by the same command; or not known yet */
         return RECENT_MAYBE;
     enum recent recent = message->recent_of == RECENT_NOBODY    ? RECENT_YES
                          : message->recent_of == RECENT_UNKNOWN ? RECENT_MAYBE
@@ -48,13 +48,13 @@ static enum recent claim(struct client *client, struct message *message)
 
 void view_add(struct client *client, uint32_t uid)
 {
-    struct message *message = truth_message(client->selected, uid);
+    struct message *message = uid ? truth_message(client->selected, uid) : NULL;
     if (client->count == client->room) {
         client->room = client->room ? client->room * 2 : 64;
         client->view = mem_realloc_array(client->view, client->room, sizeof(client->view[0]));
     }
     client->view[client->count++] = (struct entry){.uid = uid, .recent = claim(client, message)};
-    client->top = uid;
+    client->top = MAX_OF(client->top, uid);
 }
 
 void view_leave(struct client *client)
