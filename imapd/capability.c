@@ -23,6 +23,7 @@ static const struct {
     {{"MOVE", 4}, AFTER_LOGIN},
     {{"CONDSTORE", 9}, AFTER_LOGIN},
     {{"QRESYNC", 7}, AFTER_LOGIN},
+    {{"UIDONLY", 7}, AFTER_LOGIN},
     {{"NAMESPACE", 9}, AFTER_LOGIN},
     {{"CHILDREN", 8}, AFTER_LOGIN},
     {{"LIST-EXTENDED", 13}, AFTER_LOGIN},

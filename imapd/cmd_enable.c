@@ -15,6 +15,7 @@ static const struct {
 } extensions[] = {
     {{"CONDSTORE", 9}, ENABLED_CONDSTORE},
     {{"QRESYNC", 7}, ENABLED_CONDSTORE | ENABLED_QRESYNC},
+    {{"UIDONLY", 7}, ENABLED_UIDONLY},
 };
 
 void imap_enable(struct imap_session *session, struct parser *parser)

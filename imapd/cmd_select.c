@@ -94,7 +94,7 @@ static void write_counts(struct imap_session *session, const struct select_resul
     buf_printf(out, "* %u EXISTS\r\n", (unsigned)selected->exists);
     if (!rev2)
         buf_printf(out, "* %llu RECENT\r\n", (unsigned long long)result->recent);
-    if (result->first_unseen > 0 && !rev2)
+    if (result->first_unseen > 0 && !rev2 && !(session->enabled & ENABLED_UIDONLY))
         buf_printf(out, "* OK [UNSEEN %u] first unseen message\r\n", (unsigned)result->first_unseen);
     buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", (unsigned)status->uidvalidity);
     buf_printf(out, "* OK [UIDNEXT %u] predicted next UID\r\n", (unsigned)status->uidnext);
@@ -146,6 +146,11 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     if (!parse_mailbox_argument(parser, &job.name) || !parse_select_parameters(parser, &parameters) ||
         !parse_end(parser)) {
         imap_bad_syntax(session, parser);
+        return;
+    }
+    if (parameters.resync.match_numbers.count > 0 && session->enabled & ENABLED_UIDONLY) {
+        imap_bad(session, "message numbers are not used any more"); /* RFC 9586 */
+        session->answer.code = "UIDREQUIRED";
         return;
     }
     if (parameters.resync.wanted && !(session->enabled & ENABLED_QRESYNC)) {

@@ -21,6 +21,11 @@ static bool by_uid(struct imap_session *session, const struct sequence_set *set,
 bool imap_resolve(struct imap_session *session, const struct sequence_set *set, struct uid_set *uids_r)
 {
     struct selected *selected = session->selected;
+    if (!session->by_uid && session->enabled & ENABLED_UIDONLY) { /* RFC 9586 section 3.3 */
+        imap_bad(session, "message numbers are not used any more");
+        session->answer.code = "UIDREQUIRED";
+        return false;
+    }
     if (set->saved) {
         struct uid_set saved = {selected->saved.ranges, selected->saved.count};
         *uids_r = view_intersect(&selected->view, &saved, &session->arena);
@@ -28,11 +33,6 @@ bool imap_resolve(struct imap_session *session, const struct sequence_set *set, 
     }
     if (session->by_uid)
         return by_uid(session, set, uids_r);
-    if (session->enabled & ENABLED_UIDONLY) { /* RFC 9586 section 3.3 */
-        imap_bad(session, "message numbers are not used any more");
-        session->answer.code = "UIDREQUIRED";
-        return false;
-    }
     if (sequence_messages(set, &selected->view, &session->arena, uids_r)) {
         imap_bad(session, "there is no message with this number");
         return false;
