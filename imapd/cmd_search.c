@@ -8,7 +8,7 @@
  * Without RETURN the answer is `* SEARCH 2 84 882`, also an empty one; a client that enabled IMAP4rev2 gets
  * ESEARCH instead.
  */
-#include "search_command.h"
+#include "search_context.h"
 
 /*     mailbox-data    =/ "SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]    RFC 7162 */
 static void write_search(struct search_command *command, const struct search_result *result)
@@ -40,5 +40,6 @@ void imap_search(struct imap_session *session, struct parser *parser)
         search_command_write(&command, &result);
     else
         write_search(&command, &result);
+    search_context_begin(&command, &result, NULL);
     imap_ok(session, NULL, command.wanted.options & RETURN_SAVE ? "searched, and saved" : "searched");
 }

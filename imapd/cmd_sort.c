@@ -7,7 +7,7 @@
  *     charset         = atom / quoted
  *     sort-data       = "SORT" [1*(SP nz-number) SP search-sort-mod-seq]          RFC 7162
  */
-#include "search_command.h"
+#include "search_context.h"
 #include "sort_load.h"
 
 static void write_sort(struct search_command *command, const struct search_result *result)
@@ -59,5 +59,6 @@ void imap_sort(struct imap_session *session, struct parser *parser)
         search_command_write(&command, &result);
     else
         write_sort(&command, &result);
+    search_context_begin(&command, &result, &criteria);
     imap_ok(session, NULL, "sorted");
 }

@@ -51,6 +51,8 @@ static const struct imap_command commands[] = {
     {{"MOVE", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_move},
     {{"EXPUNGE", 7}, VIEW, UID_ALSO, UPDATE_ALL, imap_expunge},
     {{"SEARCH", 6}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_search},
+    {{"ESEARCH", 7}, USER | IMAP_NEEDS_VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_esearch},
+    {{"CANCELUPDATE", 12}, VIEW, UID_NEVER, UPDATE_ALL, imap_cancelupdate},
     {{"SORT", 4}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_sort},
     {{"THREAD", 6}, VIEW, UID_ALSO, UPDATE_NUMBERS_STAY, imap_thread},
     {{"UNSELECT", 8}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_unselect},

@@ -30,7 +30,8 @@ enum notify_filter {
     NOTIFY_PERSONAL,
     NOTIFY_SUBSCRIBED,
     NOTIFY_SUBTREE,
-    NOTIFY_MAILBOXES
+    NOTIFY_MAILBOXES,
+    NOTIFY_SUBTREE_ONE /* for ESEARCH (RFC 7377 section 2.2) only: one level down */
 };
 
 struct notify_group {
@@ -53,6 +54,11 @@ struct notify_request {
 
 #define NOTIFY_GROUPS_MAX 32
 #define NOTIFY_NAMES_MAX  250 /* in one group */
+
+/* filter-mailboxes: sets all of the group but its events. `for_search`: what ESEARCH knows (RFC 7377). */
+bool parse_mailbox_filter(struct parser *parser, bool for_search, struct notify_group *group_r);
+/* Whether a filter of mailboxes other than the open one covers this one. */
+bool notify_group_covers(const struct notify_group *group, struct slice name, bool subscribed);
 
 /* "NONE" / "SET" …, behind the space. Everything in the parser's arena. */
 bool parse_notify(struct parser *parser, struct notify_request *request_r);

@@ -94,7 +94,12 @@ void notify_changed_entries(const struct annotation *before, size_t before_count
     *count_r = count;
 }
 
-static bool group_covers(const struct notify_group *group, struct slice name, bool subscribed)
+static bool is_child(struct slice name, struct slice parent)
+{
+    return mailbox_name_is_below(name, parent) && !slice_has(slice_skip(name, parent.len + 1), '/');
+}
+
+bool notify_group_covers(const struct notify_group *group, struct slice name, bool subscribed)
 {
     if (group->filter == NOTIFY_PERSONAL || group->filter == NOTIFY_INBOXES)
         return true;
@@ -102,7 +107,8 @@ static bool group_covers(const struct notify_group *group, struct slice name, bo
         return subscribed;
     for (size_t i = 0; i < group->name_count; i++)
         if (slice_eq(group->names[i], name) ||
-            (group->filter == NOTIFY_SUBTREE && mailbox_name_is_below(name, group->names[i])))
+            (group->filter == NOTIFY_SUBTREE && mailbox_name_is_below(name, group->names[i])) ||
+            (group->filter == NOTIFY_SUBTREE_ONE && is_child(name, group->names[i])))
             return true;
     return false;
 }
@@ -111,7 +117,7 @@ unsigned notify_events_of(const struct notify_request *request, struct slice nam
 {
     unsigned events = 0;
     for (size_t i = 0; i < request->group_count; i++)
-        if (group_covers(&request->groups[i], name, subscribed))
+        if (notify_group_covers(&request->groups[i], name, subscribed))
             events |= request->groups[i].events;
     return events;
 }

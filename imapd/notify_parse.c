@@ -24,6 +24,7 @@ static const struct {
     {{"PERSONAL", 8}, NOTIFY_PERSONAL},
     {{"SUBSCRIBED", 10}, NOTIFY_SUBSCRIBED},
     {{"SUBTREE", 7}, NOTIFY_SUBTREE},
+    {{"SUBTREE-ONE", 11}, NOTIFY_SUBTREE_ONE},
     {{"MAILBOXES", 9}, NOTIFY_MAILBOXES},
 };
 
@@ -75,6 +76,19 @@ static bool parse_names(struct parser *parser, struct notify_group *group)
             return false;
     while (parse_space(parser));
     return parse_char(parser, ')');
+}
+
+bool parse_mailbox_filter(struct parser *parser, bool for_search, struct notify_group *group_r)
+{
+    struct notify_group group = {0};
+    if (!parse_filter(parser, &group.filter))
+        return false;
+    if (for_search ? group.filter == NOTIFY_SELECTED_DELAYED : group.filter == NOTIFY_SUBTREE_ONE)
+        return parser_expected(parser, "which mailboxes");
+    if (group.filter >= NOTIFY_SUBTREE && !parse_names(parser, &group))
+        return false;
+    *group_r = group;
+    return true;
 }
 
 /* The list of FETCH items as it stands, brackets within brackets; the FETCH parser looks at it later. */
@@ -153,8 +167,7 @@ static bool parse_group(struct parser *parser, struct notify_request *request)
     struct notify_group group = {0};
     struct slice fetch = request->fetch;
     request->fetch = SLICE_EMPTY;
-    if (!parse_char(parser, '(') || !parse_filter(parser, &group.filter) ||
-        (group.filter >= NOTIFY_SUBTREE && !parse_names(parser, &group)) || !parse_space(parser) ||
+    if (!parse_char(parser, '(') || !parse_mailbox_filter(parser, false, &group) || !parse_space(parser) ||
         !parse_events(parser, request, &group.events) || !parse_char(parser, ')'))
         return false;
     if (group.filter <= NOTIFY_SELECTED_DELAYED)

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include "search_context.h"
+
 /* So many ranges are kept as "$" at most: 2 MB. */
 #define SAVED_RANGES_MAX 250000
 
@@ -104,6 +106,10 @@ bool search_command_check(struct search_command *command)
         return false;
     }
     /* RFC 6203 section 4: "MUST NOT be used unless a FUZZY search key is also given" */
+    if (command->wanted.options & RETURN_UPDATE && search_context_runs(session->selected, session->tag)) {
+        imap_bad(session, "tag reuse: a search of this tag is kept up to date"); /* RFC 5267 section 4.3 */
+        return false;
+    }
     command->wants_scores |= (command->wanted.options & RETURN_RELEVANCY) != 0;
     if (command->wants_scores && !command->program.has_fuzzy) {
         imap_bad(session, "RELEVANCY needs a FUZZY search key");
@@ -114,15 +120,14 @@ bool search_command_check(struct search_command *command)
     return true;
 }
 
-static enum err visit(void *data, enum err (*fn)(void *arg), void *arg)
+enum err search_command_visit(void *data, enum err (*fn)(void *arg), void *arg)
 {
     struct search_command *command = data;
     struct imap_session *session = command->session;
     enum err err = imap_on_thread(session, fn, arg);
     if (err)
         return err;
-    err = imap_tell_progress(session, &command->progress, command->job.looked_at,
-                             session->selected ? session->selected->view.count : 0);
+    err = imap_tell_progress(session, &command->progress, command->job.looked_at, command->goal);
     if (err)
         session->input.error = err; /* the session ends, not just the command */
     return err;
@@ -146,31 +151,39 @@ bool search_command_begin(struct search_command *command)
                                        .view = &selected->view,
                                        .recent = {selected->recent.ranges, selected->recent.count},
                                        .saved = {selected->saved.ranges, selected->saved.count},
+                                       .viewer = selected->viewer,
                                        .program = &command->program,
                                        .now_us = clock_wall_us(),
                                        .arena = &session->arena,
-                                       .visit = visit,
+                                       .visit = search_command_visit,
                                        .data = command};
+    command->goal = selected->view.count;
     search_bind(&command->job);
     return true;
 }
 
-bool search_command_run(struct search_command *command, struct search_result *result_r)
+enum err search_command_find(struct search_command *command, struct search_result *result_r)
 {
     struct search_result result = {0};
-    enum err err = search_run(&command->job, search_return_demand(&command->wanted), &result.uids);
+    struct search_job *job = &command->job;
+    enum err err = search_run(job, search_return_demand(&command->wanted), &result.uids);
     if (!err && command->wants_scores)
-        err = search_scores(&command->job, &result.uids, &result.scores);
+        err = search_scores(job, &result.uids, &result.scores);
     if (!err && command->program.has_modseq) {
-        struct uid_set named = command->wanted.sorted
-                                   ? result.uids
-                                   : search_return_named(&command->wanted, &result, &command->session->arena);
-        err = search_highest_modseq(&command->job, &named, &result.modseq);
+        struct uid_set named =
+            command->wanted.sorted ? result.uids : search_return_named(&command->wanted, &result, job->arena);
+        err = search_highest_modseq(job, &named, &result.modseq);
     }
+    if (!err)
+        *result_r = result;
+    return err;
+}
+
+bool search_command_run(struct search_command *command, struct search_result *result_r)
+{
+    enum err err = search_command_find(command, result_r);
     if (err)
         search_command_fail(command, err);
-    else
-        *result_r = result;
     return !err;
 }
 

@@ -14,6 +14,7 @@ struct search_command {
     struct slice charset;
     struct search_job job;
     struct progress progress;
+    uint64_t goal; /* how many messages are to be looked at; 0: unknown */
 };
 
 /* The search keys, in command->charset; `err` is what came out of reading the charset. False when the command
@@ -24,8 +25,9 @@ bool search_command_check(struct search_command *command);
 /* Makes the job for the open mailbox; tells the client of new messages first, so that it may find them. False
  * when that is answered. */
 bool search_command_begin(struct search_command *command);
-/* Searches, and finds out scores and MODSEQ if they are wanted; with `sorted` the MODSEQ of all. False when
- * the failure is answered. */
+/* Searches, and finds out scores and MODSEQ if they are wanted; with `sorted` the MODSEQ of all. */
+enum err search_command_find(struct search_command *command, struct search_result *result_r) MUST_CHECK;
+/* The same; false when the failure is answered. */
 bool search_command_run(struct search_command *command, struct search_result *result_r);
 /* Keeps the result as "$" when that was asked for. False when it is refused. */
 bool search_command_save(struct search_command *command, const struct search_result *result);
@@ -34,6 +36,8 @@ void search_command_fail(struct search_command *command, enum err err);
 
 /* `* ESEARCH (TAG "…") …` for the result. */
 void search_command_write(struct search_command *command, const struct search_result *result);
+/* search_job.visit: on a worker thread, and tells the client now and then. */
+enum err search_command_visit(void *command, enum err (*fn)(void *arg), void *arg);
 /* A writer to the connection, with the session's kind of numbers. */
 struct search_writer search_command_writer(struct search_command *command);
 

@@ -33,15 +33,18 @@ void search_bind(const struct search_job *job)
 {
     for (size_t i = 0; i < job->program->count; i++) {
         struct search_node *node = &job->program->nodes[i];
+        bool is_set = node->key == KEY_NUMBERS || node->key == KEY_UIDS;
         if (node->key == KEY_ALL)
             node->uids = uid_set_all;
         else if (node->key == KEY_RECENT)
             node->uids = job->recent;
-        else if ((node->key == KEY_NUMBERS || node->key == KEY_UIDS) && node->set.saved)
+        else if (!is_set || (job->is_bound && (node->key == KEY_NUMBERS || node->set.saved)))
+            continue;
+        else if (node->set.saved)
             node->uids = job->saved;
         else if (node->key == KEY_NUMBERS)
             node->uids = numbers_as_uids(job, &node->set);
-        else if (node->key == KEY_UIDS)
+        else
             node->uids = sequence_uids(&node->set, job->view, job->arena);
     }
 }

@@ -22,6 +22,7 @@ struct search_job {
     struct uid_set recent, saved; /* \Recent, "$" */
     struct slice viewer;          /* whose \Seen counts (storage/batch.h); empty: the owner's */
     const struct search_program *program;
+    bool is_bound;  /* message numbers and "$" of the program are those of an earlier time (RFC 5267) */
     int64_t now_us; /* for OLDER and YOUNGER */
     struct arena *arena;
 

@@ -68,7 +68,7 @@ enum err search_scores(struct search_job *job, const struct uid_set *found,
  * memory. */
 struct search_writer {
     struct buf out;
-    void (*send)(void *data, struct slice piece);
+    void (*send)(void *data, struct slice piece); /* NULL: all stays in `out` */
     void *data;
     const struct view *numbers; /* write message numbers of this view; NULL: UIDs */
 };
@@ -77,6 +77,8 @@ void search_write_list(struct search_writer *writer, const struct search_result 
 /* " UID MIN 2 COUNT 3 …" */
 void search_write_items(struct search_writer *writer, const struct search_return *wanted,
                         const struct search_result *result);
+/* "1,3:4": all of them, as a sequence set. */
+void search_write_uids(struct search_writer *writer, const struct uid_set *uids);
 /* Hands on what has come to some size; for those who write into `out` themselves. */
 void search_write_on(struct search_writer *writer);
 /* What is left. */

@@ -15,7 +15,7 @@
 
 void search_write_on(struct search_writer *writer)
 {
-    if (writer->out.len < PIECE_SIZE)
+    if (writer->out.len < PIECE_SIZE || !writer->send)
         return;
     writer->send(writer->data, buf_slice(&writer->out));
     buf_clear(&writer->out);
@@ -109,6 +109,12 @@ static void write_set(struct search_writer *writer, const struct search_result *
         before += size;
     }
     end_range(&set);
+}
+
+void search_write_uids(struct search_writer *writer, const struct uid_set *uids)
+{
+    struct search_result result = {.uids = *uids};
+    write_set(writer, &result, 1, uid_set_size(uids));
 }
 
 static void write_one(struct search_writer *writer, struct slice name, const struct search_result *result,

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "storage/batch.h"
 
+#include "search_context.h"
+
 #include "rights.h"
 
 /* New messages are ours from now on (RFC 3501 section 2.3.2). EXAMINE, and who reads in another's mailbox,
@@ -141,6 +143,7 @@ void selected_free(struct selected *selected)
     uid_set_drop(&selected->recent);
     uid_set_drop(&selected->saved);
     mem_free((void *)selected->viewer.data);
+    search_contexts_free(selected->contexts);
     mem_free(selected->name);
     mem_free(selected->owner);
     mem_free(selected);

@@ -14,6 +14,7 @@
 #include "view.h"
 
 struct imap_session;
+struct search_contexts;
 
 #define OWN_CHANGES_MAX 64
 
@@ -33,12 +34,13 @@ struct selected {
     uint32_t exists; /* messages that the client was told of at SELECT */
     bool is_loaded;  /* the view was read: selected_load */
     struct view view;
-    uint32_t uidnext;             /* UIDs from here on the client was not told of */
-    uint64_t changes_known;       /* flags up to here are told */
-    uint64_t expunges_known;      /* expunges up to here are told */
-    uint64_t keywords_told;       /* bits that FLAGS listed */
-    struct uid_set_writer recent; /* what is \Recent for this session */
-    struct uid_set_writer saved;  /* "$" (RFC 5182) */
+    uint32_t uidnext;                 /* UIDs from here on the client was not told of */
+    uint64_t changes_known;           /* flags up to here are told */
+    uint64_t expunges_known;          /* expunges up to here are told */
+    uint64_t keywords_told;           /* bits that FLAGS listed */
+    struct uid_set_writer recent;     /* what is \Recent for this session */
+    struct uid_set_writer saved;      /* "$" (RFC 5182) */
+    struct search_contexts *contexts; /* searches that are kept up to date (RFC 5267); NULL: none */
     /* Commits whose changes the client needs not be told of, as it asked for them and has its answer. */
     uint64_t own_changes[OWN_CHANGES_MAX];
     size_t own_count;

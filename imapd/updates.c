@@ -10,6 +10,7 @@
 
 #include "flag_report.h"
 #include "respond.h"
+#include "search_context.h"
 #include "session.h"
 
 struct update_job {
@@ -31,6 +32,7 @@ struct update_job {
 static void write_expunged(struct update_job *job, const struct uid_set *gone)
 {
     struct selected *selected = job->selected;
+    search_contexts_expunged(selected, gone, &job->out);
     if (job->session->enabled & (ENABLED_QRESYNC | ENABLED_UIDONLY)) {
         buf_append(&job->out, S("* VANISHED "));
         respond_uid_set(&job->out, gone);
@@ -213,5 +215,5 @@ enum err imap_send_updates(struct imap_session *session, unsigned what)
         flag_report_end(&job.flags);
     buf_free(&job.out);
     arena_free(&job.arena);
-    return err;
+    return err ? err : search_contexts_changed(session);
 }
