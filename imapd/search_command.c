@@ -148,7 +148,6 @@ bool search_command_begin(struct search_command *command)
     }
     command->job = (struct search_job){.account = selected->account,
                                        .mailbox_id = selected->mailbox_id,
-                                       .viewer = selected->viewer,
                                        .view = &selected->view,
                                        .recent = {selected->recent.ranges, selected->recent.count},
                                        .saved = {selected->saved.ranges, selected->saved.count},
