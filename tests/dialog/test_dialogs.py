@@ -5,14 +5,17 @@
     -> QUIT                 send a line (CRLF is added); \\r \\n \\t \\0 \\\\ \\xNN are understood
     => half a line          send without CRLF
     <- +OK goodbye          the next line from the server must be exactly this
-    <~ ^250[ -]             the next line must match the regular expression
+    <~ ^250[ -]             the next line must match the regular expression; what a group (?P<name>…) takes is ${name} from here on
     <* ^250                 read lines until one matches
     <EOF                    the server must have closed the connection
     TLS                     handshake now
     = smtp                  a second connect closes the first
+    = imap other            but not where it gives the connection a name: several are open at once
+    @ other                 from here on the connection of this name speaks (`@` alone: the one without a name)
 
 Words in ${...}: ${user} ${password} a user of this dialogue's own with an empty maildrop, ${plain} the base64 of its SASL PLAIN
-message, ${user64} ${password64} for AUTH LOGIN, ${long:1000} as many letters x. A line `option NAME VALUE` on top asks for an
+message, ${user64} ${password64} for AUTH LOGIN, ${long:1000} as many letters x, ${literal:text} at a line's end the text as a
+non-synchronising literal of IMAP: {4+}, a line end, the text. A line `option NAME VALUE` on top asks for an
 instance with this option of postern.conf (`option smtp.bare_newline repair`: one of a section).
 """
 
@@ -57,6 +60,7 @@ def substitute(text, instance, words):
             words["user64"] = encode(words["user"])
             words["password64"] = encode(words["password"])
     text = re.sub(r"\$\{long:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
+    text = re.sub(r"\$\{literal:(.*)\}$", lambda m: f"{{{len(unescape(m.group(1)))}+}}\\r\\n{m.group(1)}", text)
     return re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
 
 
@@ -85,17 +89,21 @@ def test_dialogue(path, instances):
     lines = path.read_text().splitlines()
     options = dict(line.split(" ", 2)[1:] for line in lines if line.startswith("option "))
     instance = instances(options)
-    words, peer = {}, None
+    words, peers, name = {}, {}, ""
     for number, raw in enumerate(lines, 1):
         if not raw.strip() or raw.startswith(("#", "option ")):
             continue
         try:
             verb, _, rest = raw.partition(" ")
             rest = substitute(rest, instance, words)
+            peer = peers.get(name)
             if verb == "=":
-                if peer:
-                    peer.close()
-                peer = LineClient(instance, rest)
+                service, _, name = rest.partition(" ")
+                if name in peers:
+                    peers[name].close()
+                peers[name] = LineClient(instance, service)
+            elif verb == "@":
+                name = rest
             elif verb == "->":
                 peer.send(unescape(rest) + b"\r\n")
             elif verb == "=>":
@@ -105,10 +113,16 @@ def test_dialogue(path, instances):
                 assert got == rest
             elif verb == "<~":
                 got = peer.line()
-                assert re.search(rest, got), f"{got!r} does not match {rest!r}"
+                match = re.search(rest, got)
+                assert match, f"{got!r} does not match {rest!r}"
+                words.update(match.groupdict())
             elif verb == "<*":
-                while not re.search(rest, got := peer.line()):
-                    pass
+                passed = []
+                try:
+                    while not re.search(rest, got := peer.line()):
+                        passed.append(got)
+                except OSError as error:
+                    raise AssertionError(f"{error}, after {passed}") from error
             elif verb == "<EOF":
                 peer.expect_eof()
             elif verb == "TLS":
@@ -117,5 +131,5 @@ def test_dialogue(path, instances):
                 raise AssertionError(f"not understood: {raw}")
         except Exception as error:
             raise AssertionError(f"{path.name}:{number}: {raw}\n{error}") from error
-    if peer:
+    for peer in peers.values():
         peer.close()
