@@ -56,33 +56,20 @@ static bool parse_select_parameters(struct parser *parser, struct select_paramet
     return parse_char(parser, ')');
 }
 
-static void write_flag_list(const char *before, struct message_flags flags, bool any_keyword,
-                            const char *behind, struct buf *out)
-{
-    struct flag_names names = {0};
-    buf_append(out, slice_from(before));
-    size_t begin = out->len;
-    respond_flags(out, &flags, &names);
-    if (any_keyword) {
-        buf_truncate(out, out->len - 1);
-        buf_append(out, out->len > begin + 1 ? S(" \\*)") : S("\\*)"));
-    }
-    buf_append(out, slice_from(behind));
-}
-
 static void write_flag_lists(struct imap_session *session, const struct select_result *result,
                              struct buf *out)
 {
     const struct selected *selected = session->selected;
     struct message_flags flags = {
         .flags = MESSAGE_FLAGS_ALL, .others = result->keywords, .other_count = result->keyword_count};
-    write_flag_list("* FLAGS ", flags, false, "\r\n", out);
-    bool writes = selected_may(selected, RIGHT_WRITE);
+    struct flag_names names = {0};
+    buf_append(out, S("* FLAGS "));
+    respond_flags(out, &flags, &names);
+    buf_append(out, S("\r\n"));
+    bool any_keyword = selected_may(selected, RIGHT_WRITE);
     flags.flags = selected_permanent_flags(selected);
-    if (!writes)
-        flags.other_count = 0;
-    write_flag_list("* OK [PERMANENTFLAGS ", flags, writes,
-                    flags.flags ? "] flags can be changed\r\n" : "] nothing can be changed\r\n", out);
+    flags.other_count = any_keyword ? result->keyword_count : 0;
+    respond_permanent_flags(out, &flags, any_keyword);
 }
 
 static void write_counts(struct imap_session *session, const struct select_result *result, struct slice name,

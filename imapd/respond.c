@@ -103,3 +103,17 @@ void respond_flags(struct buf *out, const struct message_flags *message, const s
         append_flag(out, message->others[i], &first);
     buf_append_char(out, ')');
 }
+
+void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword)
+{
+    struct flag_names names = {0};
+    buf_append(out, S("* OK [PERMANENTFLAGS "));
+    size_t begin = out->len;
+    respond_flags(out, flags, &names);
+    if (any_keyword) {
+        bool is_empty = out->len == begin + 2;
+        buf_truncate(out, out->len - 1);
+        buf_append(out, is_empty ? S("\\*)") : S(" \\*)"));
+    }
+    buf_append(out, flags->flags ? S("] flags can be changed\r\n") : S("] nothing can be changed\r\n"));
+}

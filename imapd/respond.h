@@ -34,6 +34,8 @@ struct message_flags {
     size_t other_count;
 };
 void respond_flags(struct buf *out, const struct message_flags *message, const struct flag_names *names);
+/* The line "* OK [PERMANENTFLAGS …" with these flags, and `\*` when any keyword can be made. */
+void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword);
 
 /* "\Answered" … for one MESSAGE_… bit, in the order of the bits. */
 #define SYSTEM_FLAG_COUNT 5

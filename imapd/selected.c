@@ -78,6 +78,7 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     if (err)
         return err;
     selected->uidvalidity = result.mailbox.status.uidvalidity;
+    selected->rights_known = result.mailbox.attr_modseq;
     memcpy(selected->guid, result.mailbox.guid, sizeof selected->guid);
     selected->uidnext = result.mailbox.status.uidnext;
     selected->exists = (uint32_t)result.mailbox.status.messages;

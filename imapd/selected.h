@@ -27,9 +27,10 @@ struct selected {
     char *name;     /* as the store has it */
     bool read_only; /* it was opened by EXAMINE */
     /* Of another's mailbox (access.h), as they were when it was opened, or last looked at: */
-    unsigned rights;     /* enum right */
-    struct slice viewer; /* whose \Seen it is: this session's login; empty: the owner's */
-    bool is_held;        /* new mail waits: the client is in the middle of fetching bodies (selected_hold) */
+    unsigned rights;       /* enum right */
+    uint64_t rights_known; /* attr_modseq of the mailbox then */
+    struct slice viewer;   /* whose \Seen it is: this session's login; empty: the owner's */
+    bool is_held; /* new mail waits: the client is in the middle of fetching bodies (selected_hold) */
     int64_t held_since;
     uint32_t exists; /* messages that the client was told of at SELECT */
     bool is_loaded;  /* the view was read: selected_load */

@@ -134,6 +134,31 @@ static void begin_flags(struct update_job *job)
     job->tells_flags = true;
 }
 
+/* Rights that were changed meanwhile (RFC 4314 section 5.1.1). Who may not read any more is told no more. */
+static enum err look_at_rights(struct update_job *job, struct snapshot *snapshot,
+                               const struct mailbox_entry *mailbox)
+{
+    struct selected *selected = job->selected;
+    struct rights_entry *list;
+    size_t count;
+    if (!(selected->rights & RIGHT_READ)) /* found before */
+        return ERR_NOT_FOUND;
+    if (selected->viewer.len == 0 || mailbox->attr_modseq == selected->rights_known)
+        return ERR_OK;
+    enum err err = snapshot_rights(snapshot, selected->mailbox_id, &job->arena, &list, &count);
+    if (err)
+        return err;
+    uint32_t before = selected_permanent_flags(selected);
+    selected->rights = rights_of_user(list, count, selected->viewer);
+    selected->rights_known = mailbox->attr_modseq;
+    if (!(selected->rights & RIGHT_READ))
+        return ERR_NOT_FOUND;
+    struct message_flags flags = {.flags = selected_permanent_flags(selected)};
+    if (flags.flags != before)
+        respond_permanent_flags(&job->out, &flags, selected_may(selected, RIGHT_WRITE));
+    return ERR_OK;
+}
+
 /* What is gone and what is new, from one snapshot. *any_new_r: messages came. */
 static enum err read_changes(struct update_job *job, struct snapshot *snapshot, bool *any_new_r)
 {
@@ -142,6 +167,8 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
     job->modseq = snapshot_modseq(snapshot);
     enum err err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), &job->arena, &mailbox);
     job->first_recent = err ? 0 : mailbox.status.first_recent;
+    if (!err)
+        err = look_at_rights(job, snapshot, &mailbox);
     /* New mail that had to wait is older than what was told since. */
     bool changed =
         !err && (mailbox.status.highestmodseq > MIN_OF(selected->changes_known, selected->expunges_known) ||

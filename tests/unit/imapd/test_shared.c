@@ -338,6 +338,27 @@ static void ones_own_mailboxes_by_the_long_name(void)
 }
 PEER_CASE(ones_own_mailboxes_by_the_long_name)
 
+/* RFC 4314 section 5.1.1: what is changed while a mailbox is open. */
+static void rights_change_while_the_mailbox_is_open(void)
+{
+    add_users();
+    fill(1);
+    struct peer *a = peer_login(), *b = open_with("lr");
+    peer_do(b, "STORE 1 +FLAGS (\\Seen)", "NO [NOPERM] ");
+    peer_do(a, "SETACL INBOX bob +st", "OK ");
+    peer_do(b, "NOOP", "* OK [PERMANENTFLAGS (\\Seen \\Deleted)] flags can be changed$\nOK ");
+    peer_do(b, "STORE 1 +FLAGS (\\Seen)", "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))$\nOK ");
+    peer_do(a, "SETACL INBOX bob -t", "OK ");
+    peer_do(b, "STORE 1 +FLAGS (\\Flagged)", "* OK [PERMANENTFLAGS (\\Seen)] \nNO [NOPERM] ");
+    peer_do(a, "SETACL INBOX dave lr", "OK ");
+    peer_do(b, "NOOP", "OK ");
+    peer_send(b, "x IDLE\r\n");
+    peer_expect(b, "+ idling$");
+    peer_do(a, "DELETEACL INBOX bob", "OK ");
+    peer_expect(b, "* BYE ");
+}
+PEER_CASE(rights_change_while_the_mailbox_is_open)
+
 /* IDLE hears of changes in the account of somebody else. */
 static void idle_in_anothers_mailbox(void)
 {
@@ -358,12 +379,19 @@ PEER_CASE(idle_in_anothers_mailbox)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(each_has_seen_for_himself),         peer_test(looking_and_opening),
-        peer_test(select_tells_what_may_be_done),     peer_test(store_changes_what_one_may_change),
-        peer_test(fetch_marks_only_with_the_right),   peer_test(expunging_needs_the_right),
-        peer_test(append_sets_the_flags_one_may_set), peer_test(copies_lose_flags_without_right),
-        peer_test(messages_go_from_user_to_user),     peer_test(mailboxes_are_made_and_removed_by_right),
-        peer_test(lists_show_what_is_shared),         peer_test(ones_own_mailboxes_by_the_long_name),
+        peer_test(each_has_seen_for_himself),
+        peer_test(looking_and_opening),
+        peer_test(select_tells_what_may_be_done),
+        peer_test(store_changes_what_one_may_change),
+        peer_test(fetch_marks_only_with_the_right),
+        peer_test(expunging_needs_the_right),
+        peer_test(append_sets_the_flags_one_may_set),
+        peer_test(copies_lose_flags_without_right),
+        peer_test(messages_go_from_user_to_user),
+        peer_test(mailboxes_are_made_and_removed_by_right),
+        peer_test(lists_show_what_is_shared),
+        peer_test(ones_own_mailboxes_by_the_long_name),
+        peer_test(rights_change_while_the_mailbox_is_open),
         peer_test(idle_in_anothers_mailbox),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
