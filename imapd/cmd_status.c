@@ -16,12 +16,12 @@ struct status_job {
     struct status_values values;
 };
 
-/* What is \Recent in the open mailbox is so for this session: nobody else counts it. What EXAMINE shows as
- * \Recent belongs to nobody and is counted already. */
+/* What is \Recent in the open mailbox is so for this session: nobody else counts it. What EXAMINE and a guest
+ * see as \Recent belongs to nobody and is counted already. */
 static enum err add_own_recent(struct status_job *job, const struct imap_access *access)
 {
     struct selected *selected = job->session->selected;
-    if (!(job->items & STATUS_RECENT) || !selected || selected->read_only ||
+    if (!(job->items & STATUS_RECENT) || !selected || !selected_takes_recent(selected) ||
         selected->mailbox_id != job->mailbox.status.id ||
         !slice_eq(account_login(selected->account), access->owner))
         return ERR_OK;
