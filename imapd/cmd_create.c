@@ -12,28 +12,20 @@
 #include "access.h"
 #include "mailboxes.h"
 
-/* RFC 6154 section 2, RFC 8457. Not \All and \Flagged, which show messages of other mailboxes. */
-static const struct slice special_uses[] = {
-    {"\\Archive", 8}, {"\\Drafts", 7}, {"\\Junk", 5}, {"\\Sent", 5}, {"\\Trash", 6}, {"\\Important", 10},
-};
-
 struct create_arguments {
     struct slice name, special_use;
     bool use_is_possible;
 };
 
 /* A mailbox has one use here; nothing is created unless it can have all that were asked for. */
-static void want_use(struct create_arguments *arguments, struct slice use)
+static void want_use(struct create_arguments *arguments, struct slice name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(special_uses); i++) {
-        if (!slice_eq_nocase(use, special_uses[i]))
-            continue;
-        if (arguments->special_use.len == 0 || slice_eq(arguments->special_use, special_uses[i])) {
-            arguments->special_use = special_uses[i];
-            return;
-        }
-    }
-    arguments->use_is_possible = false;
+    struct slice use;
+    if (!imap_special_use(name, &use) ||
+        (arguments->special_use.len > 0 && !slice_eq(arguments->special_use, use)))
+        arguments->use_is_possible = false;
+    else
+        arguments->special_use = use;
 }
 
 static bool parse_use(struct parser *parser, struct create_arguments *arguments)

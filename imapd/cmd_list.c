@@ -9,6 +9,7 @@
  *     mbox-or-pat         = list-mailbox / "(" list-mailbox *(SP list-mailbox) ")"
  *     list-return-opts    = "RETURN" SP "(" [return-option *(SP return-option)] ")"
  *     return-option       = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / "MYRIGHTS" / status-option
+ *                           / "METADATA" SP entries                                 RFC 9590
  *     status-option       = "STATUS" SP "(" status-att *(SP status-att) ")"
  *     lsub                = "LSUB" SP mailbox SP list-mailbox
  */
@@ -99,13 +100,15 @@ static bool parse_return_option(struct list_parsing *parsing)
     static const struct option options[] = {
         {{"SUBSCRIBED", 10}, RETURN_SUBSCRIBED},   {{"CHILDREN", 8}, RETURN_CHILDREN},
         {{"SPECIAL-USE", 11}, RETURN_SPECIAL_USE}, {{"STATUS", 6}, RETURN_STATUS},
-        {{"MYRIGHTS", 8}, RETURN_MYRIGHTS},
+        {{"MYRIGHTS", 8}, RETURN_MYRIGHTS},        {{"METADATA", 8}, RETURN_METADATA},
     };
     struct parser *parser = parsing->parser;
     unsigned option = parse_option(parser, options, ARRAY_LEN(options));
     parsing->request->returns |= option;
     if (option == RETURN_STATUS)
         return parse_space(parser) && parse_status_items(parser, &parsing->request->status_items);
+    if (option == RETURN_METADATA)
+        return parse_space(parser) && parse_metadata_entries(parser, &parsing->request->metadata);
     return option != 0;
 }
 

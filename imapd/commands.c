@@ -26,6 +26,8 @@ static const struct imap_command commands[] = {
     {{"LSUB", 4}, USER, UID_NEVER, UPDATE_ALL, imap_lsub},
     {{"XLIST", 5}, USER, UID_NEVER, UPDATE_ALL, imap_xlist},
     {{"NAMESPACE", 9}, USER, UID_NEVER, UPDATE_ALL, imap_namespace},
+    {{"GETMETADATA", 11}, USER, UID_NEVER, UPDATE_ALL, imap_getmetadata},
+    {{"SETMETADATA", 11}, USER, UID_NEVER, UPDATE_ALL, imap_setmetadata},
     {{"STATUS", 6}, USER, UID_NEVER, UPDATE_ALL, imap_status},
     {{"CREATE", 6}, USER, UID_NEVER, UPDATE_ALL, imap_create},
     {{"DELETE", 6}, USER, UID_NEVER, UPDATE_ALL, imap_delete},

@@ -4,6 +4,7 @@
 #define IMAPD_LIST_H
 
 #include "listmatch.h"
+#include "metadata.h"
 #include "session.h"
 
 enum list_verb { VERB_LIST, VERB_LSUB, VERB_XLIST };
@@ -20,7 +21,8 @@ enum list_return {
     RETURN_CHILDREN = 2,    /* always told */
     RETURN_SPECIAL_USE = 4, /* always told: Outlook looks for it in plain LIST */
     RETURN_STATUS = 8,
-    RETURN_MYRIGHTS = 16 /* RFC 8440 */
+    RETURN_MYRIGHTS = 16, /* RFC 8440 */
+    RETURN_METADATA = 32  /* RFC 9590 */
 };
 
 struct list_request {
@@ -30,6 +32,7 @@ struct list_request {
     struct list_pattern *patterns;
     size_t pattern_count;
     unsigned status_items; /* enum status_item */
+    struct metadata_request metadata;
 };
 
 /* Sends the untagged lines. */

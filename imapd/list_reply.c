@@ -234,33 +234,65 @@ static enum err open_source(struct list_job *job, struct slice owner, struct lis
     return err ? err : snapshot_open(source->account, &source->snapshot);
 }
 
-/* What was asked for beside the name (RFC 5819, RFC 8440), of mailboxes that meet the options themselves. */
+/* RFC 5819 */
+static enum err write_status(struct list_job *job, const struct list_node *node, struct snapshot *snapshot)
+{
+    const struct listed *listed = node->mailbox;
+    struct slice viewer = listed->owner.len > 0 ? buf_slice(&job->session->login) : SLICE_EMPTY;
+    struct status_values values = {.mailbox = &listed->entry,
+                                   .append_limit = (uint64_t)job->session->conf->message_size_limit};
+    enum err err = status_read(snapshot, job->request->status_items, viewer, &values);
+    if (!err)
+        respond_status(&job->out, node->name, job->request->status_items, &values, imap_utf8(job->session));
+    return err;
+}
+
+/* RFC 8440 */
+static void write_rights(struct list_job *job, const struct list_node *node)
+{
+    const struct listed *listed = node->mailbox;
+    char rights[RIGHTS_TEXT_MAX];
+    rights_format_for_client(listed->rights, rights);
+    buf_append(&job->out, S("* MYRIGHTS "));
+    respond_mailbox(&job->out, node->name, imap_utf8(job->session));
+    buf_printf(&job->out, " %s\r\n", rights);
+}
+
+/* RFC 9590 */
+static enum err write_metadata(struct list_job *job, const struct list_node *node, struct snapshot *snapshot)
+{
+    const struct listed *listed = node->mailbox;
+    struct arena arena = {0};
+    struct annotation *list;
+    size_t count;
+    uint64_t longest;
+    enum err err =
+        metadata_read(job->session, snapshot, &listed->entry, listed->owner.len == 0, &arena, &list, &count);
+    if (!err)
+        respond_metadata(&job->out, node->name, &job->request->metadata, list, count, imap_utf8(job->session),
+                         &longest);
+    arena_free(&arena);
+    return err;
+}
+
+/* What was asked for beside the name, of mailboxes that meet the options themselves. */
 static enum err write_details(struct list_job *job, const struct list_node *node, struct list_source *source)
 {
-    const struct list_request *request = job->request;
     const struct listed *listed = node->mailbox;
-    bool utf8 = imap_utf8(job->session);
+    unsigned returns = job->request->returns;
+    bool wants_status = returns & RETURN_STATUS && is_selectable(node);
+    bool wants_metadata = returns & RETURN_METADATA && metadata_may_read(listed->rights);
     enum err err = ERR_OK;
-    if (request->returns & RETURN_STATUS && is_selectable(node)) {
-        struct status_values values = {.mailbox = &listed->entry,
-                                       .append_limit = (uint64_t)job->session->conf->message_size_limit};
+    if (wants_status || wants_metadata)
         err = open_source(job, listed->owner, source);
-        if (!err)
-            err = status_read(source->snapshot, request->status_items,
-                              listed->owner.len > 0 ? buf_slice(&job->session->login) : SLICE_EMPTY, &values);
-        if (!err)
-            respond_status(&job->out, node->name, request->status_items, &values, utf8);
-        else if (listed->owner.len > 0) /* trouble with another's account: the rest is to be listed */
-            err = ERR_OK;
-    }
-    if (!err && request->returns & RETURN_MYRIGHTS) {
-        char rights[RIGHTS_TEXT_MAX];
-        rights_format_for_client(listed->rights, rights);
-        buf_append(&job->out, S("* MYRIGHTS "));
-        respond_mailbox(&job->out, node->name, utf8);
-        buf_printf(&job->out, " %s\r\n", rights);
-    }
-    return err;
+    if (!err && wants_status)
+        err = write_status(job, node, source->snapshot);
+    if (returns & RETURN_MYRIGHTS)
+        write_rights(job, node);
+    if (!err && wants_metadata)
+        err = write_metadata(job, node, source->snapshot);
+    /* Trouble with another's account: what follows is to be listed all the same. */
+    return listed->owner.len > 0 ? ERR_OK : err;
 }
 
 static enum err write_node(struct list_job *job, const struct list_node *node, struct list_source *source)

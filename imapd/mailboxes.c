@@ -12,6 +12,21 @@ bool parse_mailbox_argument(struct parser *parser, struct slice *name_r)
     return true;
 }
 
+/* RFC 6154 section 2, RFC 8457. Not \All and \Flagged, which show messages of other mailboxes. */
+static const struct slice special_uses[] = {
+    {"\\Archive", 8}, {"\\Drafts", 7}, {"\\Junk", 5}, {"\\Sent", 5}, {"\\Trash", 6}, {"\\Important", 10},
+};
+
+bool imap_special_use(struct slice name, struct slice *use_r)
+{
+    for (size_t i = 0; i < ARRAY_LEN(special_uses); i++)
+        if (slice_eq_nocase(name, special_uses[i])) {
+            *use_r = special_uses[i];
+            return true;
+        }
+    return false;
+}
+
 void imap_tell_name(struct imap_session *session, struct slice said, struct slice kept, struct slice old_name)
 {
     struct buf line;
