@@ -34,6 +34,9 @@ static const struct {
     {{"SPECIAL-USE", 11}, AFTER_LOGIN},
     {{"CREATE-SPECIAL-USE", 18}, AFTER_LOGIN},
     {{"STATUS=SIZE", 11}, AFTER_LOGIN},
+    {{"QUOTA", 5}, AFTER_LOGIN},
+    {{"QUOTA=RES-STORAGE", 17}, AFTER_LOGIN},
+    {{"QUOTA=RES-MESSAGE", 17}, AFTER_LOGIN},
     {{"ACL", 3}, AFTER_LOGIN},
     {{"RIGHTS=kxte", 11}, AFTER_LOGIN}, /* of RFC 4314, beside those of RFC 2086 */
     {{"COMPRESS=DEFLATE", 16}, AFTER_LOGIN},
@@ -88,6 +91,14 @@ static void append_login_ways(const struct imap_session *session, struct buf *ou
     }
 }
 
+/* RFC 7889 section 2, RFC 8437 section 3. */
+static void append_limits(const struct imap_session *session, struct buf *out)
+{
+    buf_printf(out, " APPENDLIMIT=%lld", (long long)session->conf->message_size_limit);
+    if (!conn_is_deflated(session->conn))
+        append_name(out, S("UNAUTHENTICATE"));
+}
+
 void imap_write_capabilities(const struct imap_session *session, struct buf *out)
 {
     enum offer now = session->state == IMAP_NOT_AUTHENTICATED ? BEFORE_LOGIN : AFTER_LOGIN;
@@ -96,4 +107,6 @@ void imap_write_capabilities(const struct imap_session *session, struct buf *out
             append_name(out, capabilities[i].name);
     if (now == BEFORE_LOGIN)
         append_login_ways(session, out);
+    else
+        append_limits(session, out);
 }

@@ -58,7 +58,8 @@ imap_handler imap_search, imap_sort, imap_thread, imap_esearch, imap_cancelupdat
 imap_handler imap_store, imap_expunge, imap_copy, imap_move;
 imap_handler imap_list_command, imap_lsub, imap_xlist, imap_namespace, imap_status;
 imap_handler imap_getacl, imap_setacl, imap_deleteacl, imap_listrights, imap_myrights;
-imap_handler imap_getmetadata, imap_setmetadata;
+imap_handler imap_getmetadata, imap_setmetadata, imap_unauthenticate;
+imap_handler imap_getquota, imap_getquotaroot, imap_setquota;
 imap_handler imap_create, imap_delete, imap_rename, imap_subscribe, imap_unsubscribe;
 
 #endif
