@@ -107,8 +107,8 @@ static enum err claim_recent(struct update_job *job, uint32_t from)
     uint32_t first = MAX_OF(claim.result.uid, from);
     if (!err && first < selected->uidnext)
         uid_set_add_range(&selected->recent, (struct uid_range){first, selected->uidnext - 1});
-    /* A full disk is no reason to hide new mail. */
-    return err == ERR_NO_SPACE || err == ERR_UNAVAILABLE ? ERR_OK : err;
+    /* A store that cannot write is no reason to hide new mail: it is in the view already. */
+    return err == ERR_NOT_FOUND ? err : ERR_OK;
 }
 
 static enum err tell_new(struct update_job *job, uint32_t from)

@@ -271,6 +271,8 @@ struct game {
     void (*serve)(struct conn *conn);
     void (*clean_up)(void); /* before the program ends in the middle */
     struct store *store;
+    void (*inject_fault)(size_t nth); /* the nth commit or write from now on fails; NULL: cannot be had */
+    void (*heal)(void);
     struct arena scratch;
     struct arena arena; /* for ever */
     struct text texts[GAME_TEXTS];

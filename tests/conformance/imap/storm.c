@@ -11,6 +11,7 @@
 
 #define STORM_MOVES 3
 
+/* Or one session, and the store fails under it: who is told NO must find nothing changed. */
 struct storm {
     struct game *game;
     struct client *clients[GAME_CLIENTS];
@@ -18,6 +19,7 @@ struct storm {
     size_t move_counts[GAME_CLIENTS];
     size_t count;
     struct account *account;
+    bool has_fault, refused;
     uint64_t modseq; /* before it */
     uint32_t tick;
     uint64_t *new_modseqs; /* what came after that; sorted */
@@ -141,15 +143,16 @@ static bool compose(struct client *client, struct move *move, const struct move 
 static void gather(struct storm *storm)
 {
     struct game *game = storm->game;
+    size_t moves = storm->has_fault ? 1 : STORM_MOVES;
     for (size_t i = 0; i < game->client_count; i++) {
         struct client *client = &game->clients[i];
-        if (client->state != CLIENT_SELECTED)
+        if (client->state != CLIENT_SELECTED || (storm->has_fault && storm->count > 0))
             continue;
         size_t at = storm->count++, *count = &storm->move_counts[at];
         storm->clients[at] = client;
         client_begin(client);
         client->pipelines = true;
-        while (*count < 1 + below(game, STORM_MOVES) && *count < STORM_MOVES &&
+        while (*count < 1 + below(game, moves) && *count < moves &&
                compose(client, &storm->moves[at][*count], *count ? &storm->moves[at][*count - 1] : NULL))
             (*count)++;
     }
@@ -170,6 +173,8 @@ static void check_promise(struct client *client, struct move *move)
 
 static void blow(struct storm *storm)
 {
+    if (storm->has_fault)
+        storm->game->inject_fault(1 + below(storm->game, 3));
     for (size_t i = 0; i < storm->count; i++)
         for (size_t j = 0; j < storm->move_counts[i]; j++)
             client_send(storm->clients[i], &storm->moves[i][j]);
@@ -177,6 +182,7 @@ static void blow(struct storm *storm)
         for (size_t j = 0; j < storm->move_counts[i]; j++) {
             receive(storm->clients[i], &storm->moves[i][j]);
             check_promise(storm->clients[i], &storm->moves[i][j]);
+            storm->refused = storm->refused || !reply_is(storm->clients[i]->end, "OK");
             storm->game->done++;
         }
     }
@@ -185,6 +191,8 @@ static void blow(struct storm *storm)
 /* Everybody is told of everything. */
 static void calm_down(struct storm *storm)
 {
+    if (storm->has_fault)
+        storm->game->heal();
     for (size_t i = 0; i < storm->count; i++) {
         struct client *client = storm->clients[i];
         struct move move = {.expected = "OK"};
@@ -362,6 +370,15 @@ static void compare(struct client *client)
         game_fail(client, "%s", why);
 }
 
+/* RFC 3501 section 7.1.2: NO means that it was not done. */
+static void check_refused(const struct storm *storm)
+{
+    for (size_t i = 0; i < storm->count && storm->has_fault && storm->modseq_count > 0; i++)
+        for (size_t j = 0; j < storm->move_counts[i]; j++)
+            if (storm->refused)
+                game_fail(storm->clients[i], "nothing changed by what was answered NO");
+}
+
 static void check_texts(const struct storm *storm)
 {
     for (size_t i = 0; i < storm->count; i++) {
@@ -382,6 +399,7 @@ void storm_play(struct game *game)
     struct snapshot *snapshot = NULL;
     storm->game = game;
     storm->tick = game->tick;
+    storm->has_fault = game->inject_fault && one_in(game, 2);
     gather(storm);
     assert_int_equal(account_open(game->store, S(GAME_LOGIN), &storm->account), 0);
     assert_int_equal(snapshot_open(storm->account, &snapshot), 0);
@@ -392,6 +410,7 @@ void storm_play(struct game *game)
         calm_down(storm);
         settle(storm);
         check_texts(storm);
+        check_refused(storm);
     }
     for (size_t i = 0; i < storm->count; i++) {
         compare(storm->clients[i]);

@@ -16,6 +16,23 @@
 
 static struct game game;
 
+#ifdef ENGINE_MEMORY
+#include "storage_memory/faults.h"
+
+static void inject_fault(size_t nth)
+{
+    static const enum err errors[] = {ERR_NO_SPACE, ERR_IO, ERR_UNAVAILABLE};
+    static const enum memory_step steps[] = {MEMORY_COMMIT, MEMORY_COMMIT, MEMORY_SEAL, MEMORY_BLOB_WRITE};
+    memory_store_fail(world.fixture->store, steps[below(&game, ARRAY_LEN(steps))], nth,
+                      errors[below(&game, ARRAY_LEN(errors))]);
+}
+
+static void heal(void)
+{
+    memory_store_heal(world.fixture->store);
+}
+#endif
+
 static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
     uint64_t value = otherwise;
@@ -70,13 +87,17 @@ static void server_agrees_with_the_model(void **state)
     (void)state;
     const char *without = getenv("MODEL_WITHOUT");
     game.seed = from_environment("MODEL_SEED", (uint64_t)time(NULL));
-    game.commands = from_environment("MODEL_COMMANDS", 5000);
+    game.commands = from_environment("MODEL_COMMANDS", 12000);
     game.random = (game.seed + 1) * 0x9e3779b97f4a7c15u | 1; /* small seeds must differ much */
     game.without = without ? arena_printf(&game.arena, "%s,", without) : NULL;
     game.loop = world.loop;
     game.serve = run_session;
     game.clean_up = clean_up;
     game.store = world.fixture->store;
+#ifdef ENGINE_MEMORY
+    game.inject_fault = inject_fault;
+    game.heal = heal;
+#endif
     game.client_count = 2 + below(&game, GAME_CLIENTS - 1);
     world.conf.error_limit = INT64_MAX;
     world.context.doze_after = one_in(&game, 2); /* ms: whoever waits lets go of his account (imapd/doze.c) */
