@@ -244,12 +244,91 @@ static void mistakes(void)
 }
 PEER_CASE(mistakes)
 
+/* RFC 8474: what FETCH tells can be searched for. */
+static void objects(void)
+{
+    static const char *const names[] = {"EMAILID", "THREADID"};
+    struct arena *arena = &world.fixture->arena;
+    append("INBOX", "Message-ID: <1@x>\r\n\r\n\r\n");
+    append("INBOX", "Message-ID: <2@x>\r\n\r\n\r\n");
+    append("INBOX", "In-Reply-To: <1@x>\r\n\r\n\r\n");
+    struct peer *peer = peer_login();
+    select_inbox(peer);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        peer_send(peer, arena_printf(arena, "x FETCH 1 (%s)\r\n", names[i]));
+        struct slice line = peer_line(peer), id = slice_skip(line, slice_find(line, '(') + 1);
+        id = slice_skip(id, slice_find(id, '(') + 1);
+        id = slice_take(id, slice_find(id, ')'));
+        assert_int_equal(id.len, 33);
+        peer_expect(peer, "x OK ");
+        peer_do(peer, arena_printf(arena, "SEARCH %s %.*s", names[i], SLICE_ARG(id)),
+                i == 0 ? "* SEARCH 1$\nOK " : "* SEARCH 1 3$\nOK ");
+        peer_do(peer, arena_printf(arena, "SEARCH NOT %s %.*s", names[i], SLICE_ARG(id)),
+                i == 0 ? "* SEARCH 2 3$\nOK " : "* SEARCH 2$\nOK ");
+        peer_do(peer, arena_printf(arena, "SEARCH %s foreign_id", names[i]), "* SEARCH$\nOK ");
+    }
+}
+PEER_CASE(objects)
+
+static void annotate(const char *entry, const char *value)
+{
+    change((struct batch_operation){.kind = BATCH_ANNOTATE,
+                                    .annotate = {.entry = slice_from(entry), .value = slice_from(value)}});
+}
+
+/* RFC 5466 section 3.1. */
+static void filters(void)
+{
+    annotate("/private/filters/values/on-the-road", "OR LARGER 5000 FROM \"eve@example.org\"");
+    annotate("/shared/filters/values/on-the-road", "SEEN");
+    annotate("/shared/filters/values/away", "NOT FILTER on-the-road");
+    annotate("/private/filters/values/half", "OR SEEN");
+    annotate("/private/filters/values/umlaut", "SUBJECT \"Gr\xc3\xbc\"");
+    struct peer *peer = four_messages();
+    SEARCH("FILTER on-the-road", " 4");
+    SEARCH("UID 2:9 FILTER Away UNDELETED", " 2");
+    SEARCH("CHARSET UTF-8 FILTER umlaut", " 2");
+    peer_do(peer, "SEARCH FILTER half SEEN", "BAD ");
+    peer_do(peer, "SEARCH FILTER missing", "NO [UNDEFINED-FILTER missing] ");
+    peer_do(peer, "SEARCH CHARSET ISO-8859-1 FILTER umlaut", "BAD [BADCHARSET ");
+}
+PEER_CASE(filters)
+
+/* RFC 9586 section 3: message numbers are not to be said, and not to be answered. */
+static void uids_only(void)
+{
+    struct peer *peer = four_messages();
+    peer_do(peer, "ENABLE UIDONLY", "* ENABLED UIDONLY$\nOK ");
+    peer_do(peer, "SEARCH ALL", "BAD [UIDREQUIRED] ");
+    peer_do(peer, "UID SEARCH 1:2", "BAD [UIDREQUIRED] ");
+    peer_do(peer, "UID SEARCH OR SEEN (NOT 1)", "BAD [UIDREQUIRED] ");
+    peer_do(peer, "UID SEARCH RETURN (SAVE) UID 2:4", "OK ");
+    peer_do(peer, "UID SEARCH $", "* SEARCH 2 4$\nOK ");
+    peer_do(peer, "SORT (DATE) UTF-8 ALL", "BAD [UIDREQUIRED] ");
+    peer_do(peer, "THREAD REFERENCES UTF-8 ALL", "BAD [UIDREQUIRED] ");
+}
+PEER_CASE(uids_only)
+
+/* New mail is announced before it is found, so its number means something. */
+static void new_mail(void)
+{
+    struct peer *peer = four_messages();
+    append("INBOX", "Subject: new\r\n\r\n\r\n");
+    peer_do(peer, "SEARCH SUBJECT new", "* 5 EXISTS$\n* 5 RECENT$\n* SEARCH 5$\nOK ");
+    append("INBOX", "Subject: new\r\n\r\n\r\n");
+    expunge_elsewhere("INBOX", 1);
+    peer_do(peer, "SEARCH UID 6:*", "* 6 EXISTS$\n* 6 RECENT$\n* SEARCH 5 6$\nOK ");
+    peer_do(peer, "UID SEARCH UID 6:*", "* SEARCH 6 7$\n* 1 EXPUNGE$\nOK ");
+}
+PEER_CASE(new_mail)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(flags_and_sets), peer_test(keywords),        peer_test(texts),
-        peer_test(charsets),       peer_test(sizes_and_dates), peer_test(return_options),
-        peer_test(saved),          peer_test(modseqs),         peer_test(mistakes),
+        peer_test(flags_and_sets),  peer_test(keywords),       peer_test(texts),   peer_test(charsets),
+        peer_test(sizes_and_dates), peer_test(return_options), peer_test(saved),   peer_test(modseqs),
+        peer_test(mistakes),        peer_test(objects),        peer_test(filters), peer_test(uids_only),
+        peer_test(new_mail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

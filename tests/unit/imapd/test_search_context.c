@@ -31,7 +31,7 @@ static void flags_change(void)
     struct peer *peer = begin(4);
     flag_elsewhere("INBOX", 2, FLAGS_ADD, MESSAGE_DELETED);
     say(peer, "B01 UID SEARCH RETURN (UPDATE COUNT) DELETED",
-        "* ESEARCH (TAG \"B01\") UID COUNT 1$\n* 2 FETCH (\nB01 OK ");
+        "* 2 FETCH (\n* ESEARCH (TAG \"B01\") UID COUNT 1$\nB01 OK ");
     /* "Note that the following is rejected, and has no effect" */
     say(peer, "B01 SORT RETURN (UPDATE) (DATE) UTF-8 FLAGGED", "B01 BAD ");
     flag_elsewhere("INBOX", 3, FLAGS_ADD, MESSAGE_DELETED);
