@@ -32,7 +32,7 @@ void imap_notify(struct imap_session *session, struct parser *parser)
         notify_free(notify);
         return;
     }
-    notify_free(session->notify);
+    notify_end(session);
     session->notify = notify;
     session->member.also = &notify->member.changed;
     enum err err = notify_begin(session);

@@ -30,8 +30,7 @@ void imap_unauthenticate(struct imap_session *session, struct parser *parser)
     log_info("imap.unauthenticate", log_text("login", buf_slice(&session->login)),
              log_cstr("peer", conn_peer_address(session->conn)));
     imap_leave_mailbox(session);
-    notify_free(session->notify);
-    session->notify = NULL;
+    notify_end(session);
     if (imap_on_thread(session, close_account, session->account))
         account_close(session->account);
     session->account = NULL;

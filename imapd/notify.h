@@ -70,7 +70,9 @@ struct notify {
     struct hub_member member;   /* hears of all of the account */
     struct notify_known *known; /* what the client was told of its mailboxes */
 };
-void notify_free(struct notify *notify); /* NULL is fine */
+void notify_free(struct notify *notify); /* NULL is fine; of a session's own: notify_end */
+/* The session hears no more than it did before it ever asked. */
+void notify_end(struct imap_session *session);
 /* Of enum update: what may be told of the open mailbox at all. */
 unsigned notify_update_mask(const struct notify *notify);
 

@@ -20,6 +20,13 @@ void notify_free(struct notify *notify)
     mem_free(notify);
 }
 
+void notify_end(struct imap_session *session)
+{
+    session->member.also = NULL;
+    notify_free(session->notify);
+    session->notify = NULL;
+}
+
 unsigned notify_update_mask(const struct notify *notify)
 {
     unsigned mask = UPDATE_REFRESH, events = notify->request.selected_events;

@@ -244,7 +244,7 @@ static enum err close_account(void *arg)
 static void end_session(struct imap_session *session)
 {
     hub_leave(&session->member);
-    notify_free(session->notify);
+    notify_end(session);
     if (session->state == IMAP_NOT_AUTHENTICATED)
         return;
     log_info("imap.end", log_text("login", buf_slice(&session->login)),

@@ -147,6 +147,21 @@ static void idle(void)
 }
 PEER_CASE(idle)
 
+/* The next user of the connection hears nothing of what the one before asked for. */
+static void unauthenticate(void)
+{
+    fill(2);
+    struct peer *a = peer_login();
+    peer_do(a, "NOTIFY SET (personal (MessageNew MessageExpunge MailboxName))", "OK ");
+    peer_do(a, "UNAUTHENTICATE", "OK ");
+    peer_do(a, "LOGIN alice@example.org secret", "OK ");
+    peer_do(a, "SELECT INBOX", SELECTED_OF_2);
+    create("NewMailbox");
+    fill(1);
+    peer_do(a, "NOOP", "* 3 EXISTS$\n* 3 RECENT$\nOK ");
+}
+PEER_CASE(unauthenticate)
+
 static void test_syntax(void **state)
 {
     (void)state;
@@ -168,8 +183,14 @@ static void test_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(other_mailboxes),      peer_test(names), peer_test(metadata),        peer_test(selected),
-        peer_test(fetches_new_messages), peer_test(idle),  dialogue_test(test_syntax),
+        peer_test(other_mailboxes),
+        peer_test(names),
+        peer_test(metadata),
+        peer_test(selected),
+        peer_test(fetches_new_messages),
+        peer_test(idle),
+        peer_test(unauthenticate),
+        dialogue_test(test_syntax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
