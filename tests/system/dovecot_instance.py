@@ -99,15 +99,16 @@ class Dovecot:
         subprocess.run(["dovecot", "-c", self.config], check=True)
         wait_until(lambda: (self.folder / "run" / "master.pid").exists(), "Dovecot's start")
 
+    @property
+    def certificate_authority(self):
+        return self.folder / "cert.pem"
+
     def port(self, service):
         return STANDARD_PORTS[service] + self.port_offset.value
 
     def add_user(self, address, password):
         # A file each: Dovecot does not see a second change of one file within a second.
         (self.folder / "users" / address).write_text(f"{address}:{password}:{UID}:{UID}::{self.folder}/mail/{address}::\n")
-
-    def worker_of(self, connection):
-        raise NotImplementedError
 
     def close(self):
         subprocess.run(["doveadm", "-c", self.config, "stop"], check=True)

@@ -256,6 +256,10 @@ class Instance:
         return STANDARD_PORTS[service] + self.offset
 
     @property
+    def certificate_authority(self):
+        return self.root / "tls" / "ca.pem"
+
+    @property
     def data(self):
         return self.root / "data"
 
