@@ -137,7 +137,7 @@ void imap_create(struct imap_session *session, struct parser *parser)
     } else if (err) {
         imap_no_err(session, err);
     } else {
-        imap_tell_name(session, arguments.name, job.name, arguments.name);
+        imap_tell_name(session, "", arguments.name, job.name, arguments.name);
         imap_ok(session, mailbox_id_code(session, job.result.guid), "created");
     }
 }

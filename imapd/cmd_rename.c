@@ -96,7 +96,7 @@ void imap_rename(struct imap_session *session, struct parser *parser)
     if (err) {
         imap_no_err(session, err);
     } else {
-        imap_tell_name(session, job.said_to, job.kept_to, job.said_from);
+        imap_tell_name(session, "", job.said_to, job.kept_to, job.said_from);
         imap_ok(session, NULL, "renamed");
     }
 }

@@ -72,10 +72,18 @@ static void write_flag_lists(struct imap_session *session, const struct select_r
     respond_permanent_flags(out, &flags, any_keyword);
 }
 
-static void write_counts(struct imap_session *session, const struct select_result *result, struct slice name,
-                         struct buf *out)
+struct open_job {
+    struct imap_session *session;
+    struct slice said, name; /* as the client wrote it, and as it is right */
+    struct select_request request;
+    struct selected *selected;
+    struct select_result result;
+};
+
+static void write_counts(struct imap_session *session, const struct open_job *job, struct buf *out)
 {
     const struct selected *selected = session->selected;
+    const struct select_result *result = &job->result;
     const struct mailbox_status *status = &result->mailbox.status;
     bool rev2 = session->enabled & ENABLED_REV2;
     buf_printf(out, "* %u EXISTS\r\n", (unsigned)selected->exists);
@@ -88,26 +96,15 @@ static void write_counts(struct imap_session *session, const struct select_resul
     buf_printf(out, "* OK [HIGHESTMODSEQ %llu] highest mod-sequence\r\n",
                (unsigned long long)MAX_OF(status->highestmodseq, (uint64_t)1));
     buf_printf(out, "* OK [MAILBOXID (F%s)] identifier of the mailbox\r\n", result->mailbox.guid);
-    if (rev2) { /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
-        buf_append(out, S("* LIST () \"/\" "));
-        respond_mailbox(out, name, imap_utf8(session));
-        buf_append(out, S("\r\n"));
-    }
+    if (rev2) /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
+        respond_renamed(out, "", job->name, job->said);
 }
-
-struct open_job {
-    struct imap_session *session;
-    struct slice name; /* as the client has it; then as it is right */
-    struct select_request request;
-    struct selected *selected;
-    struct select_result result;
-};
 
 static enum err open_mailbox(void *arg)
 {
     struct open_job *job = arg;
     struct imap_access access;
-    enum err err = imap_access(job->session, job->name, RIGHT_READ, &access);
+    enum err err = imap_access(job->session, job->said, RIGHT_READ, &access);
     job->request.account = access.account;
     job->request.name = access.mailbox;
     job->request.rights = access.rights;
@@ -130,7 +127,7 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
 {
     struct open_job job = {.session = session, .request = {.read_only = read_only}};
     struct select_parameters parameters = {0};
-    if (!parse_mailbox_argument(parser, &job.name) || !parse_select_parameters(parser, &parameters) ||
+    if (!parse_mailbox_argument(parser, &job.said) || !parse_select_parameters(parser, &parameters) ||
         !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
@@ -164,7 +161,7 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     struct buf out;
     buf_init(&out, SIZE_MAX / 2);
     write_flag_lists(session, &job.result, &out);
-    write_counts(session, &job.result, job.name, &out);
+    write_counts(session, &job, &out);
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
     err = parameters.resync.wanted ? imap_send_resync(session, &parameters.resync) : ERR_OK;

@@ -27,17 +27,26 @@ bool imap_special_use(struct slice name, struct slice *use_r)
     return false;
 }
 
-void imap_tell_name(struct imap_session *session, struct slice said, struct slice kept, struct slice old_name)
+void respond_renamed(struct buf *out, const char *attributes, struct slice name, struct slice old_name)
+{
+    buf_printf(out, "* LIST (%s) \"/\" ", attributes);
+    respond_mailbox(out, name, true);
+    if (!slice_eq(name, old_name)) {
+        buf_append(out, S(" (\"OLDNAME\" ("));
+        respond_mailbox(out, old_name, true);
+        buf_append(out, S("))"));
+    }
+    buf_append(out, S("\r\n"));
+}
+
+void imap_tell_name(struct imap_session *session, const char *attributes, struct slice said,
+                    struct slice kept, struct slice old_name)
 {
     struct buf line;
     if (!(session->enabled & ENABLED_REV2) || slice_eq(said, kept))
         return;
     buf_init(&line, INPUT_TEXT_MAX);
-    buf_append(&line, S("* LIST () \"/\" "));
-    respond_mailbox(&line, kept, true);
-    buf_append(&line, S(" (\"OLDNAME\" ("));
-    respond_mailbox(&line, old_name, true);
-    buf_append(&line, S("))\r\n"));
+    respond_renamed(&line, attributes, kept, old_name);
     conn_write(session->conn, buf_slice(&line));
     buf_free(&line);
 }
