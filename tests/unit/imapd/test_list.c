@@ -291,6 +291,31 @@ static void names_beyond_ascii(void)
 }
 PEER_CASE(names_beyond_ascii)
 
+/* More than fits into one visit to the store, with a client that reads slowly. */
+static void many_mailboxes(void)
+{
+    struct arena *arena = &world.fixture->arena;
+    without_first_mailboxes();
+    for (unsigned i = 0; i < 600; i++)
+        create(arena_printf(arena, "Some rather long name of a mailbox, with a number behind it: %04u", i));
+    world.chunk = 700;
+    struct peer *a = peer_login();
+    peer_send(a,
+              "x LIST \"\" \"*\" RETURN (STATUS (MESSAGES UIDNEXT UNSEEN RECENT) MYRIGHTS SUBSCRIBED)\r\n");
+    peer_expect(a, "* LIST (\\HasNoChildren) \"/\" \"INBOX\"$\n* STATUS \"INBOX\" (\n* MYRIGHTS \"INBOX\" ");
+    for (unsigned i = 0; i < 600; i++) {
+        const char *name =
+            arena_printf(arena, "\"Some rather long name of a mailbox, with a number behind it: %04u\"", i);
+        peer_expect(a, arena_printf(arena,
+                                    "* LIST (\\HasNoChildren) \"/\" %s$\n"
+                                    "* STATUS %s (MESSAGES 0 RECENT 0 UIDNEXT 1 UNSEEN 0)$\n"
+                                    "* MYRIGHTS %s lrswipkxteacd$",
+                                    name, name, name));
+    }
+    peer_expect(a, "x OK ");
+}
+PEER_CASE(many_mailboxes)
+
 static void refused(void)
 {
     struct peer *a = peer_login();
@@ -324,6 +349,7 @@ int main(void)
         peer_test(special_uses),
         peer_test(empty_patterns_and_references),
         peer_test(names_beyond_ascii),
+        peer_test(many_mailboxes),
         peer_test(refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
