@@ -305,7 +305,7 @@ def python_message(name):
 
 # Where Python sees other values in the same parts, or other parts than the collection's own expectation.
 BACKSLASHES = "Python keeps the backslashes of a quoted Windows path; they are escapes (RFC 822), and gone"
-NO_PARTS = "a multipart without parts cannot be said in BODYSTRUCTURE (1*body): told as one opaque text, as other servers do"
+NO_PARTS = "a multipart without parts cannot be said in BODYSTRUCTURE (1*body): told as one opaque text; Dovecot makes up an empty part"
 FOLDED_BOUNDARY = "the boundary is folded within its quotes: unfolded here (RFC 5322 section 2.2.3); Python does not find it"
 BAD_LINE = "Python takes the first line that is no field for the begin of the text; here such lines belong to the header"
 LAST_LINE_END = "the part is the last one and its end is missing: all up to the end of the message counts, with its last line end"
