@@ -309,6 +309,18 @@ static void uids_only(void)
 }
 PEER_CASE(uids_only)
 
+/* RFC 9051 section 6.4.4: SEARCH answers as ESEARCH does. */
+static void rev2(void)
+{
+    struct peer *peer = four_messages();
+    peer_do(peer, "ENABLE IMAP4rev2", "* ENABLED IMAP4rev2$\nOK ");
+    peer_do(peer, "SEARCH TEXT \"string not in mailbox\"", "* ESEARCH (TAG \"t3\")$\nOK ");
+    peer_do(peer, "UID SEARCH UNSEEN", "* ESEARCH (TAG \"t4\") UID ALL 1,4:5$\nOK ");
+    peer_do(peer, "SEARCH RETURN (MIN COUNT) UNSEEN", "* ESEARCH (TAG \"t5\") MIN 1 COUNT 3$\nOK ");
+    peer_do(peer, "SORT (REVERSE ARRIVAL) UTF-8 UNSEEN", "* SORT 4 3 1$\nOK ");
+}
+PEER_CASE(rev2)
+
 /* New mail is announced before it is found, so its number means something. */
 static void new_mail(void)
 {
@@ -328,7 +340,7 @@ int main(void)
         peer_test(flags_and_sets),  peer_test(keywords),       peer_test(texts),   peer_test(charsets),
         peer_test(sizes_and_dates), peer_test(return_options), peer_test(saved),   peer_test(modseqs),
         peer_test(mistakes),        peer_test(objects),        peer_test(filters), peer_test(uids_only),
-        peer_test(new_mail),
+        peer_test(new_mail),        peer_test(rev2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

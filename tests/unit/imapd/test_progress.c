@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* What a client hears of a command that takes long (RFC 9585). */
+#include "world.h"
+
+#include "progress.h"
+
+#define PASSED 1 /* a time that is over */
+
+struct told {
+    struct imap_session session;
+    struct conn *client;
+};
+
+static struct told begin(void)
+{
+    struct conn *ends[2];
+    struct told told = {.session = {.context = &world.context, .conf = &world.conf, .tag = S("A001")}};
+    conn_pair(world.loop, 65536, 65536, ends);
+    told.session.conn = ends[0];
+    told.client = ends[1];
+    conn_set_timeout(told.client, 20000);
+    return told;
+}
+
+static void expect_line(struct told *told, const char *expected)
+{
+    struct slice line;
+    assert_ok(conn_read_line(told->client, 1000, &line));
+    if (!slice_eq(line, slice_from(expected))) {
+        print_error("expected '%s', got '%.*s'\n", expected, SLICE_ARG(line));
+        fail();
+    }
+}
+
+static void tells(void)
+{
+    struct told told = begin();
+    struct progress progress = {0};
+    /* Nothing at the beginning, nor soon after. */
+    assert_ok(imap_tell_progress(&told.session, &progress, 0, 1000));
+    assert_ok(imap_tell_progress(&told.session, &progress, 10, 1000));
+    assert_true(progress.next_ms > loop_now(world.loop));
+    progress.next_ms = PASSED;
+    assert_ok(imap_tell_progress(&told.session, &progress, 454, 1000));
+    expect_line(&told, "* OK [INPROGRESS (\"A001\" 454 1000)] still working on this");
+    assert_true(progress.next_ms > loop_now(world.loop));
+    /* A goal that is not known, or was passed. */
+    progress.next_ms = PASSED;
+    assert_ok(imap_tell_progress(&told.session, &progress, 454, 0));
+    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
+    progress.next_ms = PASSED;
+    assert_ok(imap_tell_progress(&told.session, &progress, 1000, 1000));
+    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
+    conn_close(told.client);
+    conn_close(told.session.conn);
+}
+PEER_CASE(tells)
+
+/* Nobody listens any more: the work can end. */
+static void gone(void)
+{
+    struct told told = begin();
+    struct progress progress = {.next_ms = PASSED};
+    conn_close(told.client);
+    assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
+    progress.next_ms = INT64_MAX;
+    assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
+    conn_close(told.session.conn);
+}
+PEER_CASE(gone)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {peer_test(tells), peer_test(gone)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
