@@ -36,7 +36,7 @@ static void each_has_seen_for_himself(void)
     peer_do(
         a, "FETCH 1:3 FLAGS",
         "* 1 FETCH (FLAGS (\\Recent))$\n* 2 FETCH (FLAGS (\\Recent))$\n* 3 FETCH (FLAGS (\\Recent))$\nOK ");
-    peer_do(b, "SEARCH UNSEEN", "* SEARCH 3$\n* 3 FETCH (UID 3 FLAGS (\\Recent))$\nOK ");
+    peer_do(b, "SEARCH UNSEEN", "* 3 FETCH (UID 3 FLAGS (\\Recent))$\n* SEARCH 3$\nOK ");
     peer_do(b, "SEARCH SEEN", "* SEARCH 1 2$\nOK ");
     peer_do(d, "SEARCH SEEN", "* SEARCH 3$\nOK ");
     peer_do(a, "SEARCH SEEN", "* SEARCH$\nOK ");
