@@ -49,6 +49,22 @@ static void while_selected(void)
 }
 PEER_CASE(while_selected)
 
+/* The first message alone was seen by a session. */
+static void recent_behind_the_first(void)
+{
+    fill(1);
+    struct peer *a = peer_login(), *b = peer_login();
+    peer_do(
+        a, "SELECT INBOX",
+        "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 1 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n"
+        "* OK [UIDNEXT 2] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID (F\nOK ");
+    peer_do(a, "UNSELECT", "OK ");
+    peer_do(b, "STATUS INBOX (RECENT)", "* STATUS \"INBOX\" (RECENT 0)$\nOK ");
+    fill(1);
+    peer_do(b, "STATUS INBOX (RECENT)", "* STATUS \"INBOX\" (RECENT 1)$\nOK ");
+}
+PEER_CASE(recent_behind_the_first)
+
 /* RFC 9208 section 4.1.4 */
 static void deleted(void)
 {
@@ -204,9 +220,9 @@ PEER_CASE(shared_mailboxes)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(example),          peer_test(while_selected),           peer_test(deleted),
-        peer_test(append_limit),     peer_test(modseq_enables_condstore), peer_test(list_with_status),
-        peer_test(list_with_rights), peer_test(shared_mailboxes),
+        peer_test(example),          peer_test(while_selected),   peer_test(recent_behind_the_first),
+        peer_test(deleted),          peer_test(append_limit),     peer_test(modseq_enables_condstore),
+        peer_test(list_with_status), peer_test(list_with_rights), peer_test(shared_mailboxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
