@@ -144,6 +144,9 @@ enum err settings_apply(struct account *account, const struct settings *settings
     if (!err) {
         err = apply_scripts(&apply);
     }
+    if (!err) {
+        err = settings_apply_seen(account, settings, &apply.now);
+    }
     settings_free(&apply.now);
     return err;
 }

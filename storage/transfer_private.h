@@ -12,6 +12,7 @@
  *     rights <mailbox> <identifier> <rights>
  *     sieve <name> <active: 0 or 1>        the script is in sieve/<name>.sieve
  *     keywords <mailbox> <uid> <keyword>…  those of Maildir messages that have no letter
+ *     seen <mailbox> <login> <uids>        what another user has seen there: "1-5,7-7"
  */
 #ifndef STORAGE_TRANSFER_PRIVATE_H
 #define STORAGE_TRANSFER_PRIVATE_H
@@ -77,6 +78,10 @@ struct message_keywords {
     struct slice *list;
     size_t count;
 };
+struct viewer_seen {
+    struct slice mailbox, viewer;
+    struct uid_set uids;
+};
 struct settings {
     enum transfer_format format;
     bool present; /* there is such a file */
@@ -90,6 +95,8 @@ struct settings {
     size_t script_count;
     struct message_keywords *keywords;
     size_t keyword_count;
+    struct viewer_seen *seen;
+    size_t seen_count;
     struct arena arena; /* owns all texts */
 };
 void settings_free(struct settings *settings);
@@ -103,6 +110,14 @@ enum err settings_apply(struct account *account, const struct settings *settings
 const struct mailbox_facts *settings_by_path(const struct settings *settings, struct slice path);
 void settings_add_keywords(struct settings *settings, struct slice mailbox, uint32_t uid,
                            const struct slice *list, size_t count);
+
+/* transfer_seen.c: of a mailbox; as lines; one line; into an account, of which `now` is what it has. */
+enum err settings_read_seen(struct snapshot *snapshot, int64_t mailbox_id, struct slice mailbox,
+                            struct settings *settings) MUST_CHECK;
+void settings_append_seen(struct buf *out, const struct settings *settings);
+bool settings_parse_seen(struct settings *settings, struct slice line);
+enum err settings_apply_seen(struct account *account, const struct settings *settings,
+                             const struct settings *now) MUST_CHECK;
 
 /* ---- a run ---- */
 

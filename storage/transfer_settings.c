@@ -17,6 +17,7 @@ void settings_free(struct settings *settings)
     mem_free(settings->rights);
     mem_free(settings->scripts);
     mem_free(settings->keywords);
+    mem_free(settings->seen);
     arena_free(&settings->arena);
     *settings = (struct settings){0};
 }
@@ -79,6 +80,9 @@ static enum err read_mailboxes(struct snapshot *snapshot, struct settings *setti
         facts.has_guid = guid_parse(slice_from(list[i].guid), facts.guid);
         ADD(settings->mailboxes, settings->mailbox_count) = facts;
         err = read_of_mailbox(snapshot, list[i].status.id, list[i].name, settings);
+        if (!err) {
+            err = settings_read_seen(snapshot, list[i].status.id, list[i].name, settings);
+        }
     }
     return err;
 }
@@ -203,6 +207,7 @@ static void append_all(struct buf *out, const struct settings *settings)
         buf_append_char(out, '\n');
     }
     append_keywords(out, settings);
+    settings_append_seen(out, settings);
 }
 
 static const char *script_path(struct arena *arena, const char *folder, struct slice name)
@@ -333,6 +338,9 @@ static bool parse_line(struct settings *settings, struct slice line)
     }
     if (slice_eq(kind, S("keywords"))) {
         return parse_keywords(settings, line);
+    }
+    if (slice_eq(kind, S("seen"))) {
+        return settings_parse_seen(settings, line);
     }
     return true;
 }

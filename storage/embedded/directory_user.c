@@ -5,7 +5,7 @@
  * Both cannot change in one step. A user is added folder first, so that an account always has its mailboxes;
  * a folder that is there already belongs to somebody who had the name before, and is moved aside, never
  * handed on. A user is removed in three steps: disabled (mail is refused for now), folder away, row away; a
- * crash in between leaves a disabled user that can be removed again.
+ * crash in between leaves a disabled user that can be removed again. Then others take their rights back.
  */
 #include "directory_private.h"
 
@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "rights_forget.h"
 
 static enum err check_free(struct db *db, struct arena *arena, const struct directory_key *key,
                            int64_t domain, struct buf *why)
@@ -234,6 +235,9 @@ enum err directory_user_remove(struct store *store, struct slice address, bool p
     }
     if (!err) {
         err = update_user(store, "DELETE FROM user WHERE login=?1 AND ?2=0", user.login, NULL, 0);
+    }
+    if (!err) {
+        rights_forget_user(store, user.login);
     }
     arena_free(&arena);
     return err;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "directory.h"
+#include "rights_forget.h"
 
 void directory_user_release(struct directory_user_entry *user)
 {
@@ -184,12 +185,15 @@ enum err directory_user_remove(struct store *store, struct slice address, bool p
     if (err) {
         return err;
     }
-    account_remove(store, text_slice(user->login));
+    struct text *login = text_share(user->login);
+    account_remove(store, text_slice(login));
     directory_user_release(user);
     size_t behind = (size_t)(directory->users + directory->user_count - (user + 1));
     memmove(user, user + 1, behind * sizeof(*user));
     directory->user_count--;
     directory_unlock(store);
+    rights_forget_user(store, text_slice(login));
+    text_release(login);
     return ERR_OK;
 }
 

@@ -81,6 +81,37 @@ static void they_go_with_mailboxes_and_users(void **state)
     expect_shares(fixture, BOB, "");
 }
 
+/* Who gets the name next has neither his rights nor his \Seen. */
+static void rights_of_who_is_gone_are_taken_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    append_many(fixture, account, "INBOX", 2);
+    give(fixture, ALICE, "INBOX", BOB, "lrs");
+    give(fixture, ALICE, "INBOX", S("-bob@example.org"), "w");
+    give(fixture, ALICE, "Sent", BOB, "l");
+    give(fixture, ALICE, "Sent", CAROL, "lr");
+    struct batch_operation see = flags_on(fixture, "INBOX", "2", FLAGS_ADD, MESSAGE_SEEN);
+    see.flags.viewer = BOB;
+    run(fixture, account, see);
+    assert_ok(directory_user_remove(fixture->store, BOB, true, NULL));
+    assert_ok(directory_user_add(fixture->store, BOB, S("Another"), 0, NULL));
+    expect_shares(fixture, BOB, "");
+    expect_shares(fixture, CAROL, "alice@example.org");
+    struct snapshot *snapshot = open_snapshot(account);
+    struct rights_entry *list;
+    struct slice *viewers;
+    size_t count;
+    assert_ok(snapshot_rights(snapshot, 1, &fixture->arena, &list, &count));
+    assert_int_equal(count, 0);
+    assert_ok(snapshot_rights(snapshot, status_of(account, "Sent").id, &fixture->arena, &list, &count));
+    assert_int_equal(count, 1);
+    assert_ok(snapshot_viewers(snapshot, 1, &fixture->arena, &viewers, &count));
+    assert_int_equal(count, 0);
+    snapshot_close(snapshot);
+    account_close(account);
+}
+
 static void a_batch_that_fails_shares_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -98,9 +129,8 @@ static void a_batch_that_fails_shares_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        shares_test(rights_are_known_from_the_other_side),
-        shares_test(rights_of_everybody_are_everybodys),
-        shares_test(they_go_with_mailboxes_and_users),
+        shares_test(rights_are_known_from_the_other_side), shares_test(rights_of_everybody_are_everybodys),
+        shares_test(they_go_with_mailboxes_and_users),     shares_test(rights_of_who_is_gone_are_taken_back),
         shares_test(a_batch_that_fails_shares_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,12 @@ static void fill(struct transfer_fixture *test, struct account *account)
            (struct batch_operation){.kind = BATCH_SET_RIGHTS,
                                     .mailbox = mailbox_named(S("Archive")),
                                     .rights = {.identifier = S("bob@example.org"), .rights = S("lr")}});
+    struct uid_range some[] = {{1, 1}, {3, 4}};
+    commit(account,
+           (struct batch_operation){
+               .kind = BATCH_FLAGS,
+               .mailbox = mailbox_named(S("INBOX")),
+               .flags = {.uids = {some, 2}, .flags = MESSAGE_SEEN, .viewer = S("carol@example.org")}});
     commit(account, (struct batch_operation){.kind = BATCH_SIEVE_PUT,
                                              .sieve = {.name = S("my/script"), .script = S("keep;\r\n")}});
     commit(account,
@@ -257,7 +263,15 @@ static void assert_same_settings(struct transfer_fixture *test, const struct ope
         }
         assert_ok(snapshot_rights(other->snapshot, other->mailboxes[i].status.id, arena, &rights, &count));
         assert_int_equal(count, slice_eq(other->mailboxes[i].name, S("Archive")));
+        assert_ok(snapshot_viewers(other->snapshot, other->mailboxes[i].status.id, arena, &names, &count));
+        assert_int_equal(count, slice_eq(other->mailboxes[i].name, S("INBOX")));
     }
+    struct uid_set seen;
+    assert_ok(snapshot_seen(other->snapshot, 1, S("carol@example.org"), arena, &seen));
+    assert_int_equal(seen.count, 2);
+    assert_int_equal(seen.ranges[0].last, 1);
+    assert_int_equal(seen.ranges[1].first, 3);
+    assert_int_equal(seen.ranges[1].last, 4);
 }
 
 static void assert_same_account(struct transfer_fixture *test)

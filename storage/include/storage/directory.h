@@ -52,7 +52,8 @@ enum err directory_user_set_disabled(struct store *store, struct slice address, 
 enum err directory_user_set_quota(struct store *store, struct slice address, uint64_t quota_bytes) MUST_CHECK;
 enum err directory_user_set_name(struct store *store, struct slice address,
                                  struct slice display_name) MUST_CHECK;
-/* Removes the user. The mail is moved aside (<data>/removed/…), or deleted when `purge` is set. */
+/* Removes the user. The mail is moved aside (<data>/removed/…), or deleted when `purge` is set. Rights that
+ * others gave him are taken back, so that who gets the name next does not have them. */
 enum err directory_user_remove(struct store *store, struct slice address, bool purge,
                                struct buf *why) MUST_CHECK;
 enum err directory_user_list(struct store *store, struct arena *arena, struct slice domain /* empty: all */,
