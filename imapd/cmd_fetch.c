@@ -203,12 +203,23 @@ static void break_connection(struct imap_session *session, const struct fetch_ru
 
 static void send_answers(struct imap_session *session, struct fetch_run *run)
 {
-    enum err err = ERR_OK, sending = ERR_OK;
-    while (!err && !sending && !run->done) {
-        err = imap_on_thread(session, visit, run);
-        if (!err)
-            sending = conn_write(session->conn, buf_slice(&run->out));
+    struct imap_call call;
+    struct buf ready;
+    buf_init(&ready, SIZE_MAX / 2);
+    enum err sending = ERR_OK, err = imap_on_thread(session, visit, run);
+    /* While one piece is sent the next is made: reading and sending cost about the same. */
+    for (bool is_last = false; !err && !sending && !is_last;) {
+        struct buf next = ready;
+        ready = run->out;
+        run->out = next;
+        is_last = run->done;
+        if (!is_last)
+            imap_begin_on_thread(session, &call, visit, run);
+        sending = conn_write(session->conn, buf_slice(&ready));
+        if (!is_last)
+            err = imap_end_on_thread(session, &call);
     }
+    buf_free(&ready);
     if (err && run->in_message && run->is_partly_sent)
         break_connection(session, run, err);
     else if (err)

@@ -16,7 +16,7 @@
 #include "message_flags.h"
 #include "session.h"
 
-#define FETCH_OUT_SIZE   ((size_t)96 * 1024) /* a visit ends when so much is ready */
+#define FETCH_OUT_SIZE   ((size_t)64 * 1024) /* a visit ends when so much is ready */
 #define FETCH_PAGE_TEXTS ((size_t)128 * 1024)
 
 struct text_extractor;

@@ -14,23 +14,38 @@ bool imap_utf8(const struct imap_session *session)
     return session->enabled & (ENABLED_UTF8 | ENABLED_REV2);
 }
 
-struct thread_call {
-    enum err (*fn)(void *arg);
-    void *arg;
-    enum err err;
-};
-
-static void call(void *arg)
+static void run_call(void *arg)
 {
-    struct thread_call *call = arg;
+    struct imap_call *call = arg;
     call->err = call->fn(call->arg);
+}
+
+static enum err err_of_work(enum err err)
+{
+    return err && err != ERR_CANCELED ? ERR_UNAVAILABLE : err;
+}
+
+void imap_begin_on_thread(struct imap_session *session, struct imap_call *call, enum err (*fn)(void *arg),
+                          void *arg)
+{
+    *call = (struct imap_call){.fn = fn, .arg = arg, .work = {.fn = run_call, .arg = call}};
+    enum err err = work_begin(session->context->work, &call->work);
+    call->is_begun = !err;
+    if (err) /* otherwise call->err is the thread's already */
+        call->err = err_of_work(err);
+}
+
+enum err imap_end_on_thread(struct imap_session *session, struct imap_call *call)
+{
+    enum err err = call->is_begun ? err_of_work(work_wait(session->context->work, &call->work)) : ERR_OK;
+    return err ? err : call->err;
 }
 
 enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg)
 {
-    struct thread_call job = {.fn = fn, .arg = arg};
-    enum err err = work_run(session->context->work, 0, call, &job);
-    return err ? (err == ERR_CANCELED ? err : ERR_UNAVAILABLE) : job.err;
+    struct imap_call call;
+    imap_begin_on_thread(session, &call, fn, arg);
+    return imap_end_on_thread(session, &call);
 }
 
 static enum err load_view(void *arg)

@@ -99,6 +99,18 @@ void imap_untagged(struct imap_session *session, const char *format, ...) PRINTF
 /* Runs fn(arg) on a worker thread while the task sleeps, and returns what it returned; ERR_UNAVAILABLE when
  * it could not be run. For reads and commits alike: the store joins commits that wait for one account. */
 enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg) MUST_CHECK;
+/* In two halves, for a task that sends the last piece while the next one is made. What was begun must be
+ * ended; `call` and what `arg` points to live until then. */
+struct imap_call {
+    struct work_call work;
+    enum err (*fn)(void *arg);
+    void *arg;
+    enum err err;
+    bool is_begun;
+};
+void imap_begin_on_thread(struct imap_session *session, struct imap_call *call, enum err (*fn)(void *arg),
+                          void *arg);
+enum err imap_end_on_thread(struct imap_session *session, struct imap_call *call) MUST_CHECK;
 
 /* Tells the client what happened meanwhile, as far as `what` (enum update) and NOTIFY allow. ERR_NOT_FOUND:
  * the open mailbox is gone. */

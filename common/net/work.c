@@ -27,16 +27,6 @@
 #include <uthash.h>
 #include <utlist.h>
 
-struct work_call {
-    void (*fn)(void *arg);
-    void *arg;
-    uint64_t key;
-    struct task *task;
-    enum { CALL_IN_LINE, CALL_READY, CALL_TAKEN } state; /* under the mutex */
-    bool is_done;                                        /* the loop's thread only */
-    struct work_call *prev, *next;
-};
-
 /* Exists while a call of its key is ready or running. */
 struct key_line {
     uint64_t key;
@@ -162,7 +152,8 @@ static void on_finished(uv_async_t *handle)
     DL_FOREACH_SAFE(finished, call, next)
     {
         call->is_done = true;
-        task_wake(call->task);
+        if (call->is_waited_for)
+            task_wake(call->task);
     }
 }
 
@@ -219,33 +210,42 @@ void work_pool_free(struct work_pool *pool)
     uv_close((uv_handle_t *)&pool->finished_signal, on_pool_closed);
 }
 
-enum err work_run(struct work_pool *pool, uint64_t key, void (*fn)(void *arg), void *arg)
+enum err work_begin(struct work_pool *pool, struct work_call *call)
 {
-    struct task *task = task_current();
-    if (!task) {
-        fn(arg);
-        return ERR_OK;
-    }
+    call->task = task_current();
+    assert(call->task);
     if (task_is_canceled())
         return ERR_CANCELED;
-
-    struct work_call call = {.fn = fn, .arg = arg, .key = key, .task = task};
     pthread_mutex_lock(&pool->mutex);
     bool has_room = pool->under_way < pool->under_way_limit;
     if (has_room) {
         pool->under_way++;
-        call_enter(pool, &call);
+        call_enter(pool, call);
     }
     pthread_mutex_unlock(&pool->mutex);
-    if (!has_room)
-        return ERR_LIMIT;
+    return has_room ? ERR_OK : ERR_LIMIT;
+}
 
-    while (!call.is_done) {
+enum err work_wait(struct work_pool *pool, struct work_call *call)
+{
+    call->is_waited_for = true;
+    while (!call->is_done) {
+        if (task_is_canceled() && call_withdraw(pool, call))
+            return ERR_CANCELED;
         task_suspend(NO_DEADLINE);
-        if (!call.is_done && call_withdraw(pool, &call))
-            return ERR_CANCELED; /* nothing but a cancellation wakes a task before its call is done */
     }
     return ERR_OK;
+}
+
+enum err work_run(struct work_pool *pool, uint64_t key, void (*fn)(void *arg), void *arg)
+{
+    struct work_call call = {.fn = fn, .arg = arg, .key = key};
+    if (!task_current()) {
+        fn(arg);
+        return ERR_OK;
+    }
+    enum err err = work_begin(pool, &call);
+    return err ? err : work_wait(pool, &call);
 }
 
 /* FNV-1a. Two names with one key would only wait for each other. */

@@ -371,6 +371,62 @@ static void threads_leave_signals_to_the_loop(void *arg)
     work_pool_free(pool);
 }
 
+/* The end of the call wakes nobody who waits for something else. */
+static void a_begun_call_runs_while_its_task_waits_elsewhere(void *arg)
+{
+    (void)arg;
+    struct work_pool *pool = work_pool_new(task_loop(), 1, 10);
+    struct gate gate;
+    gate_init(&gate);
+    struct work_call call = {.fn = pass_gate, .arg = &gate};
+    assert_ok(work_begin(pool, &call));
+    sem_wait(&gate.begun);
+    sem_post(&gate.go);
+    int64_t begin = loop_now(task_loop());
+    assert_ok(task_sleep(30));
+    assert_true(loop_now(task_loop()) - begin >= 30);
+    assert_int_equal(gate.runs, 1);
+    assert_ok(work_wait(pool, &call));
+    work_pool_free(pool);
+}
+
+struct halves {
+    struct work_pool *pool;
+    struct gate *gate;
+    enum err first, second;
+};
+
+static void run_halves(void *arg)
+{
+    struct halves *halves = arg;
+    struct work_call held = {.fn = pass_gate, .arg = halves->gate}, queued = held;
+    assert_ok(work_begin(halves->pool, &held));
+    assert_ok(work_begin(halves->pool, &queued));
+    assert_err(task_sleep(60000), ERR_CANCELED);
+    halves->second = work_wait(halves->pool, &queued); /* no thread took it */
+    halves->first = work_wait(halves->pool, &held);
+}
+
+static void a_call_that_was_begun_is_ended_although_cancelled(void *arg)
+{
+    (void)arg;
+    struct gate gate;
+    gate_init(&gate);
+    struct halves halves = {.pool = work_pool_new(task_loop(), 1, 10), .gate = &gate};
+    struct task *task = task_spawn(task_loop(), "halves", run_halves, &halves);
+    assert_ok(task_sleep(0));
+    sem_wait(&gate.begun);
+    task_cancel(task);
+    assert_ok(task_sleep(0));
+    assert_int_equal(gate.runs, 0);
+    sem_post(&gate.go);
+    assert_ok(task_join(task));
+    assert_int_equal(gate.runs, 1);
+    assert_ok(halves.first);
+    assert_err(halves.second, ERR_CANCELED);
+    work_pool_free(halves.pool);
+}
+
 static void keys_are_stable_and_not_zero(void **state)
 {
     (void)state;
@@ -396,6 +452,8 @@ int main(void)
         task_test(a_running_call_is_waited_for_although_cancelled),
         task_test(a_queued_call_can_be_withdrawn),
         task_test(a_key_can_be_used_again_after_withdrawal),
+        task_test(a_begun_call_runs_while_its_task_waits_elsewhere),
+        task_test(a_call_that_was_begun_is_ended_although_cancelled),
         task_test(threads_leave_signals_to_the_loop),
         cmocka_unit_test(keys_are_stable_and_not_zero),
     };

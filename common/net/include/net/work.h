@@ -24,6 +24,21 @@ void work_pool_free(struct work_pool *pool);
  * fn runs at once, in place. */
 enum err work_run(struct work_pool *pool, uint64_t key, void (*fn)(void *arg), void *arg);
 
+/* work_run in two halves, for a task that has something else to do meanwhile, other waits too. A call that
+ * was begun must be waited for, however the rest went. From tasks only. */
+struct work_call {
+    void (*fn)(void *arg); /* these three are set by the caller, the rest is zero */
+    void *arg;
+    uint64_t key;
+    struct task *task;
+    enum { CALL_IN_LINE, CALL_READY, CALL_TAKEN } state; /* under the pool's mutex */
+    bool is_done, is_waited_for;                         /* the loop's thread only */
+    struct work_call *prev, *next;
+};
+/* ERR_LIMIT, ERR_CANCELED: it was not begun. */
+enum err work_begin(struct work_pool *pool, struct work_call *call);
+enum err work_wait(struct work_pool *pool, struct work_call *call);
+
 /* A stable key for a name (an account's login); never 0. */
 uint64_t work_key(const void *data, size_t len);
 
