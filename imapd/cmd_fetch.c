@@ -99,6 +99,7 @@ struct prelude {
     struct imap_session *session;
     struct fetch_request *request;
     struct uid_set wanted, seen_now;
+    uint64_t seen_modseq;
 };
 
 /* Of the wanted messages those that changed, as far as that matters, and of these the ones without \Seen. */
@@ -155,7 +156,7 @@ static enum err set_seen(void *arg)
                     log_cstr("mailbox", selected->name), log_err(err));
     } else {
         prelude->seen_now = add.result.changed;
-        selected_note_own(selected, add.result.modseq);
+        prelude->seen_modseq = add.result.modseq;
     }
     return ERR_OK;
 }
@@ -281,5 +282,8 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
     struct fetch_run run = {.seen_now = prelude.seen_now};
     fetch_run_init(&run, session, &request, prelude.wanted);
     send_answers(session, &run);
+    /* Otherwise some of the new flags may not have been told: they are with the updates. */
+    if (prelude.seen_modseq && session->answer.condition == ANSWER_OK)
+        selected_note_own(session->selected, prelude.seen_modseq);
     fetch_run_free(&run);
 }

@@ -159,11 +159,11 @@ static void store(struct imap_session *session, const struct store_request *requ
                                 .unchanged_since = request->unchanged_since,
                                 .never = request->conditional && request->unchanged_since == 0}}};
     enum err err = imap_on_thread(session, commit, &job);
-    if (!err) {
-        if (job.operation.result.changed.count > 0)
-            selected_note_own(session->selected, job.operation.result.modseq);
-        err = answer_flags(session, &job);
-    }
+    /* What was stored stays so when it cannot be read back now: then it is told as if another had done it. */
+    if (!err && answer_flags(session, &job))
+        event_set(&session->member.changed);
+    else if (!err && job.operation.result.changed.count > 0)
+        selected_note_own(session->selected, job.operation.result.modseq);
     if (err)
         imap_no_err(session, err);
     else if (job.operation.result.failed.count > 0)

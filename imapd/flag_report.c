@@ -23,26 +23,21 @@ void flag_report_end(struct flag_report *report)
     arena_free(&report->arena);
 }
 
-static enum err append_flags(struct flag_report *report, struct snapshot *snapshot, size_t i,
-                             const struct flag_source *source, struct buf *out)
-{
-    struct message_flags flags;
-    enum err err =
-        message_flags_of(report->session->selected, snapshot, &report->page, i, &report->arena, &flags);
-    buf_append(out, S("FLAGS "));
-    respond_flags(out, &flags, &source->names);
-    return err;
-}
-
+/* A whole line or nothing. */
 static enum err write_row(struct flag_report *report, struct snapshot *snapshot, size_t i,
                           const struct flag_source *source, struct buf *out)
 {
     struct selected *selected = report->session->selected;
     unsigned enabled = report->session->enabled;
     uint32_t uid = report->page.uids[i], number = view_number(&selected->view, uid);
-    enum err err = ERR_OK;
+    struct message_flags flags = {0};
     if (number == 0 || (report->skips_own && selected_is_own(selected, report->page.modseqs[i])))
         return ERR_OK;
+    enum err err = report->only_modseq
+                       ? ERR_OK
+                       : message_flags_of(selected, snapshot, &report->page, i, &report->arena, &flags);
+    if (err)
+        return err;
     if (!report->only_modseq)
         message_flags_announce(selected, &source->names, report->page.keywords[i], out);
     buf_append(out, S("* "));
@@ -52,15 +47,17 @@ static enum err write_row(struct flag_report *report, struct snapshot *snapshot,
         buf_append_number(out, uid, 1);
         buf_append_char(out, ' ');
     }
-    if (!report->only_modseq)
-        err = append_flags(report, snapshot, i, source, out);
+    if (!report->only_modseq) {
+        buf_append(out, S("FLAGS "));
+        respond_flags(out, &flags, &source->names);
+    }
     if (enabled & ENABLED_CONDSTORE) {
         buf_append(out, report->only_modseq ? S("MODSEQ (") : S(" MODSEQ ("));
         buf_append_number(out, report->page.modseqs[i], 1);
         buf_append_char(out, ')');
     }
     buf_append(out, S(")\r\n"));
-    return err;
+    return ERR_OK;
 }
 
 enum err flag_report_piece(struct flag_report *report, struct snapshot *snapshot, struct buf *out)
@@ -99,8 +96,8 @@ enum err flag_report_send(struct flag_report *report)
     buf_init(&job.out, SIZE_MAX / 2);
     while (!err && !report->scan.done) {
         err = imap_on_thread(report->session, read_piece, &job);
-        if (!err)
-            err = conn_write(report->session->conn, buf_slice(&job.out));
+        enum err sent = conn_write(report->session->conn, buf_slice(&job.out));
+        err = err ? err : sent;
         buf_clear(&job.out);
     }
     buf_free(&job.out);

@@ -183,6 +183,8 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
         err = read_new(job, snapshot, any_new_r);
         if (!err)
             selected->uidnext = mailbox.status.uidnext;
+        else if (*any_new_r) /* what was read is in the view */
+            selected->uidnext = view_last_uid(&selected->view) + 1;
     }
     return err;
 }
@@ -201,8 +203,10 @@ static enum err begin_visit(struct update_job *job)
     if (!err)
         err = read_changes(job, snapshot, &any_new);
     snapshot_close(snapshot);
-    if (!err && any_new)
-        err = tell_new(job, from);
+    if (any_new) {
+        enum err told = tell_new(job, from);
+        err = err ? err : told;
+    }
     job->is_open = true;
     return err;
 }
@@ -230,8 +234,9 @@ enum err imap_send_updates(struct imap_session *session, unsigned what)
     event_clear(&session->member.changed);
     do {
         err = imap_on_thread(session, visit, &job);
-        if (!err)
-            err = conn_write(session->conn, buf_slice(&job.out));
+        /* Also when it failed: what is written there the view has already. */
+        enum err sent = conn_write(session->conn, buf_slice(&job.out));
+        err = err ? err : sent;
         buf_clear(&job.out);
     } while (!err && job.tells_flags && !job.flags.scan.done);
     if (!err && what & UPDATE_FLAGS) {

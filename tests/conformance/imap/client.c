@@ -52,7 +52,10 @@ const struct reply *client_read(struct client *client)
     size_t length;
     while ((length = reply_frame(buf_slice(&client->input), &why)) == 0) {
         struct slice bytes;
-        if (why || conn_peek(client->conn, &bytes)) {
+        bool closed = !why && conn_peek(client->conn, &bytes);
+        if (closed && client->may_close)
+            return NULL;
+        if (why || closed) {
             game_log(client, 'S', buf_slice(&client->input));
             game_fail(client, "a response; %s", why ? why : err_text(conn_error(client->conn)));
         }

@@ -73,7 +73,10 @@ static void print_view(const struct client *client)
             "# session %u%s: %s%s%s%s%s, told up to UID %u; its view (gone in brackets):", client->number,
             client->is_guest ? " (the guest)" : "", client->selected ? client->selected->name : "no mailbox",
             client->readonly ? " read-only" : "", client->condstore ? " condstore" : "",
-            client->qresync ? " qresync" : "", client->idles ? " idles" : "", client->top);
+            client->qresync ? " qresync"
+            : client->rev2  ? " rev2"
+                            : "",
+            client->idles ? " idles" : "", client->top);
     for (size_t i = 0; client->selected && i < client->count; i++) {
         const struct message *message = truth_message(client->selected, client->view[i].uid);
         fprintf(stderr, message ? " %u" : " (%u)", client->view[i].uid);

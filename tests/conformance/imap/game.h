@@ -142,6 +142,7 @@ struct client {
     struct buf input, output;
     unsigned tag_count;
     bool pipelines; /* no literal may wait now */
+    bool may_close; /* the store fails: the session may end. It did when client_read returns NULL */
 
     bool condstore, qresync, utf8, rev2;
     bool idles;

@@ -419,18 +419,6 @@ static void check_modseq(struct client *client, const struct move *move, uint64_
         truth_learn_modseq(client, move->tick, modseq);
 }
 
-static void check_search(struct client *client, struct move *move)
-{
-    const struct reply *reply = client_reply(client, "SEARCH", 0);
-    if (!reply || client_reply(client, "SEARCH", 1))
-        game_fail(client, "one SEARCH (RFC 3501 section 7.2.5)");
-    uint32_t *found = arena_array(&client->arena, uint32_t, reply->number_count + 1);
-    for (size_t i = 0; i < reply->number_count; i++)
-        found[i] = result_uid(move, reply->numbers[i]);
-    check_result(client, move, found, reply->number_count);
-    check_modseq(client, move, reply->modseq);
-}
-
 static void check_number(struct client *client, const struct move *move, const struct reply *reply,
                          const char *name, bool wanted, uint64_t expected)
 {
@@ -493,6 +481,22 @@ static void check_esearch(struct client *client, struct move *move)
             found[count++] = result_uid(move, n);
     if (all)
         check_result(client, move, found, count);
+}
+
+static void check_search(struct client *client, struct move *move)
+{
+    if (client->rev2) { /* RFC 9051 section 6.4.4: as with RETURN (ALL) */
+        check_esearch(client, move);
+        return;
+    }
+    const struct reply *reply = client_reply(client, "SEARCH", 0);
+    if (!reply || client_reply(client, "SEARCH", 1))
+        game_fail(client, "one SEARCH (RFC 3501 section 7.2.5)");
+    uint32_t *found = arena_array(&client->arena, uint32_t, reply->number_count + 1);
+    for (size_t i = 0; i < reply->number_count; i++)
+        found[i] = result_uid(move, reply->numbers[i]);
+    check_result(client, move, found, reply->number_count);
+    check_modseq(client, move, reply->modseq);
 }
 
 const struct kind kind_search = {"SEARCH",      50,           MOVE_SELECTED, compose_search,

@@ -81,7 +81,7 @@ static void apply_fetch(struct client *client, const struct reply *reply)
 
 static void apply(struct client *client, const struct reply *reply)
 {
-    if (reply_is(reply, "BYE") || reply_is(reply, "BAD"))
+    if ((reply_is(reply, "BYE") && !client->may_close) || reply_is(reply, "BAD"))
         game_fail(client, "no BYE and no BAD");
     if (reply_is(reply, "EXPUNGE")) {
         check_may_expunge(client);
@@ -108,10 +108,14 @@ static void receive(struct client *client, struct move *move)
     const struct reply *reply;
     client_next(client);
     client->move = move;
-    while ((reply = client_read(client))->kind != REPLY_TAGGED)
+    while ((reply = client_read(client)) && reply->kind != REPLY_TAGGED)
         apply(client, reply);
     client->move = NULL;
     client->end = reply;
+    if (!reply) { /* the session ended: what it was about to say is not known */
+        client_hang_up(client);
+        return;
+    }
     if (!slice_eq(reply->tag, slice_from(move->tag)))
         game_fail(client, "the tag %s", move->tag);
     /* A number that was not there when it was asked for. */
@@ -173,16 +177,22 @@ static void check_promise(struct client *client, struct move *move)
 
 static void blow(struct storm *storm)
 {
+    for (size_t i = 0; i < storm->count; i++)
+        storm->clients[i]->may_close = storm->has_fault;
     if (storm->has_fault)
-        storm->game->inject_fault(1 + below(storm->game, 3));
+        storm->game->inject_fault(1 + below(storm->game, 8));
     for (size_t i = 0; i < storm->count; i++)
         for (size_t j = 0; j < storm->move_counts[i]; j++)
             client_send(storm->clients[i], &storm->moves[i][j]);
     for (size_t i = 0; i < storm->count; i++) {
         for (size_t j = 0; j < storm->move_counts[i]; j++) {
             receive(storm->clients[i], &storm->moves[i][j]);
+            if (!storm->clients[i]->end)
+                break;
             check_promise(storm->clients[i], &storm->moves[i][j]);
-            storm->refused = storm->refused || !reply_is(storm->clients[i]->end, "OK");
+            /* FETCH may set \Seen and then fail to read. */
+            storm->refused = storm->refused || (!reply_is(storm->clients[i]->end, "OK") &&
+                                                storm->moves[i][j].kind != &kind_fetch_body);
             storm->game->done++;
         }
     }
@@ -196,13 +206,15 @@ static void calm_down(struct storm *storm)
     for (size_t i = 0; i < storm->count; i++) {
         struct client *client = storm->clients[i];
         struct move move = {.expected = "OK"};
+        client->pipelines = client->may_close = client->has_saved = client->holds = false;
+        if (client->state != CLIENT_SELECTED)
+            continue;
         client_begin(client);
         buf_init(&move.text, 100);
         buf_append(&move.text, S("NOOP"));
         client_send(client, &move);
         receive(client, &move);
         buf_free(&move.text);
-        client->pipelines = client->has_saved = client->holds = false;
     }
 }
 
@@ -413,7 +425,8 @@ void storm_play(struct game *game)
         check_refused(storm);
     }
     for (size_t i = 0; i < storm->count; i++) {
-        compare(storm->clients[i]);
+        if (storm->clients[i]->state == CLIENT_SELECTED)
+            compare(storm->clients[i]);
         for (size_t j = 0; j < storm->move_counts[i]; j++)
             buf_free(&storm->moves[i][j].text);
     }

@@ -22,7 +22,8 @@ static struct game game;
 static void inject_fault(size_t nth)
 {
     static const enum err errors[] = {ERR_NO_SPACE, ERR_IO, ERR_UNAVAILABLE};
-    static const enum memory_step steps[] = {MEMORY_COMMIT, MEMORY_COMMIT, MEMORY_SEAL, MEMORY_BLOB_WRITE};
+    static const enum memory_step steps[] = {MEMORY_COMMIT, MEMORY_COMMIT, MEMORY_SEAL, MEMORY_BLOB_WRITE,
+                                             MEMORY_READ,   MEMORY_READ,   MEMORY_READ};
     memory_store_fail(world.fixture->store, steps[below(&game, ARRAY_LEN(steps))], nth,
                       errors[below(&game, ARRAY_LEN(errors))]);
 }

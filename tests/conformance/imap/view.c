@@ -33,6 +33,8 @@ static bool others_idle(const struct client *client)
  * another session in IDLE, which of the two was first is the server's secret. */
 static enum recent claim(struct client *client, struct message *message)
 {
+    if (client->rev2) /* which has no \Recent */
+        return RECENT_NO;
     if (!message) /* told of, and moved away by the same command; or not known yet */
         return RECENT_MAYBE;
     enum recent recent = message->recent_of == RECENT_NOBODY    ? RECENT_YES
