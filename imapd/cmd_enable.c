@@ -13,10 +13,8 @@ static const struct {
     struct slice name;
     unsigned bits;
 } extensions[] = {
-    {{"CONDSTORE", 9}, ENABLED_CONDSTORE},
-    {{"QRESYNC", 7}, ENABLED_CONDSTORE | ENABLED_QRESYNC},
-    {{"UTF8=ACCEPT", 11}, ENABLED_UTF8},
-    {{"IMAP4rev2", 9}, ENABLED_REV2},
+    {{"CONDSTORE", 9}, ENABLED_CONDSTORE}, {{"QRESYNC", 7}, ENABLED_CONDSTORE | ENABLED_QRESYNC},
+    {{"UTF8=ACCEPT", 11}, ENABLED_UTF8},   {{"IMAP4rev2", 9}, ENABLED_REV2},
     {{"UIDONLY", 7}, ENABLED_UIDONLY},
 };
 

@@ -16,7 +16,8 @@
 #include "list.h"
 #include "status.h"
 
-#define PATTERNS_MAX 100
+#define PATTERNS_MAX      100
+#define PATTERNS_TEXT_MAX 8192 /* all together: each name of the account is compared with all of it */
 
 struct list_parsing {
     struct parser *parser;
@@ -139,16 +140,19 @@ static bool parse_list(struct list_parsing *parsing)
 }
 
 /* RFC 9051 section 6.3.9: the reference is what the patterns begin with. Empty patterns match nothing. Some
- * clients put a separator at the end. */
-static void prepare_patterns(struct list_parsing *parsing, struct arena *arena)
+ * clients put a separator at the end. False: too long. */
+static bool prepare_patterns(struct list_parsing *parsing, struct arena *arena)
 {
     struct list_request *request = parsing->request;
-    size_t count = 0;
+    size_t count = 0, text_size = 0;
     request->patterns = arena_array(arena, struct list_pattern, request->pattern_count);
     for (size_t i = 0; i < request->pattern_count; i++) {
         struct slice pattern = parsing->patterns[i];
         if (pattern.len == 0)
             continue;
+        text_size += parsing->reference.len + pattern.len;
+        if (text_size > PATTERNS_TEXT_MAX)
+            return false;
         if (parsing->reference.len > 0)
             pattern = slice_from(arena_printf(arena, "%s%s", arena_cstr(arena, parsing->reference),
                                               arena_cstr(arena, pattern)));
@@ -157,6 +161,7 @@ static void prepare_patterns(struct list_parsing *parsing, struct arena *arena)
         request->patterns[count++] = list_pattern_of(arena, mailbox_name_canonical(arena, pattern));
     }
     request->pattern_count = count;
+    return true;
 }
 
 static void list(struct imap_session *session, struct parser *parser, enum list_verb verb)
@@ -169,12 +174,13 @@ static void list(struct imap_session *session, struct parser *parser, enum list_
         imap_bad_syntax(session, parser);
         return;
     }
-    bool is_empty = request.pattern_count == 1 && parsing->patterns[0].len == 0;
-    enum err err = ERR_OK;
-    prepare_patterns(parsing, &session->arena);
-    if (is_empty && !request.is_extended) /* the separator is asked for */
-        imap_untagged(session, "%s (\\Noselect) \"/\" \"\"", words[verb]);
-    else
+    if (request.pattern_count == 1 && parsing->patterns[0].len == 0 && !request.is_extended) {
+        imap_untagged(session, "%s (\\Noselect) \"/\" \"\"", words[verb]); /* the separator is asked for */
+        imap_ok(session, NULL, "listed");
+        return;
+    }
+    enum err err = ERR_LIMIT;
+    if (prepare_patterns(parsing, &session->arena))
         err = imap_list(session, &request);
     if (err)
         imap_no_err(session, err);

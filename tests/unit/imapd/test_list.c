@@ -333,7 +333,12 @@ static void refused(void)
                                            "XLIST \"\" (a b)"};
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         peer_do(a, commands[i], "BAD ");
-    peer_do(a, "NOOP", "OK ");
+    char long_pattern[5001];
+    memset(long_pattern, 'x', 5000);
+    long_pattern[5000] = 0;
+    struct arena *arena = &world.fixture->arena;
+    peer_do(a, arena_printf(arena, "LIST \"\" (%s INBO)", long_pattern), "OK ");
+    peer_do(a, arena_printf(arena, "LIST \"\" (%s %s)", long_pattern, long_pattern), "NO [LIMIT] ");
 }
 PEER_CASE(refused)
 
