@@ -54,7 +54,7 @@ imap_handler imap_notify;
 imap_handler imap_genurlauth, imap_urlfetch, imap_resetkey;
 imap_handler imap_append, imap_replace;
 imap_handler imap_fetch;
-imap_handler imap_search, imap_sort, imap_thread, imap_esearch, imap_cancelupdate;
+imap_handler imap_search, imap_sort, imap_thread, imap_esearch, imap_cancelupdate, imap_comparator;
 imap_handler imap_store, imap_expunge, imap_copy, imap_move;
 imap_handler imap_list_command, imap_lsub, imap_xlist, imap_namespace, imap_status;
 imap_handler imap_getacl, imap_setacl, imap_deleteacl, imap_listrights, imap_myrights;

@@ -43,6 +43,7 @@ static const struct imap_command commands[] = {
     {{"DELETEACL", 9}, USER, UID_NEVER, UPDATE_ALL, imap_deleteacl},
     {{"LISTRIGHTS", 10}, USER, UID_NEVER, UPDATE_ALL, imap_listrights},
     {{"MYRIGHTS", 8}, USER, UID_NEVER, UPDATE_ALL, imap_myrights},
+    {{"COMPARATOR", 10}, USER, UID_NEVER, UPDATE_ALL, imap_comparator},
     {{"CHECK", 5}, OPEN, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_check},
     {{"CLOSE", 5}, OPEN, UID_NEVER, UPDATE_NOTHING, imap_close},
     {{"GENURLAUTH", 10}, USER, UID_NEVER, UPDATE_ALL, imap_genurlauth},

@@ -13,6 +13,8 @@
 
 /* How long one visit may look into messages. */
 #define TEXT_VISIT_MS 500
+/* … and how long into columns. */
+#define ROWS_VISIT_MS 30
 /* So few messages are looked at whatever it takes. */
 #define TEXT_STEP_MIN 16
 
@@ -143,16 +145,20 @@ static enum err visit_sent(void *arg)
 {
     struct sent_job *job = arg;
     struct snapshot *snapshot = NULL;
+    int64_t end = clock_monotonic_ms() + ROWS_VISIT_MS;
     enum err err = snapshot_open(job->search->account, &snapshot);
-    if (!err)
-        err = snapshot_scan(snapshot, &job->scan, &job->page);
+    do {
+        if (!err)
+            err = snapshot_scan(snapshot, &job->scan, &job->page);
+        for (size_t row = 0; row < job->page.count && !err; row++) {
+            if (job->page.fields & SCAN_ENVELOPE)
+                look_at_field(job, row);
+            else
+                look_at_time(job, row);
+        }
+        job->search->looked_at += job->page.count;
+    } while (!err && !job->scan.done && clock_monotonic_ms() < end);
     snapshot_close(snapshot);
-    for (size_t row = 0; row < job->page.count && !err; row++) {
-        if (job->page.fields & SCAN_ENVELOPE)
-            look_at_field(job, row);
-        else
-            look_at_time(job, row);
-    }
     return err;
 }
 
@@ -161,10 +167,8 @@ static enum err pass_over(struct sent_job *job, unsigned fields, const struct ui
     enum err err = ERR_OK;
     job->scan = (struct message_scan){.mailbox_id = job->search->mailbox_id, .uids = *within};
     message_page_init(&job->page, fields);
-    while (!err && !job->scan.done && within->count > 0) {
+    while (!err && !job->scan.done && within->count > 0)
         err = job->search->visit(job->search->data, visit_sent, job);
-        job->search->looked_at += job->page.count;
-    }
     message_page_free(&job->page);
     return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Sorting messages (RFC 5256, RFC 5957, RFC 6203 section 6): the criteria, and the order that they give to
- * rows whose keys are known. Pure. Texts are compared as RFC 5255 says for I18NLEVEL=1: folded
+ * rows whose keys are known. Pure. Texts are compared as RFC 5255 section 4.6 says: folded
  * (i;unicode-casemap), byte by byte.
  */
 #ifndef IMAPD_SORT_H

@@ -117,13 +117,27 @@ static void mistakes(void)
 }
 PEER_CASE(mistakes)
 
+/* RFC 5255 section 4.7. */
+static void comparator(void)
+{
+    struct peer *peer = peer_login();
+    peer_do(peer, "COMPARATOR", "* COMPARATOR i;unicode-casemap$\nOK ");
+    peer_do(peer, "COMPARATOR \"cz;*\" i;basic", "NO [BADCOMPARATOR] ");
+    peer_do(peer, "COMPARATOR \"cz;*\" \"i;unicode*\"", "* COMPARATOR i;unicode-casemap$\nOK ");
+    peer_do(peer, "COMPARATOR \"*;*code*map\"", "* COMPARATOR i;unicode-casemap$\nOK ");
+    peer_do(peer, "COMPARATOR \"*map;*\"", "NO [BADCOMPARATOR] ");
+    peer_do(peer, "COMPARATOR +I;Unicode-Casemap", "* COMPARATOR i;unicode-casemap$\nOK ");
+    peer_do(peer, "COMPARATOR i;octet default", "* COMPARATOR i;unicode-casemap$\nOK ");
+    peer_do(peer, "COMPARATOR i;unicode-casemapx", "NO [BADCOMPARATOR] ");
+    peer_do(peer, "COMPARATOR (", "BAD ");
+}
+PEER_CASE(comparator)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(criteria),
-        peer_test(extended),
-        peer_test(relevancy),
-        peer_test(mistakes),
+        peer_test(criteria), peer_test(extended),   peer_test(relevancy),
+        peer_test(mistakes), peer_test(comparator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
