@@ -5,6 +5,7 @@
  *
  *     rename          = "RENAME" SP mailbox SP mailbox
  */
+#include "base/mem.h"
 #include "storage/batch.h"
 
 #include "access.h"
@@ -71,6 +72,25 @@ static enum err rename_it(struct rename_job *job)
     return err == ERR_NOT_FOUND ? rename_below(job) : err;
 }
 
+/* The open mailbox stays open under its new name, which may have changed with one above it. */
+static void rename_open_mailbox(struct rename_job *job)
+{
+    struct selected *selected = job->session->selected;
+    struct snapshot *snapshot = NULL;
+    struct mailbox_entry mailbox;
+    if (!selected || !slice_eq(account_login(selected->account), job->from.owner))
+        return;
+    struct arena *arena = &job->session->arena;
+    enum err err = snapshot_open(selected->account, &snapshot);
+    if (!err)
+        err = snapshot_mailbox(snapshot, mailbox_numbered(selected->mailbox_id), arena, &mailbox);
+    if (!err) {
+        mem_free(selected->name);
+        selected->name = mem_strdup(arena_cstr(arena, mailbox.name));
+    }
+    snapshot_close(snapshot);
+}
+
 static enum err rename_mailbox(void *arg)
 {
     struct rename_job *job = arg;
@@ -79,6 +99,8 @@ static enum err rename_mailbox(void *arg)
         err = imap_access_new(job->session, job->said_to, &job->to);
     if (!err)
         err = rename_it(job);
+    if (!err)
+        rename_open_mailbox(job);
     imap_access_end(&job->to);
     imap_access_end(&job->from);
     return err;

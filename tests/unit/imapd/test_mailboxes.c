@@ -165,6 +165,7 @@ static void rename_what_is_open(void)
         "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 1 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n"
         "* OK [UIDNEXT 2] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID (F\nOK ");
     peer_do(a, "RENAME Work Play", "OK ");
+    peer_do(a, "ESEARCH IN (selected) ALL", "* ESEARCH (TAG \"t4\" MAILBOX \"Play\" UIDVALIDITY \nOK ");
     append("Play", "Subject: 2\r\n\r\n2\r\n");
     peer_do(a, "NOOP", "* 2 EXISTS$\n* 2 RECENT$\nOK ");
 }
