@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* FETCH: what the index answers, \Seen, modifiers, and who is told what when several sessions are at work. */
 #include "fetching.h"
+#include "storage_memory/faults.h"
 
 static void expect_of(struct peer *peer, const char *command, const char *answer)
 {
@@ -305,6 +306,43 @@ PEER_CASE(many)
 
 /* --- what goes wrong --- */
 
+/* A full disk is no reason to withhold mail. */
+static void seen_cannot_be_set(void)
+{
+    fill(1);
+    struct peer *a = peer_at_inbox();
+    memory_store_fail(world.fixture->store, MEMORY_COMMIT, 1, ERR_NO_SPACE);
+    expect_of(a, "FETCH 1 BODY[TEXT]", "* 1 FETCH (BODY[TEXT] {8}\r\nbody 1\r\n)\r\nOK fetched");
+    expect_of(a, "FETCH 1 BODY[TEXT]",
+              "* 1 FETCH (FLAGS (\\Seen \\Recent) BODY[TEXT] {8}\r\nbody 1\r\n)\r\nOK fetched");
+}
+PEER_CASE(seen_cannot_be_set)
+
+/* The store fails at any of its steps: the answer is NO, nothing is said twice or by halves, and the next
+ * command works. */
+static void reading_fails(void)
+{
+    fill(2);
+    struct peer *a = peer_at("EXAMINE INBOX");
+    const char *good = "* 1 FETCH (FLAGS (\\Recent) BODY[TEXT] {8}\r\nbody 1\r\n)\r\n"
+                       "* 2 FETCH (FLAGS (\\Recent) BODY[TEXT] {8}\r\nbody 2\r\n)\r\nOK fetched";
+    bool went_well = false;
+    for (unsigned step = 1; !went_well; step++) {
+        memory_store_fail(world.fixture->store, MEMORY_READ, step, ERR_IO);
+        struct slice answer = peer_answer(a, "FETCH 1:2 (FLAGS BODY.PEEK[TEXT])");
+        went_well = slice_eq(answer, slice_from(good));
+        if (!went_well) {
+            size_t last = slice_find_text(answer, S("NO ["));
+            assert_true(last < answer.len &&
+                        (last == 0 || slice_eq(slice_take(slice_skip(answer, last - 3), 3), S(")\r\n"))));
+            assert_true(step < 20);
+        }
+        memory_store_heal(world.fixture->store);
+        expect_of(a, "FETCH 1:2 (FLAGS BODY.PEEK[TEXT])", good);
+    }
+}
+PEER_CASE(reading_fails)
+
 /* A command that comes in pieces, with a literal in it. */
 static void in_pieces(void **state)
 {
@@ -335,6 +373,8 @@ int main(void)
         peer_test(new_mail_waits_so_long),
         peer_test(keywords),
         peer_test(many),
+        peer_test(seen_cannot_be_set),
+        peer_test(reading_fails),
         dialogue_test(in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
