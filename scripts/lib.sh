@@ -6,7 +6,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libboost-c
   zlib1g-dev"
 # What the tests need besides: the test framework, and the mail programs that people have.
 TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl procps iproute2 mandoc
-  curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop isync offlineimap3 imapfilter mutt neomutt
+  curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop isync offlineimap3 imapfilter mutt neomutt alpine
   dovecot-core"
 # Node.js is wanted from whatever source it came.
 command -v node >/dev/null && command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
