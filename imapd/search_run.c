@@ -24,7 +24,8 @@ enum err search_run(struct search_job *job, struct search_demand demand, struct 
     struct uid_set first = {0}, last = {0};
     bool all = demand.first == 0 && demand.last == 0;
     enum err err = ERR_OK;
-    for (uint64_t piece = FIRST_PIECE; !err && low <= high; piece *= PIECE_GROWS) {
+    for (uint64_t piece = job->first_piece > 0 ? job->first_piece : FIRST_PIECE; !err && low <= high;
+         piece *= PIECE_GROWS) {
         bool more_first = all || uid_set_size(&first) < demand.first;
         bool more_last = !all && uid_set_size(&last) < demand.last;
         if (!more_first && !more_last)

@@ -4,7 +4,7 @@
 #include "../storage/fixture.h"
 
 #include "mail/date.h"
-#include "search_eval.h"
+#include "search_return.h"
 
 #define MESSAGES 300
 #define PROGRAMS 1000
@@ -286,6 +286,7 @@ static void check_demand(struct search_job *job, const struct uid_set *all, stru
                          const char *text)
 {
     struct uid_set some;
+    job->first_piece = 1 + pick(40);
     assert_ok(search_run(job, demand, &some));
     struct uid_set extra = uid_set_minus(job->arena, &some, all);
     assert_int_equal(extra.count, 0);
@@ -454,11 +455,44 @@ static void long_and_deep(void **state)
     buf_free(&out);
 }
 
+/* How much of the matches the return options need. */
+static void demands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        struct search_demand demand;
+    } cases[] = {
+        {"", {0, 0}},
+        {" RETURN ()", {0, 0}},
+        {" RETURN (SAVE)", {0, 0}},
+        {" RETURN (MIN)", {1, 0}},
+        {" RETURN (MAX CONTEXT)", {0, 1}},
+        {" RETURN (MIN MAX SAVE)", {1, 1}},
+        {" RETURN (MIN COUNT)", {0, 0}},
+        {" RETURN (MIN UPDATE)", {0, 0}},
+        {" RETURN (PARTIAL 500:1)", {500, 0}},
+        {" RETURN (PARTIAL -3:-100 MIN)", {1, 100}},
+        {" RETURN (PARTIAL 2:3 MAX MIN)", {3, 1}},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct arena arena = {0};
+        struct parser parser = parser_of(&arena, slice_from(cases[i].text));
+        struct search_return wanted;
+        assert_true(parse_search_return(&parser, &wanted));
+        struct search_demand demand = search_return_demand(&wanted);
+        assert_int_equal(demand.first, cases[i].demand.first);
+        assert_int_equal(demand.last, cases[i].demand.last);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(same_as_naive, make_scene, drop_scene),
         cmocka_unit_test(programs),
+        cmocka_unit_test(demands),
         cmocka_unit_test(long_and_deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
