@@ -1,27 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* ESEARCH in several mailboxes (RFC 7377). */
-#include "world.h"
-
-static void select_inbox(struct peer *peer)
-{
-    struct slice line;
-    peer_send(peer, "s SELECT INBOX\r\n");
-    do
-        line = peer_line(peer);
-    while (!slice_starts_with(line, S("s ")));
-}
+#include "searching.h"
+#include "sharing.h"
 
 #define CHAD             "Subject: chad\r\n\r\n\r\n"
-#define FROM(name, rest) "* ESEARCH (TAG \"x\" MAILBOX \"" name "\" UIDVALIDITY @) UID " rest "$\n"
+#define FROM(name, rest) "* ESEARCH (TAG \"x\" MAILBOX \"" name "\" UIDVALIDITY #) UID " rest "$\n"
 
-/* With the UIDVALIDITY of each mailbox in place of "@". */
+/* With the UIDVALIDITY of each mailbox in place of "#". */
 static void say(struct peer *peer, const char *command, const char *answers)
 {
     struct slice rest = slice_from(answers);
     peer_send(peer, arena_printf(&world.fixture->arena, "x %s\r\n", command));
     while (rest.len > 0) {
         struct slice want = slice_split(&rest, '\n'), line = peer_line(peer);
-        size_t at = slice_find(want, '@'), digits = at;
+        size_t at = slice_find(want, '#'), digits = at;
         while (digits < line.len && at < want.len && char_is_digit(line.data[digits]))
             digits++;
         struct slice tail = slice_skip(want, at + 1);
@@ -99,6 +91,29 @@ static void selected(void)
 }
 PEER_CASE(selected)
 
+/* "r" is needed, and "l" by those that are not named; others are passed over in silence. */
+static void shared(void)
+{
+    add_users();
+    create("open");
+    create("hidden");
+    create("closed");
+    append("open", CHAD);
+    append("hidden", CHAD);
+    append("closed", CHAD);
+    give("open", "bob@example.org", "lrs");
+    give("hidden", "bob@example.org", "rs");
+    give("closed", "bob@example.org", "l");
+    struct peer *peer = login_as("bob");
+    say(peer, "ESEARCH IN (personal) ALL", "x OK ");
+    say(peer, "ESEARCH IN (subtree Shared/alice@example.org) SUBJECT chad",
+        FROM("Shared/alice@example.org/open", "ALL 1") "x OK ");
+    say(peer,
+        "ESEARCH IN (mailboxes (Shared/alice@example.org/hidden Shared/alice@example.org/closed)) UNSEEN",
+        FROM("Shared/alice@example.org/hidden", "ALL 1") "x OK ");
+}
+PEER_CASE(shared)
+
 static void mistakes(void)
 {
     struct peer *peer = folders();
@@ -113,6 +128,7 @@ PEER_CASE(mistakes)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {peer_test(several), peer_test(selected), peer_test(mistakes)};
+    const struct CMUnitTest tests[] = {peer_test(several), peer_test(selected), peer_test(shared),
+                                       peer_test(mistakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

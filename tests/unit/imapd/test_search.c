@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* SEARCH as clients say it: keys, charsets, return options, "$". */
-#include "world.h"
-
-static void select_inbox(struct peer *peer)
-{
-    struct slice line;
-    peer_send(peer, "s SELECT INBOX\r\n");
-    do
-        line = peer_line(peer);
-    while (!slice_starts_with(line, S("s ")));
-    assert_true(slice_starts_with(line, S("s OK ")));
-}
+#include "searching.h"
 
 /* Five messages; the third is expunged, so numbers and UIDs differ: 1 2 3 4 are 1 2 4 5. */
 static struct peer *four_messages(void)

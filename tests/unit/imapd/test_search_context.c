@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Searches that go on (RFC 5267 section 4): UPDATE, ADDTO, REMOVEFROM, CANCELUPDATE. */
-#include "world.h"
-
-static void select_inbox(struct peer *peer)
-{
-    struct slice line;
-    peer_send(peer, "s SELECT INBOX\r\n");
-    do
-        line = peer_line(peer);
-    while (!slice_starts_with(line, S("s ")));
-}
+#include "searching.h"
 
 static struct peer *begin(unsigned messages)
 {

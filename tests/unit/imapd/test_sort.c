@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* SORT (RFC 5256, RFC 5957, RFC 5267 section 3, RFC 6203 section 6). */
-#include "world.h"
+#include "searching.h"
 
 #include "sort.h"
-
-static void select_inbox(struct peer *peer)
-{
-    struct slice line;
-    peer_send(peer, "s SELECT INBOX\r\n");
-    do
-        line = peer_line(peer);
-    while (!slice_starts_with(line, S("s ")));
-}
 
 /* UIDs 1, 2, 4, 5, 6 are messages 1 … 5. */
 static struct peer *five_messages(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* THREAD: the algorithms on messages told by their identifiers, and the command. */
-#include "world.h"
+#include "searching.h"
 
 #include "base/mem.h"
 #include "thread.h"
@@ -201,15 +201,6 @@ static void deep(void **state)
 }
 
 /* --- the command --- */
-
-static void select_inbox(struct peer *peer)
-{
-    struct slice line;
-    peer_send(peer, "s SELECT INBOX\r\n");
-    do
-        line = peer_line(peer);
-    while (!slice_starts_with(line, S("s ")));
-}
 
 static void command(void)
 {
