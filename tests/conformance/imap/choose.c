@@ -21,7 +21,8 @@ void choose_set(struct client *client, struct move *move)
     struct game *game = client->game;
     struct chosen *set = &move->set;
     *set = (struct chosen){.by_uid = one_in(game, 2)};
-    if (client->has_saved && one_in(game, 6)) {
+    /* Not where a SEARCH before it may change it. */
+    if (client->has_saved && !client->pipelines && one_in(game, 6)) {
         set->saved = true;
         return;
     }

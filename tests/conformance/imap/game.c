@@ -12,7 +12,7 @@ static const struct kind *const kinds[] = {
     &kind_idle,      &kind_fetch,   &kind_fetch_body,  &kind_fetch_since, &kind_store,  &kind_search,
     &kind_esearch,   &kind_expunge, &kind_uid_expunge, &kind_copy,        &kind_move,   &kind_append,
     &kind_status,    &kind_list,    &kind_lsub,        &kind_create,      &kind_delete, &kind_rename,
-    &kind_subscribe, &kind_bad};
+    &kind_subscribe, &kind_sort,    &kind_binary,      &kind_replace,     &kind_bad};
 
 /* --- chance --- */
 

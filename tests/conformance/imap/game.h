@@ -46,6 +46,7 @@
 struct text_section {
     char name[24]; /* "", "HEADER", "1", "2.MIME", … as between the brackets */
     struct slice bytes;
+    struct slice decoded; /* of a part, for BINARY; data NULL: not known here */
 };
 struct text_field {
     const char *name;
@@ -59,7 +60,8 @@ struct text {
     struct text_field fields[10];
     size_t field_count;
     unsigned subject, from, to, body; /* which of the search words are there */
-    int64_t sent_day;                 /* of the Date field as written; days since 1970 */
+    int64_t sent;                     /* of the Date field, seconds */
+    int64_t sent_day;                 /* the day that is written there; days since 1970 */
     struct slice envelope, structure, short_structure;
 };
 
@@ -236,7 +238,7 @@ struct move {
     size_t text_count;
     const struct text_section *section; /* by its name in some text */
     char section_name[160];
-    const struct criterion *criterion;
+    struct criterion *criterion;
     uint32_t *view_uids; /* the view when it was carried out */
     size_t view_count;
     /* results of carrying it out */
@@ -398,10 +400,18 @@ bool choose_modseq(struct client *client, uint32_t *tick_r, uint64_t *modseq_r);
 bool uids_have(const uint32_t *uids, size_t count, uint32_t uid);
 void move_add_uid(struct client *client, struct move *move, uint32_t uid);
 
+/* --- criteria.c --- */
+
+struct criterion *criterion_compose(struct client *client, struct move *move); /* writes it down, too */
+void criterion_resolve(struct client *client, struct criterion *criterion);    /* its sets */
+bool criterion_asks_recent(const struct criterion *criterion);
+bool criterion_holds(struct client *client, const struct criterion *criterion, const struct entry *entry,
+                     const struct message *message);
+
 extern const struct kind kind_noop, kind_check, kind_capability, kind_namespace, kind_enable, kind_select,
     kind_examine, kind_close, kind_unselect, kind_logout, kind_drop, kind_idle, kind_fetch, kind_fetch_body,
     kind_fetch_since, kind_store, kind_search, kind_esearch, kind_expunge, kind_uid_expunge, kind_copy,
     kind_move, kind_append, kind_status, kind_list, kind_lsub, kind_create, kind_delete, kind_rename,
-    kind_subscribe, kind_bad, kind_resync;
+    kind_subscribe, kind_bad, kind_resync, kind_sort, kind_binary, kind_replace;
 
 #endif

@@ -292,6 +292,43 @@ static void check_fetch(struct client *client, struct move *move)
         game_fail(client, "[EXPUNGEISSUED] (RFC 5530 section 3)");
 }
 
+/* --- BINARY (RFC 3516): the attachments, decoded --- */
+
+static bool compose_binary(struct client *client, struct move *move)
+{
+    begin_fetch(client, move);
+    move->silent = one_in(client->game, 3); /* the size only */
+    buf_printf(&move->text, "(%s[2]", move->silent ? "BINARY.SIZE" : "BINARY.PEEK");
+    move->has_partial = !move->silent && one_in(client->game, 3);
+    move->origin = (uint32_t)below(client->game, 400);
+    move->length = 1 + (uint32_t)below(client->game, 100);
+    if (move->has_partial)
+        buf_printf(&move->text, "<%u.%u>", move->origin, move->length);
+    buf_append_char(&move->text, ')');
+    move->traits |= MOVE_MAY_HOLD;
+    return true;
+}
+
+static void check_binary(struct client *client, struct move *move)
+{
+    const struct reply *reply;
+    for (size_t i = 0; !move->set.is_bad && (reply = client_reply(client, "FETCH", i)); i++) {
+        struct message *message = truth_message(client->selected, client_uid(client, reply));
+        const struct text_section *part = message ? text_section(message->text, "2") : NULL;
+        if (!part || !part->decoded.data || reply->fetch.section_count == 0)
+            continue;
+        const struct reply_section *section = &reply->fetch.sections[0];
+        struct slice expected = part->decoded;
+        if (move->has_partial)
+            expected = slice_take(slice_skip(expected, move->origin), move->length);
+        if (!slice_eq(section->item, move->silent ? S("BINARY.SIZE") : S("BINARY")) ||
+            !slice_eq(section->name, S("2")))
+            game_fail(client, "BINARY[2] (RFC 3516 section 7)");
+        if (move->silent ? section->number != expected.len : !slice_eq(section->value, expected))
+            game_fail(client, "the %zu decoded bytes of part 2 of UID %u", expected.len, message->uid);
+    }
+}
+
 /* --- CHANGEDSINCE --- */
 
 static bool compose_since(struct client *client, struct move *move)
@@ -364,3 +401,4 @@ const struct kind kind_fetch_body = {"FETCH BODY", 50,          MOVE_SELECTED | 
                                      compose_body, effect_body, check_fetch};
 const struct kind kind_fetch_since = {"CHANGEDSINCE", 20,           MOVE_SELECTED,
                                       compose_since,  effect_since, check_since};
+const struct kind kind_binary = {"BINARY", 10, MOVE_SELECTED, compose_binary, effect_fetch, check_binary};

@@ -1,207 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* SEARCH (RFC 3501 section 6.4.4), ESEARCH (RFC 4731), SEARCHRES (RFC 5182), MODSEQ (RFC 7162 section 3.1.5):
- * trees of criteria that are written down and evaluated here. */
-#include "mail/date.h"
-
+/* SEARCH (RFC 3501 section 6.4.4), ESEARCH (RFC 4731), SEARCHRES (RFC 5182), SORT (RFC 5256). */
 #include "game.h"
-
-enum criterion_kind {
-    C_ALL,
-    C_FLAG,    /* ANSWERED … */
-    C_UNFLAG,  /* UNANSWERED … */
-    C_KEYWORD, /* KEYWORD, UNKEYWORD */
-    C_UNKEYWORD,
-    C_RECENT, /* RECENT, OLD, NEW */
-    C_OLD,
-    C_NEW,
-    C_LARGER,
-    C_SMALLER,
-    C_SUBJECT,
-    C_FROM,
-    C_TO,
-    C_BODY,
-    C_TEXT,
-    C_HEADER,
-    C_BEFORE,
-    C_ON,
-    C_SINCE,
-    C_SENTBEFORE,
-    C_SENTON,
-    C_SENTSINCE,
-    C_SET,
-    C_MODSEQ,
-    C_LEAVES,
-    C_NOT = C_LEAVES,
-    C_OR,
-    C_AND
-};
-
-struct criterion {
-    enum criterion_kind kind;
-    unsigned bit;
-    uint64_t number;
-    uint32_t tick;
-    int64_t day;
-    struct move set; /* its set only */
-    struct criterion *left, *right;
-};
-
-static const char *const kind_words[] = {[C_RECENT] = "RECENT",
-                                         [C_OLD] = "OLD",
-                                         [C_NEW] = "NEW",
-                                         [C_LARGER] = "LARGER",
-                                         [C_SMALLER] = "SMALLER",
-                                         [C_SUBJECT] = "SUBJECT",
-                                         [C_FROM] = "FROM",
-                                         [C_TO] = "TO",
-                                         [C_BODY] = "BODY",
-                                         [C_TEXT] = "TEXT",
-                                         [C_HEADER] = "HEADER Subject",
-                                         [C_BEFORE] = "BEFORE",
-                                         [C_ON] = "ON",
-                                         [C_SINCE] = "SINCE",
-                                         [C_SENTBEFORE] = "SENTBEFORE",
-                                         [C_SENTON] = "SENTON",
-                                         [C_SENTSINCE] = "SENTSINCE",
-                                         [C_KEYWORD] = "KEYWORD",
-                                         [C_UNKEYWORD] = "UNKEYWORD"};
-
-/* --- composing --- */
-
-static void write_date(struct buf *text, int64_t day)
-{
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    int64_t year;
-    unsigned month, of_month;
-    date_civil_from_days(day, &year, &month, &of_month);
-    buf_printf(text, " %u-%s-%lld", of_month, months[month - 1], (long long)year);
-}
-
-/* A word or the middle of one, in some letter case; what is not ASCII as a literal. */
-static void write_word(struct client *client, struct move *move, unsigned bit)
-{
-    char word[40];
-    snprintf(word, sizeof(word), "%s", search_words[bit]);
-    bool ascii = bit != 4;
-    for (size_t i = 0; word[i]; i++)
-        if (ascii && one_in(client->game, 3))
-            word[i] = char_upper(word[i]);
-    char *begin = ascii && one_in(client->game, 3) ? word + 1 : word;
-    buf_append_char(&move->text, ' ');
-    if (!ascii || one_in(client->game, 5))
-        write_literal(client, move, slice_from(begin));
-    else
-        buf_printf(&move->text, one_in(client->game, 2) ? "\"%s\"" : "%s", begin);
-}
-
-static void write_leaf(struct client *client, struct move *move, struct criterion *criterion)
-{
-    struct game *game = client->game;
-    struct buf *text = &move->text;
-    if (criterion->kind < C_SET && kind_words[criterion->kind])
-        buf_printf(text, "%s", kind_words[criterion->kind]);
-    switch (criterion->kind) {
-    case C_ALL:
-        buf_append(text, S("ALL"));
-        break;
-    case C_FLAG:
-    case C_UNFLAG:
-        criterion->bit = (unsigned)below(game, 5);
-        buf_printf(text, "%s%s", criterion->kind == C_UNFLAG ? "UN" : "", flag_names[criterion->bit] + 1);
-        break;
-    case C_KEYWORD:
-    case C_UNKEYWORD:
-        criterion->bit = (unsigned)below(game, GAME_WORDS);
-        buf_printf(text, " %s", word_names[criterion->bit]);
-        break;
-    case C_LARGER:
-    case C_SMALLER:
-        criterion->number = game->texts[below(game, GAME_TEXTS)].bytes.len + below(game, 3) - 1;
-        buf_printf(text, " %llu", (unsigned long long)criterion->number);
-        break;
-    case C_SUBJECT:
-    case C_FROM:
-    case C_TO:
-    case C_BODY:
-    case C_TEXT:
-    case C_HEADER:
-        criterion->bit = (unsigned)below(game, SEARCH_WORDS);
-        write_word(client, move, criterion->bit);
-        break;
-    case C_BEFORE:
-    case C_ON:
-    case C_SINCE:
-    case C_SENTBEFORE:
-    case C_SENTON:
-    case C_SENTSINCE:
-        criterion->day = 10957 + (int64_t)below(game, 7);
-        write_date(text, criterion->day);
-        break;
-    default:
-        break;
-    }
-}
-
-static void write_set(struct client *client, struct move *move, struct criterion *criterion)
-{
-    do {
-        choose_set(client, &criterion->set);
-        for (size_t i = 0; i < criterion->set.set.count; i++) /* all of them there, and nothing told first */
-            if (MAX_OF(criterion->set.set.ranges[i].first, criterion->set.set.ranges[i].last) > client->top ||
-                (!criterion->set.set.by_uid && MAX_OF(criterion->set.set.ranges[i].first,
-                                                      criterion->set.set.ranges[i].last) > client->count))
-                criterion->set.set.count = 0;
-    } while (criterion->set.set.count == 0 && !criterion->set.set.saved);
-    if (criterion->set.set.by_uid && !criterion->set.set.saved)
-        buf_append(&move->text, S("UID "));
-    else if (!criterion->set.set.saved)
-        move->traits |= MOVE_BY_NUMBER;
-    choose_write(&move->text, &criterion->set.set);
-}
-
-static struct criterion *compose(struct client *client, struct move *move, int depth)
-{
-    struct game *game = client->game;
-    struct criterion *criterion = arena_new(&client->arena, struct criterion);
-    criterion->kind = depth > 0 && one_in(game, 3) ? C_LEAVES + (enum criterion_kind)below(game, 3)
-                                                   : (enum criterion_kind)below(game, C_LEAVES);
-    if (criterion->kind == C_SET && client->count == 0)
-        criterion->kind = C_ALL;
-    if (criterion->kind >= C_RECENT && criterion->kind <= C_NEW && client->rev2)
-        criterion->kind = C_ALL;
-    if (criterion->kind == C_MODSEQ && !choose_modseq(client, &criterion->tick, &criterion->number))
-        criterion->kind = C_ALL;
-    switch (criterion->kind) {
-    case C_NOT:
-        buf_append(&move->text, S("NOT "));
-        criterion->left = compose(client, move, depth - 1);
-        break;
-    case C_OR:
-        buf_append(&move->text, S("OR "));
-        criterion->left = compose(client, move, depth - 1);
-        buf_append_char(&move->text, ' ');
-        criterion->right = compose(client, move, depth - 1);
-        break;
-    case C_AND:
-        buf_append_char(&move->text, '(');
-        criterion->left = compose(client, move, depth - 1);
-        buf_append_char(&move->text, ' ');
-        criterion->right = compose(client, move, depth - 1);
-        buf_append_char(&move->text, ')');
-        break;
-    case C_SET:
-        write_set(client, move, criterion);
-        break;
-    case C_MODSEQ:
-        move->limit_tick = 1; /* MODSEQ is in it */
-        buf_printf(&move->text, "MODSEQ %llu", (unsigned long long)criterion->number);
-        break;
-    default:
-        write_leaf(client, move, criterion);
-    }
-    return criterion;
-}
 
 static void begin_search(struct client *client, struct move *move)
 {
@@ -215,7 +14,7 @@ static void write_criteria(struct client *client, struct move *move)
     /* RFC 6855 section 3 forbids it there; without it 8-bit text is taken for UTF-8. */
     if (!client->utf8 && one_in(client->game, 2))
         buf_append(&move->text, S("CHARSET UTF-8 "));
-    move->criterion = compose(client, move, 3);
+    move->criterion = criterion_compose(client, move);
 }
 
 static bool compose_search(struct client *client, struct move *move)
@@ -245,109 +44,6 @@ static bool compose_esearch(struct client *client, struct move *move)
     return true;
 }
 
-/* --- evaluating --- */
-
-static unsigned text_words(const struct criterion *criterion, const struct text *text)
-{
-    return criterion->kind == C_FROM   ? text->from
-           : criterion->kind == C_TO   ? text->to
-           : criterion->kind == C_BODY ? text->body
-           : criterion->kind == C_TEXT ? text->from | text->to | text->subject | text->body
-                                       : text->subject;
-}
-
-static bool date_holds(const struct criterion *criterion, int64_t day)
-{
-    switch (criterion->kind) {
-    case C_BEFORE:
-    case C_SENTBEFORE:
-        return day < criterion->day;
-    case C_ON:
-    case C_SENTON:
-        return day == criterion->day;
-    default:
-        return day >= criterion->day;
-    }
-}
-
-/* Dates that the server chose are those of today. */
-static int64_t day_of(const struct message *message)
-{
-    return message->date ? message->date / 86400 : 20000;
-}
-
-static bool holds(struct client *client, struct criterion *criterion, const struct entry *entry,
-                  const struct message *message)
-{
-    switch (criterion->kind) {
-    case C_ALL:
-        return true;
-    case C_FLAG:
-        return flags_seen_by(client, message->flags) >> criterion->bit & 1;
-    case C_UNFLAG:
-        return !(flags_seen_by(client, message->flags) >> criterion->bit & 1);
-    case C_KEYWORD:
-        return message->words >> criterion->bit & 1;
-    case C_UNKEYWORD:
-        return !(message->words >> criterion->bit & 1);
-    case C_RECENT:
-        return entry->recent == RECENT_YES;
-    case C_OLD:
-        return entry->recent == RECENT_NO;
-    case C_NEW:
-        return entry->recent == RECENT_YES && !(flags_seen_by(client, message->flags) & FLAG_SEEN);
-    case C_LARGER:
-        return message->text->bytes.len > criterion->number;
-    case C_SMALLER:
-        return message->text->bytes.len < criterion->number;
-    case C_SUBJECT:
-    case C_FROM:
-    case C_TO:
-    case C_BODY:
-    case C_TEXT:
-    case C_HEADER:
-        return text_words(criterion, message->text) >> criterion->bit & 1;
-    case C_BEFORE:
-    case C_ON:
-    case C_SINCE:
-        return date_holds(criterion, day_of(message));
-    case C_SENTBEFORE:
-    case C_SENTON:
-    case C_SENTSINCE:
-        return date_holds(criterion, message->text->sent_day);
-    case C_SET:
-        return uids_have(criterion->set.set.uids, criterion->set.set.uid_count, message->uid);
-    case C_MODSEQ: /* that or a higher one */
-        return message->tick >= criterion->tick;
-    case C_NOT:
-        return !holds(client, criterion->left, entry, message);
-    case C_OR:
-        return holds(client, criterion->left, entry, message) ||
-               holds(client, criterion->right, entry, message);
-    case C_AND:
-        return holds(client, criterion->left, entry, message) &&
-               holds(client, criterion->right, entry, message);
-    }
-    return false;
-}
-
-static void resolve_sets(struct client *client, struct criterion *criterion)
-{
-    if (criterion->kind == C_SET)
-        choose_resolve(client, &criterion->set.set);
-    if (criterion->left)
-        resolve_sets(client, criterion->left);
-    if (criterion->right)
-        resolve_sets(client, criterion->right);
-}
-
-static bool asks_recent(const struct criterion *criterion)
-{
-    return (criterion->kind >= C_RECENT && criterion->kind <= C_NEW) ||
-           (criterion->left && asks_recent(criterion->left)) ||
-           (criterion->right && asks_recent(criterion->right));
-}
-
 static void effect_search(struct client *client, struct move *move)
 {
     client->condstore = client->condstore || move->limit_tick;
@@ -358,17 +54,17 @@ static void effect_search(struct client *client, struct move *move)
  * about that is compared. */
 static void evaluate(struct client *client, struct move *move)
 {
-    struct criterion *criterion = (struct criterion *)move->criterion;
-    resolve_sets(client, criterion);
+    struct criterion *criterion = move->criterion;
+    criterion_resolve(client, criterion);
     move->view_uids = arena_array(&client->arena, uint32_t, client->count + 1);
     move->view_count = client->count;
     move->failed = arena_array(&client->arena, uint32_t, client->count + 1);
     for (size_t i = 0; i < client->count; i++) {
         struct message *message = truth_message(client->selected, client->view[i].uid);
         move->view_uids[i] = client->view[i].uid;
-        if (!message || (client->view[i].recent == RECENT_MAYBE && asks_recent(criterion)))
+        if (!message || (client->view[i].recent == RECENT_MAYBE && criterion_asks_recent(criterion)))
             move->failed[move->failed_count++] = client->view[i].uid;
-        if (message && holds(client, criterion, &client->view[i], message)) {
+        if (message && criterion_holds(client, criterion, &client->view[i], message)) {
             move_add_uid(client, move, message->uid);
             move->tick = MAX_OF(move->tick, message->tick);
         }
@@ -378,7 +74,8 @@ static void evaluate(struct client *client, struct move *move)
 
 static void answer_search(struct client *client, struct move *move, const struct reply *reply)
 {
-    if (!move->view_uids && (reply_is(reply, "SEARCH") || reply_is(reply, "ESEARCH")))
+    if (!move->view_uids &&
+        (reply_is(reply, "SEARCH") || reply_is(reply, "ESEARCH") || reply_is(reply, "SORT")))
         evaluate(client, move);
 }
 
@@ -499,7 +196,60 @@ static void check_search(struct client *client, struct move *move)
     check_modseq(client, move, reply->modseq);
 }
 
+/* --- SORT (RFC 5256 section 3) --- */
+
+enum { SORT_SIZE = 1, SORT_DATE = 2, SORT_REVERSE_SIZE = 4, SORT_REVERSE_DATE = 8 };
+
+static bool compose_sort(struct client *client, struct move *move)
+{
+    static const char *const keys[] = {"SIZE", "DATE", "REVERSE SIZE", "REVERSE DATE"};
+    size_t key = below(client->game, 4), second = below(client->game, 4);
+    move->set.by_uid = one_in(client->game, 2);
+    move->traits |= move->set.by_uid ? 0 : MOVE_NUMBERS;
+    move->flags = 1u << key;
+    move->words = one_in(client->game, 2) ? 1u << second : 0;
+    buf_printf(&move->text, "%s (%s%s%s) UTF-8 ", move->set.by_uid ? "UID SORT" : "SORT", keys[key],
+               move->words ? " " : "", move->words ? keys[second] : "");
+    move->criterion = criterion_compose(client, move);
+    return true;
+}
+
+static int compare_by(const struct text *a, const struct text *b, unsigned key)
+{
+    bool by_size = key & (SORT_SIZE | SORT_REVERSE_SIZE);
+    int64_t left = by_size ? (int64_t)a->bytes.len : a->sent,
+            right = by_size ? (int64_t)b->bytes.len : b->sent;
+    int order = left < right ? -1 : left > right;
+    return key & (SORT_REVERSE_SIZE | SORT_REVERSE_DATE) ? -order : order;
+}
+
+/* Equal ones stay in the order of their numbers. */
+static bool is_before(struct client *client, const struct move *move, uint32_t a, uint32_t b)
+{
+    const struct text *left = truth_message(client->selected, a)->text;
+    const struct text *right = truth_message(client->selected, b)->text;
+    int order = compare_by(left, right, move->flags);
+    order = order ? order : move->words ? compare_by(left, right, move->words) : 0;
+    return order ? order < 0 : a < b;
+}
+
+static void check_sort(struct client *client, struct move *move)
+{
+    const struct reply *reply = client_reply(client, "SORT", 0);
+    if (!reply || client_reply(client, "SORT", 1))
+        game_fail(client, "one SORT (RFC 5256 section 4)");
+    uint32_t *found = arena_array(&client->arena, uint32_t, reply->number_count + 1);
+    for (size_t i = 0; i < reply->number_count; i++)
+        found[i] = result_uid(move, reply->numbers[i]);
+    check_result(client, move, found, reply->number_count);
+    for (size_t i = 1; i < reply->number_count && !move->has_limit; i++)
+        if (!is_before(client, move, found[i - 1], found[i]))
+            game_fail(client, "UID %u before UID %u", found[i], found[i - 1]);
+}
+
 const struct kind kind_search = {"SEARCH",      50,           MOVE_SELECTED, compose_search,
                                  effect_search, check_search, answer_search};
 const struct kind kind_esearch = {"ESEARCH",     30,           MOVE_SELECTED, compose_esearch, effect_search,
                                   check_esearch, answer_search};
+const struct kind kind_sort = {"SORT",        20,         MOVE_SELECTED, compose_sort,
+                               effect_search, check_sort, answer_search};

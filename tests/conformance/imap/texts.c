@@ -82,6 +82,7 @@ static void write_header(struct draft *draft, const char *type)
     int zone = zones[below(game, 4)];
     int64_t written = 86400 * (10957 + (int64_t)below(game, 6)) + (int64_t)below(game, 86400);
     text->sent_day = written / 86400;
+    text->sent = written - (int64_t)zone * 60;
     date_format(&value, written - (int64_t)zone * 60, zone);
     field(draft, "Date", buf_cstr(&value));
     buf_clear(&value);
@@ -150,6 +151,8 @@ static void write_quoted(struct draft *draft)
     mark(draft, "TEXT", begin);
     mark(draft, "1", begin);
 }
+
+#define ATTACHED_LINE 48 /* bytes 0, 1, … 47 */
 
 #define ATTACHMENT                                                                                       \
     "Content-Type: application/octet-stream; name=\"data.bin\"\r\nContent-Transfer-Encoding: base64\r\n" \
@@ -224,6 +227,15 @@ static void write_forwarded(struct draft *draft)
     mark(draft, "TEXT", text);
 }
 
+/* What the lines of an attachment say. */
+static struct slice attached_bytes(struct game *game, size_t lines)
+{
+    char *bytes = arena_alloc(&game->arena, lines * ATTACHED_LINE);
+    for (size_t i = 0; i < lines * ATTACHED_LINE; i++)
+        bytes[i] = (char)(i % ATTACHED_LINE);
+    return slice_of(bytes, lines * ATTACHED_LINE);
+}
+
 static void finish(struct draft *draft)
 {
     struct game *game = draft->game;
@@ -234,6 +246,8 @@ static void finish(struct draft *draft)
         struct text_section *section = &text->sections[text->section_count++];
         snprintf(section->name, sizeof(section->name), "%s", draft->marks[i].name);
         section->bytes = slice_skip(slice_take(text->bytes, draft->marks[i].end), draft->marks[i].begin);
+        if (strcmp(section->name, "2") == 0 && slice_starts_with(section->bytes, S("AAEC")))
+            section->decoded = attached_bytes(game, section->bytes.len / 66);
     }
     text->header = text_section(text, "HEADER")->bytes;
     struct mime_parser *parser = mime_parser_new(&game->arena, NULL);
