@@ -190,7 +190,8 @@ bool search_command_run(struct search_command *command, struct search_result *re
 void search_command_fail(struct search_command *command, enum err err)
 {
     forget_saved(command);
-    imap_no_err(command->session, err);
+    if (!command->session->input.error) /* otherwise nobody is there to be told */
+        imap_no_err(command->session, err);
 }
 
 bool search_command_save(struct search_command *command, const struct search_result *result)

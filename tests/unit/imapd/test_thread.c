@@ -200,6 +200,232 @@ static void deep(void **state)
     arena_free(&arena);
 }
 
+/* --- REFERENCES step by step, as RFC 5256 section 3 tells it, with trees that are really moved about --- */
+
+#define NODES 64
+#define ROOT  (NODES - 1)
+
+struct tree {
+    const struct made *made;
+    size_t parents[NODES], children[NODES][NODES], child_counts[NODES], count;
+    size_t owners[NODES], table[NODES];
+};
+
+static bool is_dummy(const struct tree *tree, size_t node)
+{
+    return node >= tree->made->count;
+}
+
+static bool is_in(const struct tree *tree, size_t node, size_t below)
+{
+    for (size_t up = node; up != NODES; up = tree->parents[up])
+        if (up == below)
+            return true;
+    return false;
+}
+
+static void take_out(struct tree *tree, size_t node)
+{
+    size_t parent = tree->parents[node], kept = 0;
+    tree->parents[node] = NODES;
+    if (parent == NODES)
+        return;
+    for (size_t i = 0; i < tree->child_counts[parent]; i++)
+        if (tree->children[parent][i] != node)
+            tree->children[parent][kept++] = tree->children[parent][i];
+    tree->child_counts[parent] = kept;
+}
+
+static void put_below(struct tree *tree, size_t node, size_t parent)
+{
+    if (is_in(tree, parent, node))
+        return;
+    take_out(tree, node);
+    tree->parents[node] = parent;
+    tree->children[parent][tree->child_counts[parent]++] = node;
+}
+
+static void step_1(struct tree *tree)
+{
+    const struct made *made = tree->made;
+    for (size_t i = 0; i < made->count; i++) {
+        uint32_t id = made->messages[i].id;
+        if (id != THREAD_NONE && tree->owners[id] == NODES)
+            tree->owners[id] = i;
+    }
+    for (size_t i = 0; i < made->count; i++) {
+        const struct thread_message *message = &made->messages[i];
+        size_t last = NODES;
+        for (size_t r = 0; r < message->reference_count; r++) {
+            size_t *owner = &tree->owners[made->references[message->references + r]];
+            if (*owner == NODES)
+                *owner = tree->count++;
+            if (last != NODES && tree->parents[*owner] == NODES)
+                put_below(tree, *owner, last);
+            last = *owner;
+        }
+        take_out(tree, i);
+        if (last != NODES)
+            put_below(tree, i, last);
+    }
+}
+
+static void prune_below(struct tree *tree, size_t node)
+{
+    size_t children[NODES], count = tree->child_counts[node];
+    memcpy(children, tree->children[node], sizeof(children));
+    for (size_t i = 0; i < count; i++) {
+        size_t child = children[i];
+        prune_below(tree, child);
+        if (!is_dummy(tree, child) || (node == ROOT && tree->child_counts[child] > 1))
+            continue;
+        while (tree->child_counts[child] > 0)
+            put_below(tree, tree->children[child][0], node);
+        take_out(tree, child);
+    }
+}
+
+/* The message that a node is sorted by, and has its subject from. */
+static const struct thread_message *first_of(const struct tree *tree, size_t node)
+{
+    return &tree->made->messages[is_dummy(tree, node) ? tree->children[node][0] : node];
+}
+
+static void sort_below(struct tree *tree, size_t node, bool deep)
+{
+    size_t *list = tree->children[node], count = tree->child_counts[node];
+    for (size_t i = 0; i < count; i++)
+        if (deep || is_dummy(tree, list[i]))
+            sort_below(tree, list[i], deep);
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0; k--) {
+            const struct thread_message *a = first_of(tree, list[k - 1]), *b = first_of(tree, list[k]);
+            if (a->date < b->date || (a->date == b->date && a->number < b->number))
+                break;
+            size_t swapped = list[k];
+            list[k] = list[k - 1];
+            list[k - 1] = swapped;
+        }
+}
+
+static bool replies(const struct tree *tree, size_t node)
+{
+    return !is_dummy(tree, node) && tree->made->messages[node].is_reply;
+}
+
+static void step_5(struct tree *tree)
+{
+    size_t roots[NODES], count = tree->child_counts[ROOT];
+    memcpy(roots, tree->children[ROOT], sizeof(roots));
+    for (size_t i = 0; i < count; i++) {
+        uint32_t subject = first_of(tree, roots[i])->subject;
+        if (subject == THREAD_NONE)
+            continue;
+        size_t *entry = &tree->table[subject];
+        if (*entry == NODES ||
+            (!is_dummy(tree, *entry) &&
+             (is_dummy(tree, roots[i]) || (replies(tree, *entry) && !replies(tree, roots[i])))))
+            *entry = roots[i];
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint32_t subject = first_of(tree, roots[i])->subject;
+        size_t root = roots[i], *entry = subject == THREAD_NONE ? NULL : &tree->table[subject];
+        if (!entry || *entry == root)
+            continue;
+        if (is_dummy(tree, *entry) && is_dummy(tree, root)) {
+            while (tree->child_counts[root] > 0)
+                put_below(tree, tree->children[root][0], *entry);
+            take_out(tree, root);
+        } else if (is_dummy(tree, *entry) || (replies(tree, root) && !replies(tree, *entry))) {
+            put_below(tree, root, *entry);
+        } else {
+            size_t dummy = tree->count++;
+            put_below(tree, dummy, ROOT);
+            put_below(tree, root, dummy);
+            put_below(tree, *entry, dummy);
+            *entry = dummy;
+        }
+    }
+}
+
+static void print_below(const struct tree *tree, size_t node, struct buf *out)
+{
+    size_t count = tree->child_counts[node];
+    bool lists = count != 1 || is_dummy(tree, node);
+    if (!is_dummy(tree, node))
+        buf_printf(out, "%u%s", (unsigned)tree->made->messages[node].number, count > 0 ? " " : "");
+    for (size_t i = 0; i < count; i++) {
+        buf_append(out, lists ? S("(") : SLICE_EMPTY);
+        print_below(tree, tree->children[node][i], out);
+        buf_append(out, lists ? S(")") : SLICE_EMPTY);
+    }
+}
+
+static void step_by_step(const struct made *made, struct buf *out)
+{
+    static struct tree tree;
+    tree = (struct tree){.made = made, .count = made->count};
+    for (size_t i = 0; i < NODES; i++)
+        tree.parents[i] = tree.owners[i] = tree.table[i] = NODES;
+    step_1(&tree);
+    for (size_t i = 0; i < tree.count; i++)
+        if (tree.parents[i] == NODES)
+            put_below(&tree, i, ROOT);
+    prune_below(&tree, ROOT);
+    sort_below(&tree, ROOT, false);
+    step_5(&tree);
+    sort_below(&tree, ROOT, true);
+    print_below(&tree, ROOT, out);
+}
+
+static uint64_t seed;
+
+static unsigned pick(unsigned below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)((seed >> 33) % below);
+}
+
+static void make_random(struct made *made)
+{
+    struct arena arena = {0};
+    for (unsigned n = 1 + pick(10); n > 0; n--) {
+        char *line = arena_printf(&arena, "%c", pick(8) == 0 ? '-' : 'a' + (int)pick(10));
+        for (unsigned r = pick(4), i = 0; i < r; i++)
+            line = arena_printf(&arena, "%s%c%c", line, i == 0 ? '<' : ',', 'a' + (int)pick(12));
+        line = arena_printf(&arena, "%s %s%c@%u", line, pick(2) ? "re:" : "", "-xyz"[pick(4)], pick(6));
+        add(made, slice_from(line));
+    }
+    arena_free(&arena);
+}
+
+static void same_as_step_by_step(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct made made = {0};
+        struct arena arena = {0};
+        struct thread_forest forest;
+        struct buf got, wanted;
+        buf_init(&got, 65536);
+        buf_init(&wanted, 65536);
+        seed = i;
+        make_random(&made);
+        struct thread_input input = {made.messages, made.count, made.references, made.texts.count,
+                                     made.texts.list};
+        thread_messages(THREAD_REFERENCES, &input, &arena, &forest);
+        thread_write(&forest, &got, ignore, NULL);
+        step_by_step(&made, &wanted);
+        if (!slice_eq(buf_slice(&got), buf_slice(&wanted)))
+            print_error("seed %u: expected %s, got %s\n", i, buf_cstr(&wanted), buf_cstr(&got));
+        assert_string_equal(buf_cstr(&got), buf_cstr(&wanted));
+        buf_free(&got);
+        buf_free(&wanted);
+        arena_free(&arena);
+        thread_texts_free(&made.texts);
+    }
+}
+
 /* --- the command --- */
 
 static void command(void)
@@ -241,6 +467,7 @@ int main(void)
         cmocka_unit_test(refs),
         cmocka_unit_test(ordered_subjects),
         cmocka_unit_test(deep),
+        cmocka_unit_test(same_as_step_by_step),
         peer_test(command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
