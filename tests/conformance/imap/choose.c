@@ -211,6 +211,12 @@ static bool is_plain(struct slice text)
     return text.len > 0;
 }
 
+struct mailbox *target_of(struct client *client, const char *name)
+{
+    struct mailbox *mailbox = mailbox_of(client, name);
+    return mailbox && client->is_guest && mailbox->is_for_reading ? NULL : mailbox;
+}
+
 void write_mailbox(struct client *client, struct buf *text, const char *owners_name)
 {
     const char *name = name_for(client, owners_name);

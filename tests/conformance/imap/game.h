@@ -100,7 +100,8 @@ struct gone {
 struct mailbox {
     char name[GAME_NAME]; /* UTF-8 */
     bool deleted;
-    bool is_shared;       /* the guest has all rights on it */
+    bool is_shared;       /* the guest may see it */
+    bool is_for_reading;  /* and no more than that: "lr" of RFC 4314 */
     bool is_sent;         /* has \\Sent: a message that comes twice within a minute is put there once */
     uint32_t uidvalidity; /* 0: to be learned */
     uint32_t uidnext, tick;
@@ -391,6 +392,7 @@ void choose_name(struct client *client, char name[GAME_NAME]);
 /* What the client calls it; the guest has alice's mailboxes below Shared. */
 const char *name_for(const struct client *client, const char *name);
 struct mailbox *mailbox_of(struct client *client, const char *name);
+struct mailbox *target_of(struct client *client, const char *name); /* where he may put something */
 void choose_flags(struct game *game, unsigned *flags_r, unsigned *words_r);
 void write_flags(struct buf *text, unsigned flags, unsigned words);
 void write_mailbox(struct client *client, struct buf *text, const char *name);

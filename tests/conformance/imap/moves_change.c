@@ -45,7 +45,7 @@ static void effect_store(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
     move->expected = move->set.is_bad     ? (client->readonly ? NULL : "BAD")
-                     : client->readonly   ? "NO"
+                     : client->readonly   ? (client->is_guest && !move->flags && !move->words ? NULL : "NO")
                      : move->set.has_gone ? NULL
                                           : "OK";
     client->condstore = client->condstore || (move->has_limit && !move->set.is_bad);
@@ -208,7 +208,7 @@ static void effect_transfer(struct client *client, struct move *move)
     struct game *game = client->game;
     bool moves = move->kind == &kind_move;
     move->source = client->selected;
-    move->target = mailbox_of(client, move->name);
+    move->target = target_of(client, move->name);
     choose_resolve(client, &move->set);
     bool refused = !move->target || (moves && client->readonly);
     move->expected = move->set.is_bad     ? (refused ? NULL : "BAD")
@@ -260,7 +260,8 @@ static void check_copyuid(struct client *client, struct move *move, const struct
 static void check_transfer(struct client *client, struct move *move)
 {
     if (move->set.is_bad || !move->tick) {
-        if (!move->set.is_bad && !move->target && !slice_eq(client->end->code.name, S("TRYCREATE")) &&
+        if (!move->set.is_bad && !mailbox_of(client, move->name) &&
+            !slice_eq(client->end->code.name, S("TRYCREATE")) &&
             !(client->readonly && move->kind == &kind_move))
             game_fail(client, "[TRYCREATE] (RFC 3501 section 6.4.7)");
         return;

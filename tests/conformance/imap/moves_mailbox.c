@@ -42,7 +42,7 @@ static bool compose_append(struct client *client, struct move *move)
 static void effect_append(struct client *client, struct move *move)
 {
     struct game *game = client->game;
-    move->target = mailbox_of(client, move->name);
+    move->target = target_of(client, move->name);
     move->expected = move->target ? "OK" : "NO";
     if (!move->target)
         return;
@@ -60,7 +60,7 @@ static void check_append(struct client *client, struct move *move)
 {
     const struct reply_code *code = &client->end->code;
     if (!move->target) {
-        if (!slice_eq(code->name, S("TRYCREATE")))
+        if (!mailbox_of(client, move->name) && !slice_eq(code->name, S("TRYCREATE")))
             game_fail(client, "[TRYCREATE] (RFC 3501 section 6.3.11)");
         return;
     }
@@ -84,7 +84,7 @@ static bool compose_replace(struct client *client, struct move *move)
     if (client->count == 0 || client->readonly)
         return false;
     choose_name(client, move->name);
-    struct mailbox *target = mailbox_of(client, move->name);
+    struct mailbox *target = target_of(client, move->name);
     if (!target || target->count >= GAME_MESSAGES || target->is_sent)
         return false;
     size_t at = below(game, client->count);
@@ -108,7 +108,7 @@ static bool compose_replace(struct client *client, struct move *move)
 static void effect_replace(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
-    move->target = mailbox_of(client, move->name);
+    move->target = target_of(client, move->name);
     /* Of one that went meanwhile the new version is kept all the same: RFC 8508 does not say, and nothing is
      * lost by it. */
     bool may = move->target && move->set.uid_count == 1;

@@ -140,6 +140,8 @@ static void effect_open(struct client *client, struct move *move)
     view_leave(client);
     client->condstore = client->condstore || move->has_limit;
     move->expected = move->mailbox ? "OK" : "NO";
+    if (move->mailbox && client->is_guest && move->mailbox->is_for_reading)
+        move->readonly = true;
     if (move->mailbox)
         view_enter(client, move->mailbox, move->readonly);
 }
