@@ -114,8 +114,10 @@ enum err urlauth_open(struct imap_session *session, const struct imapurl *url, s
         account_open(store, owner.login, account_r))
         return ERR_DENIED;
     enum err err = check_token(*account_r, &session->arena, url);
-    if (err)
+    if (err) {
         account_close(*account_r);
+        *account_r = NULL;
+    }
     return err;
 }
 

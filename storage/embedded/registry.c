@@ -7,6 +7,7 @@
  */
 #include "registry.h"
 
+#include <assert.h>
 #include <sys/resource.h>
 
 #include <uthash.h>
@@ -196,6 +197,7 @@ void registry_release(struct account *account)
     struct db *readers[READERS_KEPT];
     unsigned reader_count = 0;
     pthread_mutex_lock(&registry->mutex);
+    assert(entry->users > 0); /* somebody closed it twice */
     if (--entry->users == 0) {
         reader_count = readers_take_surplus(&account->readers, readers);
         if (entry->listed) {

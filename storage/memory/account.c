@@ -2,6 +2,8 @@
 /* Accounts: handles, and what can be asked without a snapshot of one's own. */
 #include "storage/account.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 #include "memory_store.h"
 
@@ -89,6 +91,7 @@ void account_close(struct account *account)
     }
     struct store *store = account->store;
     pthread_mutex_lock(&store->accounts_mutex);
+    assert(account->handles > 0); /* somebody closed it twice */
     bool last = --account->handles == 0 && atomic_load(&account->removed);
     pthread_mutex_unlock(&store->accounts_mutex);
     if (last) {
