@@ -8,11 +8,11 @@ static bool by_uid(struct imap_session *session, const struct sequence_set *set,
     struct selected *selected = session->selected;
     if (sequence_highest(set) >= selected->uidnext) {
         enum err err = imap_send_updates(session, UPDATE_NUMBERS_STAY);
+        event_set(&session->member.changed); /* there may be more to tell at the end */
         if (err) {
             imap_no_err(session, err);
             return false;
         }
-        event_set(&session->member.changed);
     }
     *uids_r = sequence_uids(set, &selected->view, &session->arena);
     return true;

@@ -248,7 +248,7 @@ static enum err visit(void *data, enum err (*fn)(void *arg), void *arg)
 struct change_job {
     struct selected *selected;
     struct arena *arena;
-    uint64_t since, modseq;
+    uint64_t since;
     struct uid_set changed;
 };
 
@@ -262,8 +262,6 @@ static enum err read_changed(void *arg)
     struct message_page page;
     message_page_init(&page, 0);
     enum err err = snapshot_open(job->selected->account, &snapshot);
-    if (!err)
-        job->modseq = snapshot_modseq(snapshot);
     while (!err && !scan.done) {
         err = snapshot_scan(snapshot, &scan, &page);
         for (size_t row = 0; row < page.count && !err; row++)
@@ -281,10 +279,11 @@ static enum err tell_added(struct context *context, struct search_job *job, cons
 {
     struct uid_set found = found_of(context);
     struct search_result result = {.uids = uid_set_union(job->arena, &found, added)};
-    set_found(context, &result.uids);
+    struct uid_set all = result.uids;
     enum err err = context->is_sorted ? sort_result(job, &context->criteria, &result) : ERR_OK;
     if (err)
         return err;
+    set_found(context, &all);
     begin_response(context, out);
     buf_append(out, S(" ADDTO ("));
     if (context->is_sorted)
@@ -295,8 +294,8 @@ static enum err tell_added(struct context *context, struct search_job *job, cons
     return ERR_OK;
 }
 
-static enum err tell_context(struct imap_session *session, struct context *context, struct arena *arena,
-                             struct buf *out)
+static enum err tell_context(struct imap_session *session, struct context *context, uint64_t modseq,
+                             struct arena *arena, struct buf *out)
 {
     struct selected *selected = session->selected;
     struct change_job changes = {.selected = selected, .arena = arena, .since = context->modseq};
@@ -326,11 +325,11 @@ static enum err tell_context(struct imap_session *session, struct context *conte
     if (added.count > 0)
         err = tell_added(context, &job, &added, out);
     if (!err)
-        context->modseq = changes.modseq;
+        context->modseq = modseq;
     return err;
 }
 
-enum err search_contexts_changed(struct imap_session *session)
+enum err search_contexts_changed(struct imap_session *session, uint64_t modseq)
 {
     struct search_contexts *contexts = session->selected->contexts;
     enum err err = ERR_OK;
@@ -338,9 +337,9 @@ enum err search_contexts_changed(struct imap_session *session)
         struct arena arena = {0};
         struct buf out;
         buf_init(&out, SIZE_MAX / 2);
-        err = tell_context(session, &contexts->list[i], &arena, &out);
-        if (!err)
-            err = conn_write(session->conn, buf_slice(&out));
+        err = tell_context(session, &contexts->list[i], modseq, &arena, &out);
+        enum err sending = conn_write(session->conn, buf_slice(&out)); /* what was taken out is out */
+        err = err ? err : sending;
         buf_free(&out);
         arena_free(&arena);
     }

@@ -29,7 +29,7 @@ void search_context_begin(struct search_command *command, const struct search_re
 
 /* Before the client is told that these messages are expunged: REMOVEFROM. On a worker thread. */
 void search_contexts_expunged(struct selected *selected, const struct uid_set *gone, struct buf *out);
-/* After it was told of new messages and flags: ADDTO and REMOVEFROM. Suspends. */
-enum err search_contexts_changed(struct imap_session *session) MUST_CHECK;
+/* After it was told of new messages and flags as of this MODSEQ: ADDTO and REMOVEFROM. Suspends. */
+enum err search_contexts_changed(struct imap_session *session, uint64_t modseq) MUST_CHECK;
 
 #endif

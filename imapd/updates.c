@@ -78,16 +78,20 @@ static enum err read_new(struct update_job *job, struct snapshot *snapshot, bool
     struct uid_range from = {selected->uidnext, UINT32_MAX};
     struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = {&from, 1}};
     struct message_page page;
+    struct uid_set_writer found = {0};
     enum err err = ERR_OK;
     message_page_init(&page, 0);
     while (!err && !scan.done) {
         err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++) {
-            view_append(&selected->view, page.uids[i]);
-            *any_r = true;
-        }
+        for (size_t i = 0; !err && i < page.count; i++)
+            uid_set_add(&found, page.uids[i]);
     }
     message_page_free(&page);
+    /* All of them or none: what is read twice must not be in the view twice. */
+    for (size_t i = 0; !err && i < found.count; i++)
+        view_append_range(&selected->view, found.ranges[i].first, found.ranges[i].last);
+    *any_r = !err && found.count > 0;
+    uid_set_drop(&found);
     return err;
 }
 
@@ -247,5 +251,6 @@ enum err imap_send_updates(struct imap_session *session, unsigned what)
         flag_report_end(&job.flags);
     buf_free(&job.out);
     arena_free(&job.arena);
-    return err ? err : search_contexts_changed(session);
+    /* Of new mail that has to wait the searches must not hear either. */
+    return err || !(what & UPDATE_EXISTS) ? err : search_contexts_changed(session, job.modseq);
 }

@@ -2,6 +2,8 @@
 /* STORE, COPY, MOVE, EXPUNGE: what they answer, and what other sessions hear of it. */
 #include "world.h"
 
+#include "storage_memory/faults.h"
+
 #define SELECTED                                                                                          \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 5 EXISTS$\n* 5 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n" \
     "* OK [UIDNEXT 6] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] "
@@ -211,11 +213,51 @@ static void qresync(void)
 }
 PEER_CASE(qresync)
 
+/* Reads up to the answer of the command: how many lines say EXPUNGE; and the number of the last EXISTS. */
+static unsigned expunges_told(struct peer *peer, const char *tag, uint64_t *exists)
+{
+    unsigned count = 0;
+    struct slice line = peer_line(peer);
+    while (!slice_starts_with(line, slice_from(tag))) {
+        struct slice number = slice_take(slice_skip(line, 2), slice_find(slice_skip(line, 2), ' '));
+        count += slice_ends_with_nocase(line, S(" EXPUNGE"));
+        if (slice_ends_with_nocase(line, S(" EXISTS")))
+            assert_true(slice_to_u64(number, UINT32_MAX, exists));
+        line = peer_line(peer);
+    }
+    return count;
+}
+
+/* Whatever cannot be read: numbers are as the client counts them. */
+static void failing_reads(void)
+{
+    fill(2);
+    struct peer *a = peer_login();
+    uint64_t exists = 0;
+    peer_send(a, "s SELECT INBOX\r\n");
+    expunges_told(a, "s OK", &exists);
+    for (unsigned nth = 1; nth <= 20; nth++) {
+        expunge_elsewhere("INBOX", nth);
+        append("INBOX", "Subject: new\r\n\r\n");
+        flag_elsewhere("INBOX", nth + 1, FLAGS_ADD, MESSAGE_FLAGGED);
+        memory_store_fail(world.fixture->store, MEMORY_READ, nth, ERR_IO);
+        peer_send(a, "f NOOP\r\n");
+        unsigned told = expunges_told(a, "f OK", &exists);
+        memory_store_heal(world.fixture->store);
+        peer_send(a, "h NOOP\r\n");
+        told += expunges_told(a, "h OK", &exists);
+        assert_int_equal(told, 1);
+        assert_int_equal(exists, 2);
+        exists = 0;
+    }
+}
+PEER_CASE(failing_reads)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         peer_test(store),           peer_test(expunges_wait), peer_test(expunge), peer_test(copy_and_move),
-        peer_test(unannounced_uid), peer_test(condstore),     peer_test(qresync),
+        peer_test(unannounced_uid), peer_test(condstore),     peer_test(qresync), peer_test(failing_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

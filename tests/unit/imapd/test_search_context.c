@@ -63,6 +63,17 @@ static void messages_come_and_go(void)
 }
 PEER_CASE(messages_come_and_go)
 
+/* New mail that waits until the bodies are fetched is told of all the same, and then to the search, too. */
+static void behind_bodies(void)
+{
+    struct peer *peer = begin(1);
+    say(peer, "A UID SEARCH RETURN (UPDATE ALL) UNFLAGGED", "* ESEARCH (TAG \"A\") UID ALL 1$\nA OK ");
+    append("INBOX", "Subject: new\r\n\r\n");
+    say(peer, "b FETCH 1 BODY.PEEK[TEXT]", "* 1 FETCH (BODY[TEXT] {8}\nbody 1$\n)$\nb OK ");
+    say(peer, "c NOOP", "* 2 EXISTS$\n* 2 RECENT$\n* ESEARCH (TAG \"A\") UID ADDTO (0 2)$\nc OK ");
+}
+PEER_CASE(behind_bodies)
+
 static void sorted(void)
 {
     append("INBOX", "Subject: b\r\n\r\n\r\n");
@@ -128,8 +139,9 @@ PEER_CASE(idle)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(flags_change), peer_test(messages_come_and_go), peer_test(sorted), peer_test(limits),
-        peer_test(idle),
+        peer_test(flags_change),  peer_test(messages_come_and_go),
+        peer_test(behind_bodies), peer_test(sorted),
+        peer_test(limits),        peer_test(idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
