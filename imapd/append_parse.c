@@ -110,6 +110,8 @@ bool append_take(struct imap_session *session, struct parser *parser, struct inc
 {
     bool good = parse_attributes(parser, incoming);
     enum err err = good ? take_data(session, parser, incoming, &good) : ERR_OK;
+    if (session->input.error == ERR_TOO_LONG) /* of the line behind a literal */
+        imap_bad(session, "line too long");
     if (session->input.error)
         return false;
     if (err) {

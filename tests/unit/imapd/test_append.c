@@ -41,6 +41,23 @@ static void test_refusals(void **state)
     assert_int_equal(status("INBOX").messages, 0);
 }
 
+static void test_long_line(void **state)
+{
+    (void)state;
+    static const char *const commands[] = {"b APPEND INBOX {3+}\r\nabc",
+                                           "b APPEND INBOX CATENATE (URL {3+}\r\nabc"};
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        struct buf input;
+        buf_init(&input, 100000);
+        buf_printf(&input, LOGIN "%s", commands[i]);
+        for (size_t n = 0; n <= INPUT_LINE_MAX; n++)
+            buf_append_char(&input, 'x');
+        buf_append(&input, S("\r\nc NOOP\r\n" LOGOUT));
+        expect_once(buf_slice(&input), 0, LOGGED_IN "b BAD line too long$\nc OK \n" BYE);
+        buf_free(&input);
+    }
+}
+
 static void test_nul(void **state)
 {
     (void)state;
@@ -212,11 +229,17 @@ PEER_CASE(catenate_refusals)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        dialogue_test(test_append), dialogue_test(test_refusals),
-        dialogue_test(test_nul),    dialogue_test(test_multiappend),
-        peer_test(quota),           peer_test(replace),
-        peer_test(catenate),        peer_test(catenate_refusals),
-        peer_test(sent_once),       peer_test(to_the_selected_mailbox),
+        dialogue_test(test_append),
+        dialogue_test(test_refusals),
+        dialogue_test(test_long_line),
+        dialogue_test(test_nul),
+        dialogue_test(test_multiappend),
+        peer_test(quota),
+        peer_test(replace),
+        peer_test(catenate),
+        peer_test(catenate_refusals),
+        peer_test(sent_once),
+        peer_test(to_the_selected_mailbox),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
