@@ -31,7 +31,8 @@ static struct uid_set numbers_as_uids(const struct search_job *job, const struct
 
 void search_bind(const struct search_job *job)
 {
-    for (size_t i = 0; i < job->program->count; i++) {
+    /* Beyond the limit search_evaluate will not go. */
+    for (size_t i = 0; i < job->program->count && job->arena->used <= SEARCH_MEMORY_MAX; i++) {
         struct search_node *node = &job->program->nodes[i];
         bool is_set = node->key == KEY_NUMBERS || node->key == KEY_UIDS;
         if (node->key == KEY_ALL)
@@ -75,30 +76,38 @@ struct children {
     size_t row_count, text_count, other_count;
 };
 
-/* Sets go with the rows of an OR; those of an AND narrow `within` at once. */
-static struct children sort_children(struct search_job *job, const struct search_node *node,
-                                     struct uid_set *within)
+/* Those that are decided by sets are not among them: they are evaluated here, as that costs next to nothing,
+ * and narrow an AND, or make a beginning of an OR. */
+static enum err sort_children(struct search_job *job, const struct search_node *node, struct uid_set *within,
+                              struct uid_set *found, struct children *children_r)
 {
     const struct search_program *program = job->program;
+    struct uid_set part;
+    enum err err = ERR_OK;
     size_t count = 0;
     for (uint32_t c = node->child; c != 0; c = program->nodes[c].next)
         count++;
     struct children children = {.rows = arena_array(job->arena, uint32_t, count),
                                 .texts = arena_array(job->arena, uint32_t, count),
                                 .others = arena_array(job->arena, uint32_t, count)};
-    for (uint32_t c = node->child; c != 0; c = program->nodes[c].next) {
+    for (uint32_t c = node->child; c != 0 && !err; c = program->nodes[c].next) {
         enum cost cost = cost_of(program, c);
-        const struct search_node *child = &program->nodes[c];
-        if (cost == COST_SETS && node->key == KEY_AND && child->key >= KEY_ALL)
-            *within = uid_set_common(job->arena, within, &child->uids);
-        else if (cost <= COST_ROWS)
+        if (cost == COST_SETS) {
+            err = evaluate(job, c, within, &part);
+            if (!err && node->key == KEY_AND)
+                *within = part;
+            else if (!err)
+                *found = uid_set_union(job->arena, found, &part);
+        } else if (cost == COST_ROWS) {
             children.rows[children.row_count++] = c;
-        else if (child->key == KEY_TEXT)
+        } else if (program->nodes[c].key == KEY_TEXT) {
             children.texts[children.text_count++] = c;
-        else
+        } else {
             children.others[children.other_count++] = c;
+        }
     }
-    return children;
+    *children_r = children;
+    return err;
 }
 
 static enum err all_texts(struct search_job *job, const struct children *children,
@@ -113,9 +122,9 @@ static enum err all_texts(struct search_job *job, const struct children *childre
 static enum err evaluate_and(struct search_job *job, const struct search_node *node, struct uid_set within,
                              struct uid_set *found_r)
 {
-    struct children children = sort_children(job, node, &within);
-    enum err err = ERR_OK;
-    if (children.row_count > 0) {
+    struct children children;
+    enum err err = sort_children(job, node, &within, NULL, &children);
+    if (!err && children.row_count > 0) {
         struct search_columns columns = {children.rows, children.row_count, false};
         err = search_rows(job, columns, &within, &within);
     }
@@ -136,12 +145,15 @@ static enum err evaluate_and(struct search_job *job, const struct search_node *n
 static enum err evaluate_or(struct search_job *job, const struct search_node *node, struct uid_set within,
                             struct uid_set *found_r)
 {
-    struct children children = sort_children(job, node, &within);
+    struct children children;
     struct uid_set found = {0}, part;
-    enum err err = ERR_OK;
-    if (children.row_count > 0) {
+    enum err err = sort_children(job, node, &within, &found, &children);
+    if (!err && children.row_count > 0) {
         struct search_columns columns = {children.rows, children.row_count, true};
-        err = search_rows(job, columns, &within, &found);
+        struct uid_set rest = uid_set_minus(job->arena, &within, &found);
+        err = search_rows(job, columns, &rest, &part);
+        if (!err)
+            found = uid_set_union(job->arena, &found, &part);
     }
     for (size_t i = 0; i < children.text_count + children.other_count && !err; i++) {
         uint32_t child =
@@ -160,6 +172,8 @@ static enum err evaluate(struct search_job *job, uint32_t index, const struct ui
 {
     const struct search_node *node = &job->program->nodes[index];
     struct uid_set found = {0};
+    if (job->arena->used > SEARCH_MEMORY_MAX)
+        return ERR_LIMIT;
     if (within->count == 0) {
         *found_r = found;
         return ERR_OK;

@@ -15,6 +15,9 @@
 #include "search_program.h"
 #include "view.h"
 
+/* Sets of one search may take so much; keys that need more are refused (ERR_LIMIT). */
+#define SEARCH_MEMORY_MAX ((size_t)256 * 1024 * 1024)
+
 struct search_job {
     struct account *account;
     int64_t mailbox_id;
@@ -25,7 +28,7 @@ struct search_job {
     bool is_bound;  /* message numbers and "$" of the program are those of an earlier time (RFC 5267) */
     int64_t now_us; /* for OLDER and YOUNGER */
     struct arena *arena;
-    uint32_t first_piece; /* for tests: how many messages search_run looks at first; 0: its own choice */
+    uint32_t first_piece; /* for tests: how many messages are looked at first; 0: whatever is best */
 
     /* Runs fn(arg) where blocking is allowed. An error of its own (the client is gone) ends the search. */
     enum err (*visit)(void *data, enum err (*fn)(void *arg), void *arg);

@@ -42,19 +42,33 @@ static enum err visit_texts(void *arg)
     return search_text(job->search->account, &job->request, job->search->arena, &job->found);
 }
 
-/* The first `count` UIDs of a set. */
-static struct uid_set first_uids(struct arena *arena, const struct uid_set *set, uint64_t count)
+/* How far a set was gone through. */
+struct place {
+    size_t range;
+    uint64_t uid; /* the next one, when it lies in this range */
+};
+
+/* The next `count` UIDs of the set; moves on. */
+static struct uid_set next_uids(struct arena *arena, const struct uid_set *set, uint64_t count,
+                                struct place *place)
 {
     struct uid_set_writer writer = {0};
-    for (size_t i = 0; i < set->count && count > 0; i++) {
-        struct uid_range range = set->ranges[i];
-        uint64_t size = (uint64_t)range.last - range.first + 1;
-        if (size > count)
-            range.last = range.first + (uint32_t)count - 1;
-        uid_set_add_range(&writer, range);
-        count -= MIN_OF(size, count);
+    while (count > 0 && place->range < set->count) {
+        struct uid_range range = set->ranges[place->range];
+        range.first = (uint32_t)MAX_OF((uint64_t)range.first, place->uid);
+        uint64_t size = MIN_OF((uint64_t)range.last - range.first + 1, count);
+        uid_set_add_range(&writer, (struct uid_range){range.first, range.first + (uint32_t)(size - 1)});
+        count -= size;
+        place->uid = range.first + size;
+        place->range += place->uid > range.last;
     }
     return uid_set_take(&writer, arena);
+}
+
+static void add_found(struct uid_set_writer *found, const struct uid_set *part)
+{
+    for (size_t i = 0; i < part->count; i++)
+        uid_set_add_range(found, part->ranges[i]);
 }
 
 /* With a good index all is found at one go. When that takes too long, it is tried with ever fewer messages,
@@ -68,12 +82,14 @@ enum err search_texts(struct search_job *search, const struct search_term *terms
                                           .term_count = count,
                                           .go_on = has_time,
                                           .data = &job};
-    struct uid_set rest = *within, found = {0};
-    uint64_t step = uid_set_size(within);
+    struct uid_set_writer found = {0};
+    struct place place = {0};
+    uint64_t step = search->first_piece > 0 ? search->first_piece : uid_set_size(within);
     enum err err = ERR_OK;
-    while (!err && rest.count > 0) {
+    while (!err && place.range < within->count) {
         int64_t begin = clock_monotonic_ms();
-        job.request.within = first_uids(search->arena, &rest, step);
+        struct place next = place;
+        job.request.within = next_uids(search->arena, within, step, &next);
         uint64_t size = uid_set_size(&job.request.within);
         job.is_bounded = size > TEXT_STEP_MIN;
         err = search->visit(search->data, visit_texts, &job);
@@ -84,14 +100,14 @@ enum err search_texts(struct search_job *search, const struct search_term *terms
             continue;
         }
         if (!err) {
-            found = uid_set_union(search->arena, &found, &job.found);
-            rest = uid_set_minus(search->arena, &rest, &job.request.within);
+            add_found(&found, &job.found);
+            place = next;
             search->looked_at += size;
         }
         if (clock_monotonic_ms() - begin < TEXT_VISIT_MS / 4)
             step *= 2;
     }
-    *found_r = found;
+    *found_r = uid_set_take(&found, search->arena);
     return err;
 }
 
