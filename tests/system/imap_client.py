@@ -64,10 +64,13 @@ class Imap:
 
     # --- responses ---
 
-    def more(self):
+    def receive(self):
         data = self.stream.socket.recv(65536)
-        assert data, f"closed by the server, after {self.stream.pending!r}"
-        self.stream.pending += data
+        assert data, f"closed by the server, after {self.stream.pending!r:.1000}"
+        return data
+
+    def more(self):
+        self.stream.pending += self.receive()
 
     def logical_line(self):
         """A response with its literals, as (text, {position: literal})."""
@@ -81,8 +84,11 @@ class Imap:
             if not match:
                 return text, literals
             size = int(match.group(1))
-            while len(stream.pending) < size:
-                self.more()
+            chunks, missing = [stream.pending], size - len(stream.pending)
+            while missing > 0:
+                chunks.append(self.receive())
+                missing -= len(chunks[-1])
+            stream.pending = b"".join(chunks)
             # A quoted string with a NUL in it cannot occur, so it stands for the literal.
             text = text[:len(text) - len(match.group())] + b"\0"
             literals[len(text) - 1], stream.pending = stream.pending[:size], stream.pending[size:]

@@ -64,7 +64,7 @@ class Mutt:
         """A session that begins in a folder and ends after these keys; returns what it logged of the dialogue."""
         debug = ["-d", "3", "-l", str(self.folder / "log")] if self.program == "neomutt" else ["-d", "3"]
         run_in_terminal([self.program, "-n", "-F", str(self.folder / "rc"), *debug, "-f", f"+{folder}",
-                         "-e", f"push '{keys}<sync-mailbox><quit>'"], self.environment, 20)
+                         "-e", f"push '{keys}<sync-mailbox><quit>'"], self.environment)
         return self.log.read_text(errors="replace")
 
     def send(self, subject, body):

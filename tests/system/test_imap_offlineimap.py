@@ -66,7 +66,7 @@ class OfflineImap:
     def run(self):
         """One run; what it said."""
         result = subprocess.run(["offlineimap", "-c", self.folder / "config", "-o", "-u", "basic"], capture_output=True, text=True,
-                                timeout=30, env=dict(os.environ, HOME=str(self.folder)))
+                                timeout=120, env=dict(os.environ, HOME=str(self.folder)))
         said = result.stdout + result.stderr
         assert result.returncode == 0 and "ERROR" not in said, said[-4000:]
         return said

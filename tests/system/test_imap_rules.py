@@ -164,4 +164,5 @@ def test_rule_15_a_large_append(shared):
         print(f"\nAPPEND of {len(text)} bytes was answered {time.monotonic() - begun:.3f} s after its last byte")
         assert tagged[0] == "OK", tagged
         client.ask("SELECT", "Sent")
-        assert client.fetch("1", "(RFC822.SIZE)")[1]["RFC822.SIZE"] == len(text)
+        got = client.fetch("1", "(RFC822.SIZE BODY.PEEK[])")[1]
+        assert got["RFC822.SIZE"] == len(text) and got["BODY[]"] == text
