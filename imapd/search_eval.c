@@ -123,7 +123,8 @@ static enum err evaluate_and(struct search_job *job, const struct search_node *n
                              struct uid_set *found_r)
 {
     struct children children;
-    enum err err = sort_children(job, node, &within, NULL, &children);
+    struct uid_set unused = {0}; /* only an OR has a beginning */
+    enum err err = sort_children(job, node, &within, &unused, &children);
     if (!err && children.row_count > 0) {
         struct search_columns columns = {children.rows, children.row_count, false};
         err = search_rows(job, columns, &within, &within);
