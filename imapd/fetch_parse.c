@@ -184,7 +184,8 @@ static void parse_lazy(struct parser *parser, struct fetch_item *item)
     item->is_lazy = true;
 }
 
-static bool parse_item_type(struct parser *parser, const struct fetch_item_type **type_r)
+/* NULL when it is none. */
+static const struct fetch_item_type *parse_item_type(struct parser *parser)
 {
     struct parser start = *parser;
     struct slice name;
@@ -194,24 +195,25 @@ static bool parse_item_type(struct parser *parser, const struct fetch_item_type 
             parse_char(parser, '[');
             name.len++;
         }
-        *type_r = fetch_item_find(name);
-        if (*type_r)
-            return true;
+        const struct fetch_item_type *type = fetch_item_find(name);
+        if (type)
+            return type;
     }
     parser->rest = start.rest;
-    return parser_expected(parser, "something that can be fetched");
+    parser_expected(parser, "something that can be fetched");
+    return NULL;
 }
 
 static bool parse_item(struct parser *parser, struct fetch_item *item)
 {
     struct buf label;
-    *item = (struct fetch_item){0};
-    if (!parse_item_type(parser, &item->type))
+    const struct fetch_item_type *type = parse_item_type(parser);
+    if (!type)
         return false;
-    item->section.text = item->type->text;
+    *item = (struct fetch_item){.type = type, .section = {.text = type->text}};
     buf_init(&label, SIZE_MAX / 2);
-    buf_append(&label, item->type->label.len > 0 ? item->type->label : item->type->name);
-    bool good = !(item->type->traits & (FETCH_SECTION | FETCH_SECTION_BINARY)) ||
+    buf_append(&label, type->label.len > 0 ? type->label : type->name);
+    bool good = !(type->traits & (FETCH_SECTION | FETCH_SECTION_BINARY)) ||
                 (parse_section(parser, item, &label) && parse_partial(parser, item, &label));
     if (good) {
         parse_lazy(parser, item);

@@ -283,13 +283,32 @@ static void large_bare_lf(void)
 }
 PEER_CASE(large_bare_lf)
 
+/* A file with both line ends, and a CRLF that lies across the border of what is read at a time. */
+static void mixed_line_ends(void)
+{
+    struct buf text;
+    buf_init(&text, 200000);
+    buf_append(&text, S("Subject: 1\n\nabcd\n")); /* then each CR is the last of eight octets */
+    for (unsigned i = 0; i < 10000; i++)
+        buf_append(&text, S("yyyyyy\r\n"));
+    append_bytes(buf_slice(&text));
+    buf_free(&text);
+    struct peer *a = peer_at("EXAMINE INBOX");
+    struct slice answer = peer_answer(a, "FETCH 1 BODY.PEEK[TEXT]");
+    struct slice head = S("* 1 FETCH (BODY[TEXT] {80006}\r\nabcd\r\n");
+    assert_true(slice_starts_with(answer, head));
+    for (unsigned i = 0; i < 10000; i++)
+        assert_slice(slice_take(slice_skip(answer, head.len + (size_t)i * 8), 8), S("yyyyyy\r\n"));
+}
+PEER_CASE(mixed_line_ends)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         peer_test(complex_crlf),    peer_test(complex_bare_lf),    peer_test(partial_crlf),
         peer_test(partial_bare_lf), peer_test(header_fields_crlf), peer_test(header_fields_bare_lf),
         peer_test(header_only),     peer_test(single_part),        peer_test(nul),
-        peer_test(large_crlf),      peer_test(large_bare_lf),
+        peer_test(large_crlf),      peer_test(large_bare_lf),      peer_test(mixed_line_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
