@@ -13,6 +13,7 @@ static const struct {
     enum offer when;
 } capabilities[] = {
     {{"IMAP4rev1", 9}, ALWAYS},
+    {{"IMAP4rev2", 9}, ALWAYS},
     {{"LITERAL+", 8}, ALWAYS},
     {{"SASL-IR", 7}, BEFORE_LOGIN},
     {{"ENABLE", 6}, ALWAYS},

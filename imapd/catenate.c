@@ -35,9 +35,7 @@ static bool parse_relative(struct imap_session *session, struct slice text, stru
 {
     if (!imapurl_parse(&session->arena, text, url_r) || url_r->has_server || url_r->access.len > 0)
         return false;
-    if (!url_r->mailbox.data && session->selected)
-        url_r->mailbox = slice_from(session->selected->name);
-    return url_r->mailbox.data != NULL;
+    return url_r->mailbox.data != NULL || session->selected;
 }
 
 /* The code repeats the URL, but for what would end it. */

@@ -21,15 +21,20 @@ static bool parse_url_section(struct arena *arena, const struct imapurl *url, st
     return true;
 }
 
-static enum err find_message(struct account *account, struct arena *arena, const struct imapurl *url,
+/* Where the URL leads: into a mailbox of this account. */
+struct place {
+    struct account *account;
+    struct mailbox_ref mailbox;
+};
+
+static enum err find_message(const struct place *place, struct arena *arena, const struct imapurl *url,
                              struct fetch_run *run)
 {
     struct snapshot *snapshot = NULL;
     struct mailbox_entry mailbox;
-    enum err err = snapshot_open(account, &snapshot);
+    enum err err = snapshot_open(place->account, &snapshot);
     if (!err)
-        err = snapshot_mailbox(snapshot, mailbox_named(mailbox_name_canonical(arena, url->mailbox)), arena,
-                               &mailbox);
+        err = snapshot_mailbox(snapshot, place->mailbox, arena, &mailbox);
     if (!err && url->uidvalidity != 0 && url->uidvalidity != mailbox.status.uidvalidity)
         err = ERR_NOT_FOUND;
     if (!err) {
@@ -64,8 +69,8 @@ static enum err give(struct fetch_run *run, const struct fetch_item *item, messa
     return err;
 }
 
-enum err message_part_read_in(struct account *account, struct arena *arena, const struct imapurl *url,
-                              message_part_taker *take, void *data)
+static enum err read_at(const struct place *place, struct arena *arena, const struct imapurl *url,
+                        message_part_taker *take, void *data)
 {
     struct fetch_item item;
     struct uid_range uid = {url->uid, url->uid};
@@ -74,9 +79,9 @@ enum err message_part_read_in(struct account *account, struct arena *arena, cons
         return ERR_SYNTAX;
     message_page_init(&run.page, SCAN_STRUCTURE | SCAN_SIZE | SCAN_HEADERS);
     buf_init(&run.out, SIZE_MAX / 2);
-    enum err err = find_message(account, arena, url, &run);
+    enum err err = find_message(place, arena, url, &run);
     if (!err)
-        err = message_open(account, run.scan.mailbox_id, url->uid, &run.file);
+        err = message_open(place->account, run.scan.mailbox_id, url->uid, &run.file);
     run.has_file = !err;
     if (!err)
         err = give(&run, &item, take, data);
@@ -88,15 +93,25 @@ enum err message_part_read_in(struct account *account, struct arena *arena, cons
     return err;
 }
 
+enum err message_part_read_in(struct account *account, struct arena *arena, const struct imapurl *url,
+                              message_part_taker *take, void *data)
+{
+    struct place place = {account, mailbox_named(mailbox_name_canonical(arena, url->mailbox))};
+    return read_at(&place, arena, url, take, data);
+}
+
 enum err message_part_read(struct imap_session *session, const struct imapurl *url, message_part_taker *take,
                            void *data)
 {
     struct imap_access access;
-    struct imapurl there = *url;
+    if (!url->mailbox.data) {
+        struct place open = {session->selected->account, mailbox_numbered(session->selected->mailbox_id)};
+        return read_at(&open, &session->arena, url, take, data);
+    }
     enum err err = imap_access(session, url->mailbox, RIGHT_READ, &access);
     if (!err) {
-        there.mailbox = access.mailbox;
-        err = message_part_read_in(access.account, &session->arena, &there, take, data);
+        struct place place = {access.account, mailbox_named(access.mailbox)};
+        err = read_at(&place, &session->arena, url, take, data);
     }
     imap_access_end(&access);
     return err == ERR_DENIED ? ERR_NOT_FOUND : err;

@@ -10,7 +10,8 @@
 typedef enum err message_part_taker(void *data, struct slice octets);
 
 /* Reads what the URL names (its server and authorisation are the caller's to look at), which lies in a
- * mailbox that the session's user may read. ERR_NOT_FOUND: there is no such mailbox, message or section;
+ * mailbox that the session's user may read; a URL that names no mailbox means the open one, which there
+ * must be. ERR_NOT_FOUND: there is no such mailbox, message or section;
  * ERR_SYNTAX: the section is none. Blocks. */
 enum err message_part_read(struct imap_session *session, const struct imapurl *url, message_part_taker *take,
                            void *data) MUST_CHECK;
