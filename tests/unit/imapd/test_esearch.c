@@ -51,7 +51,18 @@ static struct peer *folders(void)
     return peer_login();
 }
 
-static void several(void)
+static void named_mailboxes(void)
+{
+    struct peer *peer = folders();
+    say(peer, "UID ESEARCH IN (mailboxes (folder1 folder2/salmon nowhere folder1)) RETURN (MAX COUNT) ALL",
+        FROM("folder1", "MAX 3 COUNT 3") FROM("folder2/salmon", "MAX 1 COUNT 1") "x OK ");
+    say(peer, "ESEARCH IN (mailboxes folder1) 3:9", FROM("folder1", "ALL 3") "x OK ");
+    say(peer, "ESEARCH IN (mailboxes folder1) RETURN (PARTIAL -1:-2) ALL",
+        FROM("folder1", "PARTIAL (-1:-2 2:3)") "x OK ");
+}
+PEER_CASE(named_mailboxes)
+
+static void subtrees(void)
 {
     struct peer *peer = folders();
     say(peer, "ESEARCH IN (mailboxes \"folder1\" subtree \"folder2\") unseen",
@@ -59,21 +70,28 @@ static void several(void)
             FROM("folder2/salmon", "ALL 1") "x OK ");
     say(peer, "ESEARCH IN (mailboxes \"folder1\" subtree-one \"folder2\") subject \"chad\"",
         FROM("folder1", "ALL 1:2") FROM("folder2/banana", "ALL 1") "x OK ");
-    say(peer, "UID ESEARCH IN (mailboxes (folder1 folder2/salmon nowhere folder1)) RETURN (MAX COUNT) ALL",
-        FROM("folder1", "MAX 3 COUNT 3") FROM("folder2/salmon", "MAX 1 COUNT 1") "x OK ");
+    say(peer, "ESEARCH IN (subtree folder2) SUBJECT nothing", "x OK ");
+}
+PEER_CASE(subtrees)
+
+static void personal(void)
+{
+    struct peer *peer = folders();
     say(peer, "ESEARCH IN (personal) RETURN (COUNT) CHARSET UTF-8 SUBJECT chad",
         FROM("INBOX", "COUNT 1") FROM("folder1", "COUNT 2") FROM("folder2/banana", "COUNT 1")
             FROM("folder2/peach/stone", "COUNT 1") FROM("gr&APw-n", "COUNT 1") "x OK ");
-    say(peer, "ESEARCH IN (mailboxes folder1) 3:9", FROM("folder1", "ALL 3") "x OK ");
-    say(peer, "ESEARCH IN (mailboxes folder1) RETURN (PARTIAL -1:-2) ALL",
-        FROM("folder1", "PARTIAL (-1:-2 2:3)") "x OK ");
-    say(peer, "ESEARCH IN (subtree folder2) SUBJECT nothing", "x OK ");
+}
+PEER_CASE(personal)
+
+static void subscribed(void)
+{
+    struct peer *peer = folders();
     change((struct batch_operation){.kind = BATCH_SUBSCRIBE,
                                     .mailbox = mailbox_named(S("folder2/banana")),
                                     .subscribe = {.subscribed = true}});
     say(peer, "ESEARCH IN (subscribed) ALL", FROM("INBOX", "ALL 1") FROM("folder2/banana", "ALL 1") "x OK ");
 }
-PEER_CASE(several)
+PEER_CASE(subscribed)
 
 static void selected(void)
 {
@@ -128,7 +146,8 @@ PEER_CASE(mistakes)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {peer_test(several), peer_test(selected), peer_test(shared),
+    const struct CMUnitTest tests[] = {peer_test(named_mailboxes), peer_test(subtrees), peer_test(personal),
+                                       peer_test(subscribed),      peer_test(selected), peer_test(shared),
                                        peer_test(mistakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

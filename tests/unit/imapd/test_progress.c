@@ -32,29 +32,55 @@ static void expect_line(struct told *told, const char *expected)
     }
 }
 
-static void tells(void)
+static void end(struct told *told)
+{
+    if (told->client)
+        conn_close(told->client);
+    conn_close(told->session.conn);
+}
+
+/* Nothing at the beginning, nor soon after. */
+static void silent_at_first(void)
 {
     struct told told = begin();
     struct progress progress = {0};
-    /* Nothing at the beginning, nor soon after. */
     assert_ok(imap_tell_progress(&told.session, &progress, 0, 1000));
     assert_ok(imap_tell_progress(&told.session, &progress, 10, 1000));
     assert_true(progress.next_ms > loop_now(world.loop));
-    progress.next_ms = PASSED;
+    end(&told);
+}
+PEER_CASE(silent_at_first)
+
+static void tells(void)
+{
+    struct told told = begin();
+    struct progress progress = {.next_ms = PASSED};
     assert_ok(imap_tell_progress(&told.session, &progress, 454, 1000));
     expect_line(&told, "* OK [INPROGRESS (\"A001\" 454 1000)] still working on this");
     assert_true(progress.next_ms > loop_now(world.loop));
-    /* A goal that is not known, or was passed. */
-    progress.next_ms = PASSED;
-    assert_ok(imap_tell_progress(&told.session, &progress, 454, 0));
-    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
-    progress.next_ms = PASSED;
-    assert_ok(imap_tell_progress(&told.session, &progress, 1000, 1000));
-    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
-    conn_close(told.client);
-    conn_close(told.session.conn);
+    end(&told);
 }
 PEER_CASE(tells)
+
+static void unknown_goal(void)
+{
+    struct told told = begin();
+    struct progress progress = {.next_ms = PASSED};
+    assert_ok(imap_tell_progress(&told.session, &progress, 454, 0));
+    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
+    end(&told);
+}
+PEER_CASE(unknown_goal)
+
+static void passed_goal(void)
+{
+    struct told told = begin();
+    struct progress progress = {.next_ms = PASSED};
+    assert_ok(imap_tell_progress(&told.session, &progress, 1000, 1000));
+    expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
+    end(&told);
+}
+PEER_CASE(passed_goal)
 
 /* Nobody listens any more: the work can end. */
 static void gone(void)
@@ -62,15 +88,17 @@ static void gone(void)
     struct told told = begin();
     struct progress progress = {.next_ms = PASSED};
     conn_close(told.client);
+    told.client = NULL;
     assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
     progress.next_ms = INT64_MAX;
     assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
-    conn_close(told.session.conn);
+    end(&told);
 }
 PEER_CASE(gone)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {peer_test(tells), peer_test(gone)};
+    const struct CMUnitTest tests[] = {peer_test(silent_at_first), peer_test(tells), peer_test(unknown_goal),
+                                       peer_test(passed_goal), peer_test(gone)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,8 +19,9 @@ static void test_tags(void **state)
 static void test_capability(void **state)
 {
     (void)state;
-    expect("a CAPABILITY\r\nb CAPABILITY x\r\n" LOGOUT, GREETING
-           "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR \na OK \nb BAD expected the end of the command\n" BYE);
+    expect("a CAPABILITY\r\nb CAPABILITY x\r\n" LOGOUT,
+           GREETING "* CAPABILITY IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR \na OK \nb BAD expected the end of "
+                    "the command\n" BYE);
 }
 
 static void test_login(void **state)
