@@ -2,7 +2,7 @@
 /* The game: who does what, in which order; and the end of it when something is wrong. */
 #include <unistd.h>
 
-#include "game.h"
+#include "store_compare.h"
 
 #define PIPELINE_MAX 4
 
@@ -313,6 +313,7 @@ void game_play(struct game *game)
         if (game->clients[i].state != CLIENT_OFF)
             client_hang_up(&game->clients[i]);
     }
+    store_compare(game);
 }
 
 void game_free(struct game *game)

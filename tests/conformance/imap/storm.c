@@ -7,7 +7,7 @@
 #include "storage/snapshot.h"
 
 #include "../../unit/storage/fixture.h"
-#include "game.h"
+#include "store_compare.h"
 
 #define STORM_MOVES 3
 
@@ -264,19 +264,6 @@ static const struct text *read_text(struct storm *storm, int64_t mailbox, uint32
     game_fail(storm->clients[0], "UID %u to be a message that somebody put in", uid);
 }
 
-static unsigned read_words(struct storm *storm, struct snapshot *snapshot, uint64_t bits)
-{
-    struct slice *names;
-    size_t count;
-    unsigned words = 0;
-    assert_int_equal(snapshot_keywords(snapshot, &storm->game->scratch, &names, &count), 0);
-    for (size_t i = 0; i < count; i++)
-        for (unsigned bit = 0; bit < GAME_WORDS; bit++)
-            if ((bits >> i & 1) && slice_eq_nocase(names[i], slice_from(word_names[bit])))
-                words |= 1u << bit;
-    return words;
-}
-
 /* One message as the store has it now. */
 static void settle_message(struct storm *storm, struct snapshot *snapshot, struct mailbox *mailbox,
                            int64_t id, const struct message_page *page, size_t i, const struct uid_set *seen)
@@ -294,7 +281,7 @@ static void settle_message(struct storm *storm, struct snapshot *snapshot, struc
     message->flags = page->flags[i] | (uid_set_has(seen, message->uid) ? FLAG_SEEN_BY_GUEST : 0);
     /* Who was told of it first? */
     message->recent_of = message->recent_of == RECENT_NOBODY ? RECENT_UNKNOWN : message->recent_of;
-    message->words = read_words(storm, snapshot, page->keywords[i]);
+    message->words = store_words(storm->game, snapshot, page->keywords[i]);
     message->tick = tick_of(storm, page->modseqs[i], message->tick);
     message->before.tick = 0;
     message->before.flags = message->flags;
@@ -412,6 +399,7 @@ void storm_play(struct game *game)
     storm->game = game;
     storm->tick = game->tick;
     storm->has_fault = game->inject_fault && one_in(game, 2);
+    store_compare(game);
     gather(storm);
     assert_int_equal(account_open(game->store, S(GAME_LOGIN), &storm->account), 0);
     assert_int_equal(snapshot_open(storm->account, &snapshot), 0);
