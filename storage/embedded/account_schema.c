@@ -105,7 +105,8 @@ static const char *const steps[] = {
     "  size INTEGER NOT NULL,"
     "  hdrsize INTEGER NOT NULL,"
     "  lines INTEGER NOT NULL,"
-    "  refs INTEGER NOT NULL,"
+    "  refs INTEGER NOT NULL," /* means nothing: who has a body, the index message_body tells; a count in
+                                  these wide rows made each COPY and EXPUNGE write all of them */
     "  sent INTEGER,"
     "  msgid TEXT,"
     "  envelope BLOB, bodystruct BLOB, hdrs BLOB, parts BLOB) STRICT;"

@@ -149,10 +149,6 @@ static const struct rule rules[] = {
          "SELECT printf('%d bodies belong to no message', n), n FROM (SELECT count(*) n FROM body WHERE NOT"
          " EXISTS(SELECT 1 FROM message WHERE body=body.id)) WHERE n>0",
      .mend = {"DELETE FROM body WHERE NOT EXISTS(SELECT 1 FROM message WHERE body=body.id)"}},
-    {.find = "SELECT printf('%d bodies count their messages wrongly', n), n FROM (SELECT count(*) n FROM body"
-             " WHERE refs<>(SELECT count(*) FROM message WHERE body=body.id)) WHERE n>0",
-     .mend = {"UPDATE body SET refs=(SELECT count(*) FROM message WHERE body=body.id)"
-              " WHERE refs<>(SELECT count(*) FROM message WHERE body=body.id)"}},
     {.find = "SELECT printf('%d bodies without row are in a thread', n), n FROM (SELECT count(*) n FROM"
              " thread_member WHERE body NOT IN (SELECT id FROM body)) WHERE n>0",
      .mend = {"DELETE FROM thread_member WHERE body NOT IN (SELECT id FROM body)"}},

@@ -103,7 +103,7 @@ static enum err take_uid(struct change *change, size_t mailbox, uint64_t modseq,
 #define INSERT_BODY                                                                                          \
     "INSERT INTO body(id, guid, hash, size, hdrsize, lines, refs, sent, msgid, envelope, bodystruct, hdrs, " \
     "parts)"                                                                                                 \
-    " VALUES(?12, ?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11)"
+    " VALUES(?12, ?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11)"
 
 static enum err try_insert_body(struct change *change, const struct new_message *message)
 {
@@ -161,12 +161,7 @@ static enum err insert_body(struct change *change, struct new_message *message, 
 {
     bool same_bytes = false;
     enum err err = message->guid_is_known ? find_body(change, message, body_r, &same_bytes) : ERR_OK;
-    if (err || !same_bytes) {
-        return err ? err : insert_new_body(change, message, body_r);
-    }
-    sqlite3_stmt *statement = db_statement(change->db, "UPDATE body SET refs=refs+1 WHERE id=?1");
-    db_bind_int(statement, 1, *body_r);
-    return db_run(change->db, statement);
+    return err || same_bytes ? err : insert_new_body(change, message, body_r);
 }
 
 /* Nothing in it that our own tables of names could stumble over. */

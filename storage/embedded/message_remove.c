@@ -55,8 +55,8 @@ static enum err run_for(struct change *change, const char *sql, int64_t first, i
 
 static enum err release_body(struct change *change, int64_t body)
 {
-    enum err err = run_for(change, "UPDATE body SET refs=refs-1 WHERE id=?1", body, 0);
-    return err ? err : run_for(change, "DELETE FROM body WHERE id=?1 AND refs<=0", body, 0);
+    return run_for(change, "DELETE FROM body WHERE id=?1 AND NOT EXISTS(SELECT 1 FROM message WHERE body=?1)",
+                   body, 0);
 }
 
 static enum err promise_unlink(struct removing *work, const struct removed_row *row)

@@ -146,14 +146,7 @@ static enum err insert_row(struct copying *copying, const struct copied_row *row
     return db_run(copying->change->db, statement);
 }
 
-static enum err share_body(struct change *change, int64_t body)
-{
-    sqlite3_stmt *statement = db_statement(change->db, "UPDATE body SET refs=refs+1 WHERE id=?1");
-    db_bind_int(statement, 1, body);
-    return db_run(change->db, statement);
-}
-
-/* The source of a MOVE. Its share in the body goes over to the target. */
+/* The source of a MOVE. */
 static enum err remove_row(struct copying *copying, const struct copied_row *row, const char *name)
 {
     struct change *change = copying->change;
@@ -187,9 +180,6 @@ static enum err enter_rows(struct copying *copying, const struct copied_row *row
     }
     if (!err && copying->move) {
         err = keywords_write(change, copying->vanished.mailbox, row->uid, keywords, &none);
-    }
-    if (!err && !copying->move) {
-        err = share_body(change, row->body);
     }
     return err;
 }

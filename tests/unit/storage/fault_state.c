@@ -109,7 +109,7 @@ static enum err add_tables(struct account *account, struct buf *text)
 }
 
 #define MESSAGES                                                                                             \
-    "SELECT mailbox, uid, body.guid, body.hash, message.flags, kw, idate, message.size, file, refs, "        \
+    "SELECT mailbox, uid, body.guid, body.hash, message.flags, kw, idate, message.size, file, "              \
     "hdrsize, lines, sent, msgid, envelope, bodystruct, hdrs FROM message JOIN body ON body.id=message.body" \
     " ORDER BY mailbox, uid"
 #define NUMBERS                                                            \
@@ -295,8 +295,7 @@ static const struct {
     {"quota",
      "SELECT bytes, messages FROM counter WHERE messages<>(SELECT count(*) FROM message) OR bytes<>(SELECT "
      "coalesce(sum(size),0) FROM message)"},
-    {"references of body",
-     "SELECT id, refs FROM body b WHERE refs<>(SELECT count(*) FROM message WHERE body=b.id) OR refs<1"},
+    {"body without message", "SELECT id FROM body b WHERE NOT EXISTS(SELECT 1 FROM message WHERE body=b.id)"},
     {"message without body", "SELECT mailbox, uid FROM message WHERE body NOT IN (SELECT id FROM body)"},
     {"message without mailbox",
      "SELECT mailbox, uid FROM message WHERE mailbox NOT IN (SELECT id FROM mailbox)"},
