@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "fetch_run.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "mail/text.h"
 
@@ -161,6 +162,12 @@ static enum err begin_message(struct fetch_run *run)
     return ERR_OK;
 }
 
+/* Also between two items of a message: some are as long as its header, or take as long as all of it. */
+static bool is_visit_over(const struct fetch_run *run)
+{
+    return run->out.len >= FETCH_OUT_SIZE || clock_monotonic_ms() >= run->visit_end;
+}
+
 /* The next piece of what the message still has to tell, as far as the buffer takes it. */
 static enum err go_on_with_message(struct fetch_run *run)
 {
@@ -173,6 +180,8 @@ static enum err go_on_with_message(struct fetch_run *run)
         fetch_stream_free(&run->stream);
         if (run->item == request->item_count)
             break;
+        if (run->item > 0 && is_visit_over(run))
+            return ERR_OK;
         const struct fetch_item *item = &request->items[run->item];
         if (run->item++ > 0)
             buf_append_char(&run->out, ' ');
@@ -205,14 +214,15 @@ enum err fetch_run_visit(struct fetch_run *run)
     buf_truncate(&run->out, 0);
     run->message_start = 0;
     run->is_partly_sent = run->in_message;
-    while (!err && !run->done && run->out.len < FETCH_OUT_SIZE) {
+    run->visit_end = clock_monotonic_ms() + FETCH_VISIT_MS;
+    do {
         if (run->in_message || run->row < run->page.count)
             err = work_on_message(run);
         else if (run->scan.done)
             run->done = true;
         else
             err = read_page(run);
-    }
+    } while (!err && !run->done && !is_visit_over(run));
     return err;
 }
 

@@ -16,7 +16,8 @@
 #include "message_flags.h"
 #include "session.h"
 
-#define FETCH_OUT_SIZE   ((size_t)64 * 1024) /* a visit ends when so much is ready */
+#define FETCH_OUT_SIZE   ((size_t)64 * 1024) /* a visit ends when so much is ready … */
+#define FETCH_VISIT_MS   30                  /* … or so much time has passed */
 #define FETCH_PAGE_TEXTS ((size_t)128 * 1024)
 
 struct text_extractor;
@@ -30,6 +31,7 @@ struct fetch_run {
     bool tells_modseq;       /* with flags that changed (RFC 7162 section 3.2) */
 
     struct buf out;
+    int64_t visit_end; /* clock_monotonic_ms */
     bool done;
 
     /* The page. */

@@ -3,6 +3,8 @@
  */
 #include "fetching.h"
 
+#include "fetch_run.h"
+
 /* The message of RFC 9051 section 6.4.5.1. */
 static const char complex_message[] = "From: a@example.org\n"
                                       "Received: by nobody;\n\tlong ago\n"
@@ -302,6 +304,47 @@ static void mixed_line_ends(void)
 }
 PEER_CASE(mixed_line_ends)
 
+/* Whatever is asked for, no more than one item beyond the size of a visit is made at once. */
+static void long_headers(void)
+{
+    enum { FIELD = 200000, ITEMS = 8 };
+    struct arena *arena = &world.fixture->arena;
+    char *field = arena_alloc(arena, FIELD + 1);
+    memset(field, 'x', FIELD);
+    append("INBOX", arena_printf(arena, "X: %.*s\r\n\r\n", FIELD, field));
+    struct buf command;
+    buf_init(&command, 4096);
+    for (unsigned i = 0; i < ITEMS; i++)
+        buf_printf(&command, "%sBODY.PEEK[HEADER.FIELDS.NOT (A%u)]", i == 0 ? " 1 (" : " ", i);
+    buf_append(&command, S(")"));
+    struct imap_session session = {.context = &world.context, .conf = &world.conf};
+    struct account *account = open_account(world.fixture, ALICE);
+    struct select_request select = {
+        .account = account, .name = S("INBOX"), .read_only = true, .viewer = SLICE_EMPTY};
+    struct select_result opened;
+    struct fetch_request request;
+    struct fetch_run run = {0};
+    struct uid_range one = {1, 1};
+    assert_ok(selected_open(&select, &session.arena, &session.selected, &opened));
+    assert_ok(selected_load(session.selected));
+    struct parser parser = parser_of(&session.arena, buf_slice(&command));
+    assert_true(parse_fetch(&parser, &request));
+    fetch_run_init(&run, &session, &request, (struct uid_set){&one, 1});
+    uint64_t all = 0;
+    while (!run.done) {
+        assert_ok(fetch_run_visit(&run));
+        assert_true(run.out.len < FETCH_OUT_SIZE + FIELD + 1000);
+        all += run.out.len;
+    }
+    assert_true(all > (uint64_t)ITEMS * FIELD);
+    fetch_run_free(&run);
+    selected_free(session.selected);
+    arena_free(&session.arena);
+    account_close(account);
+    buf_free(&command);
+}
+PEER_CASE(long_headers)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +352,7 @@ int main(void)
         peer_test(partial_bare_lf), peer_test(header_fields_crlf), peer_test(header_fields_bare_lf),
         peer_test(header_only),     peer_test(single_part),        peer_test(nul),
         peer_test(large_crlf),      peer_test(large_bare_lf),      peer_test(mixed_line_ends),
+        peer_test(long_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
