@@ -20,7 +20,7 @@ static enum err find_filter(void *arg)
 {
     static const char *const roots[] = {"/private/filters/values/", "/shared/filters/values/"};
     struct filter_job *job = arg;
-    struct arena *arena = &job->session->arena;
+    struct arena all = {0}, *arena = &all; /* annotations may be long, and of one account so are all */
     struct snapshot *snapshot = NULL;
     struct annotation *list = NULL;
     size_t count = 0;
@@ -35,6 +35,8 @@ static enum err find_filter(void *arg)
             job->text = list[i].value;
         }
     }
+    job->text = job->found ? arena_copy(&job->session->arena, job->text) : SLICE_EMPTY;
+    arena_free(&all);
     return err;
 }
 

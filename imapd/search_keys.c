@@ -161,7 +161,7 @@ static void add_words(struct search_builder *builder, struct search_node node)
     struct slice rest = node.text.text;
     uint32_t above = builder->open;
     builder->open = search_add_node(builder, (struct search_node){.key = KEY_AND});
-    while (rest.data) {
+    while (rest.data && builder->program.count <= SEARCH_KEYS_MAX) {
         node.text.text = slice_split(&rest, ' ');
         if (node.text.text.len > 0)
             search_add_node(builder, node);

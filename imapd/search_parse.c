@@ -30,7 +30,8 @@ struct frame {
 struct stack {
     struct search_builder *builder;
     struct frame *frames;
-    size_t count, room, filters;
+    size_t count, room;
+    size_t filters, all_filters; /* that are open; that were so far */
 };
 
 static void push(struct stack *stack, enum frame_kind kind)
@@ -140,6 +141,8 @@ static enum err open_filter(struct stack *stack)
     }
     if (source->charset.len > 0) /* "FILTER implies the CHARSET UTF-8" */
         return ERR_CONFLICT;
+    if (stack->all_filters++ == SEARCH_FILTERS_ALL)
+        return ERR_LIMIT;
     source->undefined_filter = name;
     if (stack->filters == SEARCH_FILTERS_MAX || !source->filter || !source->filter(source->data, name, &text))
         return ERR_NOT_FOUND;

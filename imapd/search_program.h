@@ -14,7 +14,8 @@
 
 #define SEARCH_KEYS_MAX    5000 /* in one command */
 #define SEARCH_DEPTH_MAX   64
-#define SEARCH_FILTERS_MAX 8 /* filters within filters (RFC 5466) */
+#define SEARCH_FILTERS_MAX 8  /* filters within filters (RFC 5466) */
+#define SEARCH_FILTERS_ALL 64 /* in one command */
 
 enum search_key {
     KEY_AND,

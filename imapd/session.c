@@ -161,10 +161,26 @@ static void send_answer(struct imap_session *session)
     conn_write(session->conn, S("\r\n"));
 }
 
+/* Rights on another's mailbox that were changed since the last command count for this one. */
+static enum err look_at_rights(struct imap_session *session)
+{
+    if (!session->selected || session->selected->viewer.len == 0)
+        return ERR_OK;
+    hub_look(session->context->hub);
+    if (!session->member.changed.is_set)
+        return ERR_OK;
+    enum err err = imap_send_updates(session, UPDATE_NOTHING);
+    event_set(&session->member.changed); /* the rest is told at the end */
+    return err;
+}
+
 static void run_handler(struct imap_session *session, struct parser *parser)
 {
     const struct imap_command *command = session->command;
-    enum err err = command->states & IMAP_NEEDS_VIEW && session->selected ? imap_load_view(session) : ERR_OK;
+    bool reads_mailbox = command->states & IMAP_NEEDS_VIEW && session->selected;
+    enum err err = reads_mailbox ? look_at_rights(session) : ERR_OK;
+    if (!err && reads_mailbox)
+        err = imap_load_view(session);
     session->updates = command->updates;
     if (session->selected)
         session->selected->is_held = false; /* unless this is one more FETCH of bodies */

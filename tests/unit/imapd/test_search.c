@@ -2,6 +2,8 @@
 /* SEARCH as clients say it: keys, charsets, return options, "$". */
 #include "searching.h"
 
+#include "search_program.h"
+
 /* Five messages; the third is expunged, so numbers and UIDs differ: 1 2 3 4 are 1 2 4 5. */
 static struct peer *four_messages(void)
 {
@@ -279,6 +281,15 @@ static void filters(void)
     SEARCH("UID 2:9 FILTER Away UNDELETED", " 2");
     SEARCH("CHARSET UTF-8 FILTER umlaut", " 2");
     peer_do(peer, "SEARCH FILTER half SEEN", "BAD ");
+    struct buf many; /* each is read anew */
+    buf_init(&many, 4096);
+    buf_append(&many, S("SEARCH ALL"));
+    for (unsigned i = 0; i < SEARCH_FILTERS_ALL; i++)
+        buf_append(&many, S(" FILTER on-the-road"));
+    peer_do(peer, buf_cstr(&many), "* SEARCH 4$\nOK ");
+    buf_append(&many, S(" FILTER on-the-road"));
+    peer_do(peer, buf_cstr(&many), "NO [LIMIT] ");
+    buf_free(&many);
     peer_do(peer, "SEARCH FILTER missing", "NO [UNDEFINED-FILTER missing] ");
     peer_do(peer, "SEARCH CHARSET ISO-8859-1 FILTER umlaut", "BAD [BADCHARSET ");
 }

@@ -376,6 +376,31 @@ static void idle_in_anothers_mailbox(void)
 }
 PEER_CASE(idle_in_anothers_mailbox)
 
+/* The first command after that does without them. */
+static void rights_are_taken_away(void)
+{
+    add_users();
+    fill(1);
+    struct peer *a = peer_login(), *b = open_with("lrs");
+    peer_do(a, "SETACL INBOX bob -s", "OK ");
+    peer_do(b, "STORE 1 +FLAGS (\\Seen)", "* OK [PERMANENTFLAGS ()] \nNO [NOPERM] ");
+    peer_do(a, "DELETEACL INBOX bob", "OK ");
+    peer_send(b, "x FETCH 1 BODY.PEEK[]\r\n");
+    peer_expect(b, "* BYE ");
+}
+PEER_CASE(rights_are_taken_away)
+
+/* A URL beside the open mailbox (RFC 4469 section 3) means that mailbox, not one's own of its name. */
+static void urls_beside_it(void)
+{
+    add_users();
+    fill(1);
+    struct peer *b = open_with("lr");
+    peer_do(b, "APPEND Drafts CATENATE (URL \";UID=1\")", "OK [APPENDUID ");
+    peer_do(b, "STATUS Drafts (MESSAGES)", "* STATUS \"Drafts\" (MESSAGES 1)$\nOK ");
+}
+PEER_CASE(urls_beside_it)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +418,8 @@ int main(void)
         peer_test(ones_own_mailboxes_by_the_long_name),
         peer_test(rights_change_while_the_mailbox_is_open),
         peer_test(idle_in_anothers_mailbox),
+        peer_test(rights_are_taken_away),
+        peer_test(urls_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
