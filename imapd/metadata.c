@@ -114,6 +114,14 @@ static bool is_bare(struct slice entry)
     return true;
 }
 
+void respond_metadata_entry(struct buf *out, struct slice entry)
+{
+    if (is_bare(entry))
+        buf_append(out, entry);
+    else
+        respond_string(out, entry, false);
+}
+
 struct metadata_answer {
     struct buf *out;
     struct slice name;
@@ -128,10 +136,7 @@ static void write_value(struct metadata_answer *answer, struct slice entry, stru
     }
     buf_append(answer->out, answer->is_open ? S(" ") : S(" ("));
     answer->is_open = true;
-    if (is_bare(entry))
-        buf_append(answer->out, entry);
-    else
-        respond_string(answer->out, entry, false);
+    respond_metadata_entry(answer->out, entry);
     buf_append_char(answer->out, ' ');
     respond_nstring(answer->out, value, false);
 }

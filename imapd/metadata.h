@@ -31,6 +31,8 @@ enum err metadata_read(struct imap_session *session, struct snapshot *snapshot,
 /* RFC 5464 section 3.3: whether these rights on a mailbox are enough to see its annotations. */
 bool metadata_may_read(unsigned rights);
 
+/* The name of an entry, which its owner and whoever may write to the mailbox choose. */
+void respond_metadata_entry(struct buf *out, struct slice entry);
 /* `* METADATA "INBOX" (/shared/comment "x")` with its line end, or nothing. Entries that were asked for and
  * do not exist are NIL. *longest_r: the size of the longest value that was left out; 0: none was. */
 void respond_metadata(struct buf *out, struct slice name, const struct metadata_request *request,

@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 
+#include "metadata.h"
 #include "notify_known.h"
 #include "respond.h"
 #include "session.h"
@@ -101,9 +102,10 @@ static bool went_along(const struct tell_job *job, struct slice before, struct s
     struct slice above = slice_take(before, cut_before);
     for (size_t i = 0; i < job->before->count; i++) {
         const struct mailbox_entry *old = &job->before->mailboxes[i].entry;
+        if (!slice_eq(old->name, above))
+            continue;
         const struct notify_known_mailbox *now = notify_known_find(job->after, old->status.id);
-        if (slice_eq(old->name, above))
-            return now && slice_eq(now->entry.name, slice_take(after, cut_after));
+        return now && slice_eq(now->entry.name, slice_take(after, cut_after));
     }
     return false;
 }
@@ -121,7 +123,7 @@ static void tell_metadata(struct tell_job *job, struct slice name, const struct 
     respond_mailbox(&job->out, name, imap_utf8(job->session));
     for (size_t i = 0; i < count; i++) {
         buf_append_char(&job->out, ' ');
-        buf_append(&job->out, names[i]);
+        respond_metadata_entry(&job->out, names[i]);
     }
     buf_append(&job->out, S("\r\n"));
 }

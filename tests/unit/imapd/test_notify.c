@@ -83,6 +83,8 @@ static void metadata(void)
     peer_expect(a, "* METADATA \"INBOX\" /shared/comment$");
     annotate_elsewhere("INBOX", "/private/comment", "two");
     peer_expect(a, "* METADATA \"INBOX\" /private/comment$");
+    annotate_elsewhere("INBOX", "/shared/a {5}", "no literal");
+    peer_expect(a, "* METADATA \"INBOX\" \"/shared/a {5}\"$");
     annotate_elsewhere("Drafts", "/private/comment", "two");
     annotate_elsewhere("", "/shared/comment", "three");
     peer_expect(a, "* METADATA \"\" /shared/comment$");
