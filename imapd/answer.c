@@ -82,7 +82,7 @@ void imap_untagged(struct imap_session *session, const char *format, ...)
     struct buf line;
     va_list args;
     va_start(args, format);
-    buf_init(&line, INPUT_TEXT_MAX);
+    buf_init(&line, SIZE_MAX / 2); /* COPYUID of a large mailbox is long */
     buf_append(&line, S("* "));
     buf_vprintf(&line, format, args);
     buf_append(&line, S("\r\n"));

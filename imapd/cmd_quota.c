@@ -54,11 +54,11 @@ static bool is_limited(const struct quota_state *quota)
 #define KIB 1024
 
 /* What is used counts as begun units, so that nobody is over his quota unseen. */
-static void write_quota(struct buf *out, const struct quota_job *job)
+static void write_quota(struct buf *out, const struct quota_job *job, bool utf8)
 {
     const struct quota_state *quota = &job->quota;
     buf_append(out, S("* QUOTA "));
-    respond_string(out, job->root, true);
+    respond_string(out, job->root, utf8);
     buf_append(out, S(" ("));
     if (quota->limit_bytes > 0)
         buf_printf(out, "STORAGE %llu %llu", (unsigned long long)((quota->bytes + KIB - 1) / KIB),
@@ -72,18 +72,18 @@ static void write_quota(struct buf *out, const struct quota_job *job)
 static void send_quota(struct imap_session *session, const struct quota_job *job, bool with_root)
 {
     struct buf out;
-    buf_init(&out, INPUT_TEXT_MAX);
+    buf_init(&out, SIZE_MAX / 2);
     if (with_root) {
         buf_append(&out, S("* QUOTAROOT "));
         respond_mailbox(&out, job->name, imap_utf8(session));
         if (is_limited(&job->quota)) {
             buf_append_char(&out, ' ');
-            respond_string(&out, job->root, true);
+            respond_string(&out, job->root, imap_utf8(session));
         }
         buf_append(&out, S("\r\n"));
     }
     if (is_limited(&job->quota))
-        write_quota(&out, job);
+        write_quota(&out, job, imap_utf8(session));
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
 }

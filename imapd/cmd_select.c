@@ -165,11 +165,13 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     conn_write(session->conn, buf_slice(&out));
     buf_free(&out);
     err = parameters.resync.wanted ? imap_send_resync(session, &parameters.resync) : ERR_OK;
-    if (err)
+    if (err) {
+        imap_leave_mailbox(session); /* RFC 9051 section 6.3.2: after NO none is open */
         imap_no_err(session, err);
-    else
-        imap_ok(session, is_read_write(session->selected) ? "READ-WRITE" : "READ-ONLY",
-                read_only ? "examined" : "selected");
+        return;
+    }
+    imap_ok(session, is_read_write(session->selected) ? "READ-WRITE" : "READ-ONLY",
+            read_only ? "examined" : "selected");
 }
 
 void imap_select(struct imap_session *session, struct parser *parser)

@@ -57,7 +57,7 @@ void imap_genurlauth(struct imap_session *session, struct parser *parser)
     enum err err = ERR_OK;
     size_t count = 0;
     bool good = true;
-    buf_init(&line, INPUT_TEXT_MAX);
+    buf_init(&line, SIZE_MAX / 2);
     buf_append(&line, S("* GENURLAUTH"));
     while (good && !err && count < URLS_MAX && parse_space(parser)) {
         good = parse_astring(parser, &rump) && parse_space(parser) && parse_internal(parser);
@@ -168,6 +168,8 @@ void imap_urlfetch(struct imap_session *session, struct parser *parser)
     conn_write(session->conn, S("* URLFETCH"));
     for (size_t i = 0; i < count && !session->ended; i++)
         answer_url(session, urls[i]);
+    if (session->ended) /* within a literal: whatever came next would be taken for its octets */
+        return;
     conn_write(session->conn, S("\r\n"));
     imap_ok(session, NULL, "fetched");
 }

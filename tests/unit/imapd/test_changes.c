@@ -253,11 +253,39 @@ static void failing_reads(void)
 }
 PEER_CASE(failing_reads)
 
+/* RFC 9051 section 6.3.2: "if the … SELECT fails, no mailbox is selected". */
+static void select_that_fails(void)
+{
+    fill(2);
+    struct account *account = open_account(world.fixture, ALICE);
+    const char *select = arena_printf(&world.fixture->arena, "s SELECT INBOX (QRESYNC (%u 1))\r\n",
+                                      (unsigned)status_of(account, "INBOX").uidvalidity);
+    account_close(account);
+    struct peer *a = peer_login();
+    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC$\nOK ");
+    unsigned failed = 0;
+    for (unsigned nth = 1; nth <= 40; nth++) {
+        struct slice line;
+        memory_store_fail(world.fixture->store, MEMORY_READ, nth, ERR_IO);
+        peer_send(a, select);
+        do
+            line = peer_line(a);
+        while (!slice_starts_with(line, S("s ")));
+        memory_store_heal(world.fixture->store);
+        bool good = slice_starts_with(line, S("s OK "));
+        failed += !good;
+        peer_do(a, "CHECK", good ? "OK " : "BAD no mailbox is selected");
+    }
+    assert_true(failed > 0 && failed < 40);
+}
+PEER_CASE(select_that_fails)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(store),           peer_test(expunges_wait), peer_test(expunge), peer_test(copy_and_move),
-        peer_test(unannounced_uid), peer_test(condstore),     peer_test(qresync), peer_test(failing_reads),
+        peer_test(store),         peer_test(expunges_wait),   peer_test(expunge),
+        peer_test(copy_and_move), peer_test(unannounced_uid), peer_test(condstore),
+        peer_test(qresync),       peer_test(failing_reads),   peer_test(select_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,9 +96,30 @@ static void gone(void)
 }
 PEER_CASE(gone)
 
+/* "COPYUID …" of a mailbox with gaps. */
+static void long_line(void)
+{
+    struct told told = {.session = {.context = &world.context, .conf = &world.conf}};
+    struct conn *ends[2];
+    size_t size = (size_t)2 * INPUT_TEXT_MAX;
+    char *text = arena_alloc(&world.fixture->arena, size + 1);
+    struct slice line;
+    memset(text, '1', size);
+    text[size] = '\0';
+    conn_pair(world.loop, 2 * size, 2 * size, ends);
+    told.session.conn = ends[0];
+    imap_untagged(&told.session, "OK [%s]", text);
+    assert_ok(conn_flush(ends[0]));
+    assert_ok(conn_read_line(ends[1], 2 * size, &line));
+    assert_int_equal(line.len, size + strlen("* OK []"));
+    conn_close(ends[0]);
+    conn_close(ends[1]);
+}
+PEER_CASE(long_line)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {peer_test(silent_at_first), peer_test(tells), peer_test(unknown_goal),
-                                       peer_test(passed_goal), peer_test(gone)};
+                                       peer_test(passed_goal),     peer_test(gone),  peer_test(long_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
