@@ -31,12 +31,13 @@ static enum err wait_for_client(struct imap_session *session)
     int64_t end = loop_now(conn_loop(session->conn)) + session->conf->imap_timeout;
     while (true) {
         enum err err = imap_wake(session) ? tell(session) : ERR_UNAVAILABLE;
-        if (err)
+        bool failed = imap_may_pass(session, err);
+        if (err && !failed)
             return err;
         arena_free(&session->arena); /* it may be a long time */
-        int64_t look = loop_now(conn_loop(session->conn)) + REFRESH_MS;
+        int64_t look = loop_now(conn_loop(session->conn)) + (failed ? IMAP_RETRY_MS : REFRESH_MS);
         size_t which = 0;
-        err = imap_wait(session, imap_news(session), look, end, &which);
+        err = imap_wait(session, failed ? NULL : imap_news(session), look, end, &which);
         if (err == ERR_TIMEOUT && loop_now(conn_loop(session->conn)) < end)
             continue;
         if (err || which == 0)

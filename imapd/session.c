@@ -124,23 +124,35 @@ static void send_updates(struct imap_session *session)
         lose_mailbox(session);
 }
 
+bool imap_may_pass(const struct imap_session *session, enum err err)
+{
+    return err && err != ERR_NOT_FOUND && !session->ended && !conn_error(session->conn) &&
+           !task_is_canceled();
+}
+
 /* Until the client says something: its account may be let go meanwhile. With NOTIFY it hears of what happens
  * also while it says nothing. */
 static enum err wait_and_tell(struct imap_session *session)
 {
+    bool failed = false;
     enum err err = ERR_OK;
     while (!err && session->state != IMAP_NOT_AUTHENTICATED && !conn_has_line(session->conn)) {
         size_t which = 0;
-        int64_t end = loop_now(conn_loop(session->conn)) + session->conf->imap_timeout;
+        int64_t now = loop_now(conn_loop(session->conn));
         err = conn_flush(session->conn);
         if (!err)
-            err = imap_wait(session, session->notify ? imap_news(session) : NULL, NO_DEADLINE, end, &which);
-        if (err || which == 0)
+            err = imap_wait(session, session->notify && !failed ? imap_news(session) : NULL,
+                            failed ? now + IMAP_RETRY_MS : NO_DEADLINE, now + session->conf->imap_timeout,
+                            &which);
+        bool again = failed && err == ERR_TIMEOUT;
+        if (!again && (err || which == 0))
             return err;
         if (!imap_wake(session))
             return ERR_UNAVAILABLE;
         err = imap_tell(session, session->notify->request.is_delayed ? UPDATE_NUMBERS_STAY : UPDATE_ALL);
         arena_reset(&session->arena);
+        failed = imap_may_pass(session, err);
+        err = failed ? ERR_OK : err;
     }
     return err;
 }

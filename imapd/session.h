@@ -115,6 +115,9 @@ enum err imap_end_on_thread(struct imap_session *session, struct imap_call *call
 /* Tells the client what happened meanwhile, as far as `what` (enum update) and NOTIFY allow. ERR_NOT_FOUND:
  * the open mailbox is gone. */
 enum err imap_tell(struct imap_session *session, unsigned what) MUST_CHECK;
+/* Whether this error of imap_tell is the store's, and may pass: what is to be told is told later. */
+bool imap_may_pass(const struct imap_session *session, enum err err);
+#define IMAP_RETRY_MS 1000
 /* What to wait for while nothing is said. */
 struct event *imap_news(struct imap_session *session);
 

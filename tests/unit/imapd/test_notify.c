@@ -2,6 +2,8 @@
 /* NOTIFY (RFC 5465), and what it changes for the open mailbox. */
 #include "world.h"
 
+#include "storage_memory/faults.h"
+
 #define SELECTED_OF_2                                                                                     \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 2 EXISTS$\n* 2 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n" \
     "* OK [UIDNEXT 3] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK [READ-WRITE] "
@@ -164,6 +166,27 @@ static void unauthenticate(void)
 }
 PEER_CASE(unauthenticate)
 
+/* What the store cannot tell just now is told when it can. */
+static void store_fails(void)
+{
+    struct peer *a = peer_login();
+    peer_send(a, "s SELECT INBOX\r\n");
+    while (!slice_starts_with(peer_line(a), S("s OK "))) {}
+    peer_send(a, "x IDLE\r\n");
+    peer_expect(a, "+ idling$");
+    append("INBOX", "Subject: x\r\n\r\n");
+    memory_store_fail(world.fixture->store, MEMORY_READ, 1, ERR_IO);
+    peer_expect(a, "* 1 EXISTS$\n* 1 RECENT$");
+    peer_send(a, "DONE\r\n");
+    peer_expect(a, "x OK ");
+    peer_do(a, "NOTIFY SET (selected (MessageNew MessageExpunge))", "OK ");
+    append("INBOX", "Subject: x\r\n\r\n");
+    memory_store_fail(world.fixture->store, MEMORY_READ, 1, ERR_IO);
+    peer_expect(a, "* 2 EXISTS$\n* 2 RECENT$");
+    peer_do(a, "NOOP", "OK ");
+}
+PEER_CASE(store_fails)
+
 static void test_syntax(void **state)
 {
     (void)state;
@@ -185,13 +208,8 @@ static void test_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(other_mailboxes),
-        peer_test(names),
-        peer_test(metadata),
-        peer_test(selected),
-        peer_test(fetches_new_messages),
-        peer_test(idle),
-        peer_test(unauthenticate),
+        peer_test(other_mailboxes),      peer_test(names), peer_test(metadata),       peer_test(selected),
+        peer_test(fetches_new_messages), peer_test(idle),  peer_test(unauthenticate), peer_test(store_fails),
         dialogue_test(test_syntax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
