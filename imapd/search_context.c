@@ -286,7 +286,7 @@ static enum err tell_added(struct context *context, struct search_job *job, cons
     set_found(context, &all);
     begin_response(context, out);
     buf_append(out, S(" ADDTO ("));
-    if (context->is_sorted)
+    if (result.sorted)
         insert_sorted(context, job->view, added, result.sorted, (size_t)uid_set_size(&result.uids), out);
     else
         write_pair(context, job->view, 0, added, out);
