@@ -8,7 +8,7 @@
 struct begin_job {
     struct imap_session *session;
     struct slice name;
-    bool grows;
+    uint64_t *room; /* NULL: nothing grows */
     struct imap_access *target;
 };
 
@@ -27,11 +27,13 @@ static enum err look(void *arg)
     if (!err)
         err = snapshot_quota(snapshot, &quota);
     snapshot_close(snapshot);
-    if (!err && job->grows &&
-        ((quota.limit_bytes > 0 && quota.bytes >= quota.limit_bytes) ||
-         (quota.limit_messages > 0 && quota.messages >= quota.limit_messages)))
-        err = ERR_OVER_QUOTA;
-    return err;
+    if (err || !job->room)
+        return err;
+    *job->room = quota.limit_bytes == 0            ? UINT64_MAX
+                 : quota.bytes < quota.limit_bytes ? quota.limit_bytes - quota.bytes
+                                                   : 0;
+    bool is_full = quota.limit_messages > 0 && quota.messages >= quota.limit_messages;
+    return is_full || *job->room == 0 ? ERR_OVER_QUOTA : ERR_OK;
 }
 
 void append_refuse(struct imap_session *session, enum err err)
@@ -44,9 +46,10 @@ void append_refuse(struct imap_session *session, enum err err)
         imap_no_err(session, err);
 }
 
-bool append_begin(struct imap_session *session, struct slice name, bool grows, struct imap_access *target_r)
+bool append_begin(struct imap_session *session, struct slice name, uint64_t *room_r,
+                  struct imap_access *target_r)
 {
-    struct begin_job job = {session, name, grows, target_r};
+    struct begin_job job = {session, name, room_r, target_r};
     *target_r = (struct imap_access){0};
     enum err err = imap_on_thread(session, look, &job);
     if (err)

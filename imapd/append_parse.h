@@ -15,9 +15,11 @@
 
 /* Takes one message in, from the space before its flags on. False when that was answered. */
 bool append_take(struct imap_session *session, struct parser *parser, struct incoming *incoming);
-/* Opens the mailbox that shall get it, and answers for it: [TRYCREATE], [NOPERM], [OVERQUOTA] (when the
- * account grows by it) … before the message is sent. False when it was answered. In any case append_end. */
-bool append_begin(struct imap_session *session, struct slice name, bool grows, struct imap_access *target_r);
+/* Opens the mailbox that shall get it, and answers for it: [TRYCREATE], [NOPERM], [OVERQUOTA] … before
+ * the message is sent. *room_r: how many octets the quota has left; NULL where the account does not grow by
+ * it. False when it was answered. In any case append_end. */
+bool append_begin(struct imap_session *session, struct slice name, uint64_t *room_r,
+                  struct imap_access *target_r);
 void append_end(struct imap_session *session, struct imap_access *target);
 /* The operation that adds the message to it, with the flags that this user may set there (RFC 4314 section
  * 4).

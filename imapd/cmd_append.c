@@ -19,6 +19,7 @@ struct append_job {
     struct imap_access target;
     struct incoming *first; /* each with `next` */
     size_t count;
+    uint64_t size, room; /* of all; that the quota has */
     uint32_t uidvalidity;
     struct uid_set uids;
 };
@@ -84,9 +85,14 @@ static void take_all(struct imap_session *session, struct parser *parser, struct
             imap_no(session, "LIMIT", "too many messages at once");
             return;
         }
+        if (job->size > job->room) { /* no reason to take in a thousand more */
+            append_refuse(session, ERR_OVER_QUOTA);
+            return;
+        }
         *end = arena_new(&session->arena, struct incoming);
         if (!append_take(session, parser, *end))
             return;
+        job->size += (*end)->summary.size;
         end = &(*end)->next;
     } while (slice_trim(parser->rest).len > 0);
     finish(session, job);
@@ -100,7 +106,7 @@ void imap_append(struct imap_session *session, struct parser *parser)
         return;
     }
     struct append_job job = {.session = session};
-    if (append_begin(session, name, true, &job.target))
+    if (append_begin(session, name, &job.room, &job.target))
         take_all(session, parser, &job);
     append_end(session, &job.target);
     for (struct incoming *message = job.first; message; message = message->next)

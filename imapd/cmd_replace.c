@@ -82,7 +82,7 @@ void imap_replace(struct imap_session *session, struct parser *parser)
     }
     struct incoming incoming = {0};
     struct imap_access target;
-    if (append_begin(session, name, false, &target) && append_take(session, parser, &incoming)) {
+    if (append_begin(session, name, NULL, &target) && append_take(session, parser, &incoming)) {
         if (parse_end(parser))
             replace(session, old, &target, &incoming);
         else

@@ -87,6 +87,7 @@ static void quota(void)
     change((struct batch_operation){.kind = BATCH_QUOTA_SET, .quota = {.limit_bytes = 60}});
     peer_do(a, "APPEND INBOX {41+}\r\n" MAIL, "OK ");
     peer_do(a, "APPEND INBOX {41+}\r\n" MAIL, "NO [OVERQUOTA] ");
+    peer_do(a, "APPEND INBOX {41+}\r\n" MAIL " {41}", "NO [OVERQUOTA] "); /* the second is not invited */
     change((struct batch_operation){.kind = BATCH_QUOTA_SET, .quota = {.limit_bytes = 41}});
     peer_do(a, "APPEND INBOX {41}", "NO [OVERQUOTA] "); /* not invited */
     peer_do(a, "SELECT INBOX",
