@@ -76,24 +76,33 @@ static void finish(struct imap_session *session, struct append_job *job)
     buf_free(&code);
 }
 
-/* One message after the other, until the command ends. */
+static enum err seal(void *arg)
+{
+    return blob_seal(arg);
+}
+
+/* One message after the other, until the command ends. None is taken in that the quota has no room for; and
+ * of those that are complete no file is open. */
 static void take_all(struct imap_session *session, struct parser *parser, struct append_job *job)
 {
-    struct incoming **end = &job->first;
+    struct incoming **end = &job->first, *last = NULL;
     do {
+        enum err err = last ? imap_on_thread(session, seal, last->blob) : ERR_OK;
+        if (!err && job->size > job->room)
+            err = ERR_OVER_QUOTA;
+        if (err) {
+            append_refuse(session, err);
+            return;
+        }
         if (job->count++ == MESSAGES_MAX || session->arena.used > MEMORY_MAX) {
             imap_no(session, "LIMIT", "too many messages at once");
             return;
         }
-        if (job->size > job->room) { /* no reason to take in a thousand more */
-            append_refuse(session, ERR_OVER_QUOTA);
+        *end = last = arena_new(&session->arena, struct incoming);
+        if (!append_take(session, parser, last))
             return;
-        }
-        *end = arena_new(&session->arena, struct incoming);
-        if (!append_take(session, parser, *end))
-            return;
-        job->size += (*end)->summary.size;
-        end = &(*end)->next;
+        job->size += last->summary.size;
+        end = &last->next;
     } while (slice_trim(parser->rest).len > 0);
     finish(session, job);
 }

@@ -2,6 +2,8 @@
 /* APPEND, of several messages, too (RFC 3502), and REPLACE (RFC 8508). */
 #include "world.h"
 
+#include "storage_memory/faults.h"
+
 #define MAIL      "From: a@example.org\r\nSubject: x\r\n\r\nbody\r\n" /* 41 bytes */
 #define OPEN_MAIL "* FLAGS (\n* OK [PERMANENTFLAGS (\n"
 
@@ -80,6 +82,20 @@ static void test_multiappend(void **state)
     assert_int_equal(status("saved-messages").messages, 3);
     assert_int_equal(status("saved-messages").uidnext, 4);
 }
+
+/* Of a message that is complete no file is open while the next one comes. */
+static void sealed_one_by_one(void)
+{
+    struct store *store = world.fixture->store;
+    struct peer *a = peer_login();
+    uint64_t before = memory_store_steps(store, MEMORY_SEAL);
+    peer_send(a, "x APPEND INBOX {41+}\r\n" MAIL " {41}\r\n");
+    peer_expect(a, "+ ");
+    assert_int_equal(memory_store_steps(store, MEMORY_SEAL) - before, 1);
+    peer_send(a, MAIL "\r\n");
+    peer_expect(a, "x OK [APPENDUID ");
+}
+PEER_CASE(sealed_one_by_one)
 
 static void quota(void)
 {
@@ -235,6 +251,7 @@ int main(void)
         dialogue_test(test_long_line),
         dialogue_test(test_nul),
         dialogue_test(test_multiappend),
+        peer_test(sealed_one_by_one),
         peer_test(quota),
         peer_test(replace),
         peer_test(catenate),
