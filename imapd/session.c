@@ -190,7 +190,8 @@ static void run_handler(struct imap_session *session, struct parser *parser)
 {
     const struct imap_command *command = session->command;
     bool reads_mailbox = command->states & IMAP_NEEDS_VIEW && session->selected;
-    enum err err = reads_mailbox ? look_at_rights(session) : ERR_OK;
+    bool wants_rights = reads_mailbox || command->run == imap_close; /* which removes messages */
+    enum err err = wants_rights ? look_at_rights(session) : ERR_OK;
     if (!err && reads_mailbox)
         err = imap_load_view(session);
     session->updates = command->updates;

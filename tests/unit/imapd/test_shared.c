@@ -387,6 +387,11 @@ static void rights_are_taken_away(void)
     peer_do(a, "DELETEACL INBOX bob", "OK ");
     peer_send(b, "x FETCH 1 BODY.PEEK[]\r\n");
     peer_expect(b, "* BYE ");
+    b = open_with("lrte");
+    peer_do(b, "STORE 1 +FLAGS.SILENT (\\Deleted)", "OK ");
+    peer_do(a, "SETACL INBOX bob -e", "OK ");
+    peer_do(b, "CLOSE", "OK ");
+    peer_do(a, "STATUS INBOX (MESSAGES)", "* STATUS \"INBOX\" (MESSAGES 1)$\nOK ");
 }
 PEER_CASE(rights_are_taken_away)
 
