@@ -24,13 +24,14 @@ void imap_enable(struct imap_session *session, struct parser *parser)
     struct slice name;
     buf_init(&enabled, INPUT_LINE_MAX);
     bool any = false;
+    unsigned bits = session->enabled; /* nothing is switched on by half a command */
     while (parse_space(parser) && parse_name(parser, &name)) {
         any = true;
         for (size_t i = 0; i < ARRAY_LEN(extensions); i++) {
             if (!slice_eq_nocase(name, extensions[i].name) ||
-                (session->enabled & extensions[i].bits) == extensions[i].bits)
+                (bits & extensions[i].bits) == extensions[i].bits)
                 continue;
-            session->enabled |= extensions[i].bits;
+            bits |= extensions[i].bits;
             buf_append_char(&enabled, ' ');
             buf_append(&enabled, extensions[i].name);
         }
@@ -38,6 +39,7 @@ void imap_enable(struct imap_session *session, struct parser *parser)
     if (!any || !parse_end(parser)) {
         imap_bad_syntax(session, parser);
     } else {
+        session->enabled = bits;
         imap_untagged(session, "ENABLED%s", buf_cstr(&enabled));
         imap_ok(session, NULL, "enabled");
     }

@@ -54,6 +54,7 @@ static void enter(struct imap_session *session, struct slice login)
         return;
     }
     session->state = IMAP_AUTHENTICATED;
+    imap_set_patience(session);
     log_info("imap.login", log_text("login", login), log_cstr("peer", conn_peer_address(session->conn)),
              log_number("tls", conn_is_tls(session->conn)));
     answer_logged_in(session);

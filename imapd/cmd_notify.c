@@ -37,8 +37,10 @@ void imap_notify(struct imap_session *session, struct parser *parser)
     session->member.also = &notify->member.changed;
     enum err err = notify_begin(session);
     session->updates = UPDATE_ALL; /* an implicit NOOP (section 3.1) */
-    if (err)
+    if (err) {
+        notify_end(session);
         imap_no_err(session, err);
-    else
+    } else {
         imap_ok(session, NULL, "noted");
+    }
 }

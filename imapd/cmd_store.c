@@ -20,8 +20,7 @@ struct store_request {
     struct flag_list list;
 };
 
-static bool parse_modifiers(struct imap_session *session, struct parser *parser,
-                            struct store_request *request)
+static bool parse_modifiers(struct parser *parser, struct store_request *request)
 {
     if (!parse_char(parser, '('))
         return true;
@@ -30,7 +29,6 @@ static bool parse_modifiers(struct imap_session *session, struct parser *parser,
         !parse_space(parser))
         return false;
     request->conditional = true;
-    session->enabled |= ENABLED_CONDSTORE;
     return true;
 }
 
@@ -198,13 +196,15 @@ void imap_store(struct imap_session *session, struct parser *parser)
     struct uid_set uids;
     uint64_t known = session->selected->changes_known;
     if (!parse_space(parser) || !parse_sequence_set(parser, &request.set) || !parse_space(parser) ||
-        !parse_modifiers(session, parser, &request) || !parse_item(parser, &request) || !parse_end(parser))
+        !parse_modifiers(parser, &request) || !parse_item(parser, &request) || !parse_end(parser))
         imap_bad_syntax(session, parser);
     else if (session->selected->read_only)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
     else if (permission(session->selected, &request) == NOT_PERMITTED)
         imap_no_err(session, ERR_DENIED);
     else if (imap_resolve(session, &request.set, &uids)) {
+        if (request.conditional) /* RFC 7162 section 3.1 */
+            session->enabled |= ENABLED_CONDSTORE;
         /* What was left out the client has to be told. */
         if (permission(session->selected, &request) == PERMITTED_IN_PART)
             request.silent = false;

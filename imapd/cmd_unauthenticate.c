@@ -36,6 +36,7 @@ void imap_unauthenticate(struct imap_session *session, struct parser *parser)
     session->account = NULL;
     session->enabled = 0;
     session->state = IMAP_NOT_AUTHENTICATED;
+    imap_set_patience(session);
     buf_clear(&session->login);
     buf_init(&capabilities, INPUT_LINE_MAX);
     imap_write_capabilities(session, &capabilities);

@@ -33,10 +33,11 @@ static enum err read_line(struct imap_session *session, struct slice *line_r)
     input->has_literal = input->in_literal = false;
     size_t limit = is_stranger(session) ? INPUT_LINE_MAX_STRANGER : INPUT_LINE_MAX;
     enum err err = input_line(session, limit, line_r);
-    if (!err) {
+    if (!err)
         input->text_size += line_r->len;
+    /* Also of a line that was too long: what it announces must not be taken for commands. */
+    if (!err || err == ERR_TOO_LONG)
         input->has_literal = line_ends_in_literal(*line_r, &input->literal);
-    }
     return err;
 }
 
@@ -130,26 +131,24 @@ static void give_back(struct imap_session *session)
 enum err input_finish(struct imap_session *session)
 {
     struct input *input = &session->input;
-    if (input->error && input->error != ERR_TOO_LONG)
-        return input->error;
-    if (input->in_literal) {
-        struct slice line;
+    struct slice line;
+    enum err err = input->error == ERR_TOO_LONG ? ERR_OK : input->error;
+    if (!err && input->in_literal) {
         give_back(session);
-        enum err err = discard(session, input->literal_left);
-        if (err || (err = read_line(session, &line)))
-            return err == ERR_TOO_LONG ? ERR_OK : err;
+        err = discard(session, input->literal_left);
+        if (!err)
+            err = read_line(session, &line);
     }
     uint64_t discarded = 0;
-    while (input->has_literal && input->literal.non_sync) {
-        struct slice line;
+    while ((!err || err == ERR_TOO_LONG) && input->has_literal && input->literal.non_sync) {
         discarded += input->literal.size;
         if (discarded > INPUT_DISCARD_MAX)
             return ERR_LIMIT;
-        enum err err = discard(session, input->literal.size);
-        if (err || (err = read_line(session, &line)))
-            return err == ERR_TOO_LONG ? ERR_OK : err;
+        err = discard(session, input->literal.size);
+        if (!err)
+            err = read_line(session, &line);
     }
-    return ERR_OK;
+    return err == ERR_TOO_LONG ? ERR_OK : err;
 }
 
 enum err input_literal_begin(struct imap_session *session)

@@ -15,7 +15,7 @@
 #define CONTEXTS_MAX        16
 #define SORTED_CONTEXTS_MAX 4
 /* Messages that all contexts of a session remember, in sorted ones; and ranges, in others. */
-#define CONTEXT_RESULTS_MAX 1000000
+#define CONTEXT_RESULTS_MAX 100000
 
 struct search_contexts;                                      /* of an open mailbox */
 void search_contexts_free(struct search_contexts *contexts); /* NULL is fine */

@@ -16,7 +16,7 @@
 #include "view.h"
 
 /* Sets of one search may take so much; keys that need more are refused (ERR_LIMIT). */
-#define SEARCH_MEMORY_MAX ((size_t)256 * 1024 * 1024)
+#define SEARCH_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
 struct search_job {
     struct account *account;

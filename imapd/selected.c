@@ -112,7 +112,8 @@ static enum err open_at(const struct select_request *request, struct selected *s
 static struct slice copy_text(struct slice text)
 {
     char *copy = mem_alloc(text.len + 1);
-    memcpy(copy, text.data, text.len);
+    if (text.len > 0)
+        memcpy(copy, text.data, text.len);
     return slice_of(copy, text.len);
 }
 

@@ -112,6 +112,9 @@ void imap_begin_on_thread(struct imap_session *session, struct imap_call *call, 
                           void *arg);
 enum err imap_end_on_thread(struct imap_session *session, struct imap_call *call) MUST_CHECK;
 
+/* How long the client may be silent, in the state that it is in now. */
+void imap_set_patience(struct imap_session *session);
+
 /* Tells the client what happened meanwhile, as far as `what` (enum update) and NOTIFY allow. ERR_NOT_FOUND:
  * the open mailbox is gone. */
 enum err imap_tell(struct imap_session *session, unsigned what) MUST_CHECK;

@@ -24,6 +24,7 @@ struct thread_texts {
     struct slice *list;
     uint32_t *table;
     size_t count, room, table_size;
+    unsigned char key[16]; /* of the table's hash */
 };
 uint32_t thread_text(struct thread_texts *texts, struct slice text);
 void thread_texts_free(struct thread_texts *texts);

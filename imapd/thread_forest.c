@@ -4,23 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/mem.h"
 
 #include "thread.h"
 
 /* --- texts as numbers --- */
 
-static uint64_t hash_of(struct slice text)
+/* With a key that nobody knows: Message-IDs come from strangers, who could choose such as collide. */
+static uint64_t hash_of(const struct thread_texts *texts, struct slice text)
 {
-    uint64_t hash = 1469598103934665603u; /* FNV-1a */
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.data[i]) * 1099511628211u;
-    return hash ^ hash >> 29;
+    uint64_t hash;
+    _Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "one number");
+    _Static_assert(sizeof(texts->key) == crypto_shorthash_KEYBYTES, "the key");
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)text.data, text.len, texts->key);
+    return hash;
 }
 
 static uint32_t *find_slot(struct thread_texts *texts, struct slice text)
 {
-    size_t i = hash_of(text) & (texts->table_size - 1);
+    size_t i = hash_of(texts, text) & (texts->table_size - 1);
     while (texts->table[i] != THREAD_NONE && !slice_eq(texts->list[texts->table[i]], text))
         i = (i + 1) & (texts->table_size - 1);
     return &texts->table[i];
@@ -28,6 +32,8 @@ static uint32_t *find_slot(struct thread_texts *texts, struct slice text)
 
 static void grow(struct thread_texts *texts)
 {
+    if (texts->table_size == 0)
+        randombytes_buf(texts->key, sizeof(texts->key));
     texts->table_size = texts->table_size > 0 ? texts->table_size * 2 : 64;
     texts->table = mem_realloc_array(texts->table, texts->table_size, sizeof(*texts->table));
     memset(texts->table, 0xff, texts->table_size * sizeof(*texts->table));

@@ -196,6 +196,17 @@ static bool take_line(struct conn *conn, struct slice *line_r)
     return true;
 }
 
+/* Of a line that is read away its end is kept: there may stand what belongs to it (a literal in IMAP). */
+static void keep_tail(struct conn *conn, struct slice bytes)
+{
+    size_t fresh = MIN_OF(bytes.len, (size_t)CONN_LINE_TAIL);
+    size_t kept = MIN_OF(conn->line_tail_len, CONN_LINE_TAIL - fresh);
+    memmove(conn->line_tail, conn->line_tail + conn->line_tail_len - kept, kept);
+    if (fresh > 0)
+        memcpy(conn->line_tail + kept, bytes.data + bytes.len - fresh, fresh);
+    conn->line_tail_len = kept + fresh;
+}
+
 enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r)
 {
     int64_t deadline = conn_deadline(conn);
@@ -206,16 +217,22 @@ enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r)
         if (take_line(conn, &line)) {
             bool too_long = conn->discarding || line.len > limit;
             conn->discarding = false;
-            if (too_long)
+            if (too_long) {
+                keep_tail(conn, line);
+                *line_r = slice_of(conn->line_tail, conn->line_tail_len);
+                conn->line_tail_len = 0;
                 return ERR_TOO_LONG;
+            }
             *line_r = line;
             return ERR_OK;
         }
         /* One byte more than the limit may be the CR of a line that just fits. */
         if (buffered(conn) > limit + 1)
             conn->discarding = true;
-        if (conn->discarding)
+        if (conn->discarding) {
+            keep_tail(conn, slice_of(conn->input + conn->start, buffered(conn)));
             drop(conn, buffered(conn));
+        }
         enum err err = conn_fill(conn, limit, deadline, true);
         if (err)
             return err;

@@ -22,8 +22,10 @@ struct conn {
     size_t input_size;
     size_t next_size; /* what the next allocation takes: grows and shrinks with the flow */
     size_t start, end;
-    size_t scanned;  /* bytes from `start` that are known to hold no LF */
-    bool discarding; /* the line that is coming in was longer than its limit */
+    size_t scanned;                 /* bytes from `start` that are known to hold no LF */
+    bool discarding;                /* the line that is coming in was longer than its limit */
+    char line_tail[CONN_LINE_TAIL]; /* its last bytes so far */
+    size_t line_tail_len;
 
     struct buf output;
     size_t sent; /* bytes of `output` that are gone already */

@@ -89,6 +89,20 @@ static void test_too_many_errors(void **state)
     expect("a\r\nb\r\nc\r\nd NOOP\r\n", GREETING "a BAD \nb BAD \nc BAD \n* BYE too many errors$\n");
 }
 
+/* What a line announces that is too long belongs to it, and is no command. */
+static void test_long_line_with_literal(void **state)
+{
+    (void)state;
+    struct buf input;
+    buf_init(&input, 100000);
+    buf_append(&input, S("a NOOP "));
+    for (size_t i = 0; i < INPUT_LINE_MAX_STRANGER; i++)
+        buf_append_char(&input, 'x');
+    buf_append(&input, S(" {18+}\r\nevil NOOP\r\nx NOO more\r\nb NOOP\r\n" LOGOUT));
+    expect_bytes(buf_slice(&input), GREETING "* BAD line too long$\nb OK done$\n" BYE);
+    buf_free(&input);
+}
+
 static void test_long_line(void **state)
 {
     (void)state;
@@ -148,6 +162,7 @@ int main(void)
         dialogue_test(test_unwanted_literals),
         dialogue_test(test_too_many_errors),
         dialogue_test(test_long_line),
+        dialogue_test(test_long_line_with_literal),
         dialogue_test(test_id),
         peer_test(profiles),
         dialogue_test(test_enable),

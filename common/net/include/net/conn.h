@@ -45,10 +45,13 @@ void conn_interrupt(struct conn *conn);
 
 /* --- input --- */
 
+enum { CONN_LINE_TAIL = 32 };
+
 /* The next line, without its line end (CRLF; a bare LF is accepted too: people type commands into netcat).
  * *line_r is valid until the next call on the connection's input. A line longer than `limit` bytes (without
  * line end) gives ERR_TOO_LONG after the rest of it has been read away (memory stays bounded); the session
- * can answer and go on. NUL bytes are passed on. At end of input: ERR_CLOSED; an unfinished line is dropped.
+ * can answer and go on, and *line_r is how the line ended, at most CONN_LINE_TAIL bytes. NUL bytes are passed
+ * on. At end of input: ERR_CLOSED; an unfinished line is dropped.
  */
 enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r) MUST_CHECK;
 /* At least one byte of what comes next, at most what is buffered (up to 64 KiB): suspends while there is
