@@ -219,6 +219,8 @@ enum err conn_read_line(struct conn *conn, size_t limit, struct slice *line_r)
             conn->discarding = false;
             if (too_long) {
                 keep_tail(conn, line);
+                if (conn->line_tail_len > 0 && conn->line_tail[conn->line_tail_len - 1] == '\r')
+                    conn->line_tail_len--; /* it came before the LF */
                 *line_r = slice_of(conn->line_tail, conn->line_tail_len);
                 conn->line_tail_len = 0;
                 return ERR_TOO_LONG;

@@ -24,10 +24,11 @@ struct account {
                      made anew   under the same name is never mixed up with this one */
     int inbox_fd; /* Maildir/cur, to be synced by every delivery */
     ino_t folder_inode, index_inode;
-    atomic_bool damaged;   /* not to be used by anyone new */
-    atomic_bool has_trash; /* there may be folders of deleted mailboxes to be unlinked (trash.h) */
-    struct db *db;         /* commits */
-    struct fts *fts;       /* the full-text index (fts.h) */
+    atomic_bool damaged;       /* not to be used by anyone new */
+    atomic_bool shares_unsaid; /* the directory could not be told of them (shares.h) */
+    atomic_bool has_trash;     /* there may be folders of deleted mailboxes to be unlinked (trash.h) */
+    struct db *db;             /* commits */
+    struct fts *fts;           /* the full-text index (fts.h) */
     struct readers readers;
     struct uid_cache uid_cache;
     /* Where new/ was found empty, and its time then: no need to look again. */

@@ -133,7 +133,8 @@ static enum err check_search(struct checking *work)
     return err;
 }
 
-/* A change of rights whose intent is on its way looks like this, too, and is done under the lock. */
+/* A change of rights whose intent is on its way looks like this, too, and is done under the lock; and so does
+ * what could not be told when the account was opened, and will be. */
 static enum err check_shares(struct checking *work)
 {
     bool differ = false;
@@ -142,6 +143,7 @@ static enum err check_shares(struct checking *work)
         return err;
     }
     intents_run_now(work->account);
+    shares_mend_later(work->account);
     err = shares_differ(work->account, &differ);
     if (!err && differ) {
         if (work->check->repair) {

@@ -26,6 +26,7 @@
 #include "index_backup.h"
 #include "letters.h"
 #include "recovery.h"
+#include "shares.h"
 #include "storage/care.h"
 #include "threads.h"
 #include "vanished.h"
@@ -143,6 +144,12 @@ static enum err remove_damaged(struct pass *pass)
     return ERR_OK;
 }
 
+static enum err tell_shares(struct pass *pass)
+{
+    shares_mend_later(pass->account);
+    return ERR_OK;
+}
+
 static enum err cut_wal(struct pass *pass)
 {
     enum err err = db_checkpoint(pass->account->db, IDLE_WAL_BYTES);
@@ -155,7 +162,7 @@ static const struct {
 } jobs[] = {
     {"letters of files", rename_files},  {"folders", compare_folders}, {"vanished messages", trim_vanished},
     {"threads", find_threads},           {"full text", index_text},    {"copy of the index", copy_index},
-    {"damaged indexes", remove_damaged}, {"checkpoint", cut_wal},
+    {"damaged indexes", remove_damaged}, {"shares", tell_shares},      {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */

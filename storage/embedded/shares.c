@@ -140,8 +140,16 @@ void shares_mend(struct account *account)
         change_abort(&change);
         change_free(&change);
     }
+    atomic_store(&account->shares_unsaid, err != ERR_OK);
     if (err) {
         log_warning("shares.not_published", log_cstr("account", account->login), log_err(err));
+    }
+}
+
+void shares_mend_later(struct account *account)
+{
+    if (atomic_load(&account->shares_unsaid)) {
+        shares_mend(account);
     }
 }
 

@@ -17,5 +17,7 @@ enum err shares_publish(struct change *change) MUST_CHECK;
 enum err shares_differ(struct account *account, bool *differ_r) MUST_CHECK;
 /* Mends it. What goes wrong is left for the next time. */
 void shares_mend(struct account *account);
+/* Is that next time. */
+void shares_mend_later(struct account *account);
 
 #endif
