@@ -30,6 +30,7 @@ enum err input_line(struct imap_session *session, size_t limit, struct slice *li
 static enum err read_line(struct imap_session *session, struct slice *line_r)
 {
     struct input *input = &session->input;
+    *line_r = SLICE_EMPTY;
     input->has_literal = input->in_literal = false;
     size_t limit = is_stranger(session) ? INPUT_LINE_MAX_STRANGER : INPUT_LINE_MAX;
     enum err err = input_line(session, limit, line_r);

@@ -34,7 +34,8 @@ static void check_label(struct arena *arena, const struct fetch_item *item)
     struct slice label = item->label;
     if (item->is_partial)
         label = slice_take(label, slice_find_last(label, '<'));
-    struct parser parser = parser_of(arena, slice_from(arena_printf(arena, " 1 %s", arena_cstr(arena, label))));
+    struct parser parser =
+        parser_of(arena, slice_from(arena_printf(arena, " 1 %s", arena_cstr(arena, label))));
     must(parse_fetch(&parser, &again) && again.item_count == 1);
     must(slice_eq(again.items[0].label, label) && again.items[0].type->write == item->type->write);
     must(again.items[0].section.depth == item->section.depth &&
@@ -52,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fetch_request request;
     if (parse_fetch(&parser, &request)) {
         must(parser.rest.len == 0 && request.item_count > 0 && request.item_count <= FETCH_ITEMS_MAX);
-        must(!request.has_window || (request.window_first > 0 && request.window_first <= request.window_last));
+        must(!request.has_window ||
+             (request.window_first > 0 && request.window_first <= request.window_last));
         for (size_t i = 0; i < request.item_count; i++) {
             const struct fetch_item *item = &request.items[i];
             check_section(&item->section);

@@ -24,7 +24,8 @@ struct charset;
 struct charset_cache *charset_cache_new(void);
 void charset_cache_free(struct charset_cache *cache); /* NULL is fine */
 
-/* Whether it is on the list: others are guessed at. "us-ascii" is not, as it says nothing about other bytes. */
+/* Whether it is on the list: others are guessed at. "us-ascii" is not, as it says nothing about other bytes.
+ */
 bool charset_is_known(struct slice name);
 
 /* Any name, in any case, is fine. At the start of a text; lives until the next charset_open or the end of the
