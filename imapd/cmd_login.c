@@ -6,16 +6,12 @@
  *     authenticate    = "AUTHENTICATE" SP auth-type [SP initial-resp] *(CRLF base64)
  *     initial-resp    = (base64 / "=")                                 "=" for an empty one
  */
-#include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "net/task.h"
 
 #include "session.h"
-
-/* RFC 4954 section 4 sets 12,288 octets for SASL lines in SMTP; the same holds here. */
-#define AUTH_LINE_LIMIT 12288
 
 /* RFC 9051 section 11.1: no passwords in clear. False when it was refused. */
 static bool check_encrypted(struct imap_session *session)
@@ -109,49 +105,22 @@ void imap_login(struct imap_session *session, struct parser *parser)
     buf_free(&login);
 }
 
-/* Sends a challenge and reads the answer to it; both are in base64, and "*" alone cancels: ERR_DENIED. */
-static enum err ask(struct imap_session *session, struct slice challenge, struct buf *answer)
+static void authenticate(struct imap_session *session, const struct auth_request *request,
+                         struct slice initial)
 {
-    struct buf line;
-    buf_init(&line, AUTH_LINE_LIMIT);
-    buf_append(&line, S("+ "));
-    base64_encode(&line, challenge);
-    buf_append(&line, S("\r\n"));
-    conn_write(session->conn, buf_slice(&line));
-    buf_free(&line);
-    struct slice text;
-    enum err err = conn_flush(session->conn);
+    struct buf login;
+    enum auth_outcome outcome;
+    buf_init(&login, AUTH_LINE_LIMIT);
+    enum err err = auth_converse(session->context->auth, session->conn, *request, initial, &login, &outcome);
     if (!err)
-        err = conn_read_line(session->conn, AUTH_LINE_LIMIT, &text);
-    if (err)
-        return err;
-    buf_clear(answer);
-    return slice_eq(text, S("*")) ? ERR_DENIED : base64_decode(answer, text);
-}
-
-static void authenticate(struct imap_session *session, const struct auth_request *request)
-{
-    struct buf challenge, answer;
-    buf_init(&challenge, AUTH_LINE_LIMIT);
-    buf_init(&answer, AUTH_LINE_LIMIT);
-    struct auth_exchange *exchange = NULL;
-    enum err err = ERR_OK;
-    enum auth_outcome outcome = auth_begin(session->context->auth, request, &exchange, &challenge);
-    while (outcome == AUTH_CONTINUE && !(err = ask(session, buf_slice(&challenge), &answer)))
-        outcome = auth_step(exchange, buf_slice(&answer), &challenge);
-    if (!err)
-        finish(session, outcome, auth_login(exchange));
+        finish(session, outcome, buf_slice(&login));
     else if (err == ERR_DENIED)
         imap_bad(session, "cancelled");
-    else if (err == ERR_SYNTAX || err == ERR_TOO_LONG)
+    else if (err == ERR_SYNTAX)
         imap_bad(session, "malformed base64");
     else
         session->input.error = err; /* the connection has ended, or we shut down */
-    auth_end(exchange);
-    if (answer.data)
-        mem_wipe(answer.data, answer.size);
-    buf_free(&challenge);
-    buf_free(&answer);
+    buf_free(&login);
 }
 
 void imap_authenticate(struct imap_session *session, struct parser *parser)
@@ -175,16 +144,6 @@ void imap_authenticate(struct imap_session *session, struct parser *parser)
         imap_bad_syntax(session, parser);
         return;
     }
-    struct buf decoded;
-    buf_init(&decoded, AUTH_LINE_LIMIT);
-    if (!slice_eq(initial, S("=")) && base64_decode(&decoded, initial)) {
-        imap_bad(session, "malformed base64");
-    } else {
-        request.initial = buf_slice(&decoded);
-        authenticate(session, &request);
-    }
-    if (decoded.data)
-        mem_wipe(decoded.data, decoded.size);
+    authenticate(session, &request, slice_eq(initial, S("=")) ? SLICE_EMPTY : initial);
     mem_wipe((char *)initial.data, initial.len);
-    buf_free(&decoded);
 }

@@ -176,7 +176,7 @@ static void send_answer(struct imap_session *session)
 }
 
 /* Rights on another's mailbox that were changed since the last command count for this one. */
-static enum err look_at_rights(struct imap_session *session)
+static enum err refresh_rights(struct imap_session *session)
 {
     if (!session->selected || session->selected->viewer.len == 0)
         return ERR_OK;
@@ -193,7 +193,7 @@ static void run_handler(struct imap_session *session, struct parser *parser)
     const struct imap_command *command = session->command;
     bool reads_mailbox = command->states & IMAP_NEEDS_VIEW && session->selected;
     bool wants_rights = reads_mailbox || command->run == imap_close; /* which removes messages */
-    enum err err = wants_rights ? look_at_rights(session) : ERR_OK;
+    enum err err = wants_rights ? refresh_rights(session) : ERR_OK;
     if (!err && reads_mailbox)
         err = imap_load_view(session);
     session->updates = command->updates;

@@ -7,16 +7,12 @@
  *     AUTH                                     bare: the list of mechanisms (what Outlook asks)
  *     AUTH mechanism [initial-response]        base64; "=" for an empty one
  */
-#include "base/encode.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "net/task.h"
 
 #include "session.h"
-
-/* RFC 4954 section 4 sets 12,288 octets for SASL lines in SMTP; the same holds here. */
-#define AUTH_LINE_LIMIT 12288
 
 const char *pop3_mechanisms(const struct pop3_session *session)
 {
@@ -161,48 +157,21 @@ static void list_mechanisms(struct pop3_session *session)
     pop3_end_lines(session);
 }
 
-/* Sends a challenge and reads the answer to it. RFC 5034 section 4: both are in base64, and "*" alone
- * cancels: ERR_DENIED. */
-static enum err ask(struct pop3_session *session, struct slice challenge, struct buf *answer)
+static void authenticate(struct pop3_session *session, const struct auth_request *request,
+                         struct slice initial)
 {
-    struct buf line;
-    buf_init(&line, AUTH_LINE_LIMIT);
-    buf_append(&line, S("+ "));
-    base64_encode(&line, challenge);
-    buf_append(&line, S("\r\n"));
-    conn_write(session->conn, buf_slice(&line));
-    buf_free(&line);
-    conn_flush(session->conn);
-    struct slice text;
-    enum err err = conn_read_line(session->conn, AUTH_LINE_LIMIT, &text);
-    if (err)
-        return err;
-    buf_clear(answer);
-    return slice_eq(text, S("*")) ? ERR_DENIED : base64_decode(answer, text);
-}
-
-static void authenticate(struct pop3_session *session, const struct auth_request *request)
-{
-    struct buf challenge, answer;
-    buf_init(&challenge, AUTH_LINE_LIMIT);
-    buf_init(&answer, AUTH_LINE_LIMIT);
-    struct auth_exchange *exchange = NULL;
-    enum err err = ERR_OK;
-    enum auth_outcome outcome = auth_begin(session->context->auth, request, &exchange, &challenge);
-    while (outcome == AUTH_CONTINUE && !(err = ask(session, buf_slice(&challenge), &answer)))
-        outcome = auth_step(exchange, buf_slice(&answer), &challenge);
+    struct buf login;
+    enum auth_outcome outcome;
+    buf_init(&login, AUTH_LINE_LIMIT);
+    enum err err = auth_converse(session->context->auth, session->conn, *request, initial, &login, &outcome);
     if (!err)
-        finish(session, outcome, auth_login(exchange));
+        finish(session, outcome, buf_slice(&login));
     else if (err == ERR_DENIED)
         pop3_error(session, NULL, TEXT_AUTH_CANCELED);
-    else if (err == ERR_SYNTAX || err == ERR_TOO_LONG)
+    else if (err == ERR_SYNTAX)
         pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
     /* else the connection has ended, or we shut down: the session's loop finds out and answers */
-    auth_end(exchange);
-    if (answer.data)
-        mem_wipe(answer.data, answer.size);
-    buf_free(&challenge);
-    buf_free(&answer);
+    buf_free(&login);
 }
 
 void pop3_auth(struct pop3_session *session, struct slice arguments)
@@ -225,16 +194,6 @@ void pop3_auth(struct pop3_session *session, struct slice arguments)
         .peer_address = conn_peer_address(session->conn),
         .tls = conn_is_tls(session->conn),
     };
-    struct buf decoded;
-    buf_init(&decoded, AUTH_LINE_LIMIT);
-    if (base64_decode(&decoded, wanted.initial)) {
-        pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
-    } else {
-        request.initial = buf_slice(&decoded);
-        authenticate(session, &request);
-    }
-    if (decoded.data)
-        mem_wipe(decoded.data, decoded.size);
+    authenticate(session, &request, wanted.initial);
     mem_wipe((char *)arguments.data, arguments.len);
-    buf_free(&decoded);
 }
