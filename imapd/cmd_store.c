@@ -197,14 +197,14 @@ void imap_store(struct imap_session *session, struct parser *parser)
     uint64_t known = session->selected->changes_known;
     if (!parse_space(parser) || !parse_sequence_set(parser, &request.set) || !parse_space(parser) ||
         !parse_modifiers(parser, &request) || !parse_item(parser, &request) || !parse_end(parser))
-        imap_bad_syntax(session, parser);
-    else if (session->selected->read_only)
+        return imap_bad_syntax(session, parser);
+    if (request.conditional) /* RFC 7162 section 3.1: it was issued, whatever becomes of it */
+        session->enabled |= ENABLED_CONDSTORE;
+    if (session->selected->read_only)
         imap_no(session, "READ-ONLY", "the mailbox was opened for reading");
     else if (permission(session->selected, &request) == NOT_PERMITTED)
         imap_no_err(session, ERR_DENIED);
     else if (imap_resolve(session, &request.set, &uids)) {
-        if (request.conditional) /* RFC 7162 section 3.1 */
-            session->enabled |= ENABLED_CONDSTORE;
         /* What was left out the client has to be told. */
         if (permission(session->selected, &request) == PERMITTED_IN_PART)
             request.silent = false;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * IMAP against its model (game.h), on one of the store's engines. Without a seed it takes the time's; the one
- * that it prints plays the same game again:
+ * IMAP against its model (game.h), on one of the store's engines. Without a seed it plays the same game each
+ * time, so that a failure speaks of what was changed; other games are played by hand:
  *
  *     MODEL_SEED=1234 MODEL_COMMANDS=200000 meson test -C build -t 20 -v imap-memory
  *     MODEL_WITHOUT=IDLE,RENAME,guest          what to leave out
  */
-#include <time.h>
-
 #include "../../unit/imapd/world.h"
 #include "base/log.h"
 #include "storage/snapshot.h"
@@ -89,7 +87,7 @@ static void server_agrees_with_the_model(void **state)
 {
     (void)state;
     const char *without = getenv("MODEL_WITHOUT");
-    game.seed = from_environment("MODEL_SEED", (uint64_t)time(NULL));
+    game.seed = from_environment("MODEL_SEED", 3501);
     game.commands = from_environment("MODEL_COMMANDS", 12000);
     game.random = (game.seed + 1) * 0x9e3779b97f4a7c15u | 1; /* small seeds must differ much */
     game.without = without ? arena_printf(&game.arena, "%s,", without) : NULL;
