@@ -100,8 +100,9 @@ static enum err search_place(struct place_job *place)
                                        .visit = search_command_visit,
                                        .data = command,
                                        .looked_at = looked_at};
-    search_bind(&command->job);
-    enum err err = search_command_find(command, &result);
+    enum err err = search_bind(&command->job);
+    if (!err)
+        err = search_command_find(command, &result);
     if (!err)
         write_place(command, place->name, place->entry.status.uidvalidity, &result);
     return err;

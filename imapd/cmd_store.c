@@ -98,9 +98,11 @@ static const char *modified_code(struct imap_session *session, const struct uid_
         respond_uid_set(&code, failed);
     } else {
         struct uid_set_writer numbers = {0};
-        for (size_t i = 0; i < failed->count; i++)
-            for (uint64_t uid = failed->ranges[i].first; uid <= failed->ranges[i].last; uid++)
-                uid_set_add(&numbers, view_number(&session->selected->view, (uint32_t)uid));
+        for (size_t i = 0; i < failed->count; i++) { /* UIDs of one range are all there: so are the numbers */
+            struct uid_range uids = failed->ranges[i];
+            uint32_t first = view_number(&session->selected->view, uids.first);
+            uid_set_add_range(&numbers, (struct uid_range){first, first + (uids.last - uids.first)});
+        }
         struct uid_set set = uid_set_take(&numbers, &session->arena);
         respond_uid_set(&code, &set);
     }
@@ -130,12 +132,7 @@ static enum err answer_flags(struct imap_session *session, const struct store_jo
     enum err err = report(session, job->foreign, false);
     if (err || !(session->enabled & ENABLED_CONDSTORE))
         return err;
-    struct uid_set_writer writer = {0};
-    for (size_t i = 0; i < changed->count; i++)
-        for (uint64_t uid = changed->ranges[i].first; uid <= changed->ranges[i].last; uid++)
-            if (!uid_set_has(&job->foreign, (uint32_t)uid))
-                uid_set_add(&writer, (uint32_t)uid);
-    return report(session, uid_set_take(&writer, &session->arena), true);
+    return report(session, uid_set_minus(&session->arena, changed, &job->foreign), true);
 }
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)

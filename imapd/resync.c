@@ -109,21 +109,27 @@ enum err imap_send_vanished(struct imap_session *session, const struct uid_set *
     return send_vanished(&job);
 }
 
-/* The highest UID whose number is still the one that the client has: it knows of all that went below. */
-static uint32_t matching_uid(const struct resync *resync, const struct view *view)
+/* Ranges are compared, as samples may name every message. */
+uint32_t resync_matching_uid(const struct resync *resync, const struct view *view)
 {
     uint32_t matching = 0;
+    uint64_t number = 0, uid = 0; /* 0: at the beginning of the range */
     size_t i = 0, k = 0;
-    uint64_t number = 0, uid = 0;
     while (i < resync->match_numbers.count && k < resync->match_uids.count) {
-        number = number ? number : resync->match_numbers.ranges[i].first;
-        uid = uid ? uid : resync->match_uids.ranges[k].first;
-        if (number > view->count || view_uid(view, (uint32_t)number) != uid)
+        struct uid_range numbers = resync->match_numbers.ranges[i], uids = resync->match_uids.ranges[k];
+        uint32_t there = 0;
+        number = number ? number : numbers.first;
+        uid = uid ? uid : uids.first;
+        uint64_t run = number > view->count ? 0 : view_run(view, (uint32_t)number, &there);
+        if (run == 0 || there != uid)
             return matching;
-        matching = (uint32_t)uid;
-        if (number++ == resync->match_numbers.ranges[i].last)
+        run = MIN_OF(run, MIN_OF(numbers.last - number, uids.last - uid) + 1);
+        number += run;
+        uid += run;
+        matching = (uint32_t)(uid - 1);
+        if (number > numbers.last)
             number = 0, i++;
-        if (uid++ == resync->match_uids.ranges[k].last)
+        if (uid > uids.last)
             uid = 0, k++;
     }
     return matching;
@@ -141,7 +147,7 @@ enum err imap_send_resync(struct imap_session *session, const struct resync *res
     struct vanished_job job = {.session = session,
                                .known = known,
                                .since = resync->modseq,
-                               .floor = matching_uid(resync, &selected->view)};
+                               .floor = resync_matching_uid(resync, &selected->view)};
     err = send_vanished(&job);
     if (err)
         return err;

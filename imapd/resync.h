@@ -4,7 +4,7 @@
 #define IMAPD_RESYNC_H
 
 #include "parser.h"
-#include "storage/uid.h"
+#include "view.h"
 
 struct imap_session;
 
@@ -21,6 +21,9 @@ struct resync {
 /* "QRESYNC" SP "(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")", behind the
  * word. */
 bool parse_resync(struct parser *parser, struct resync *resync_r);
+
+/* The highest UID whose number is still the one that the client has: it knows of all that went below. */
+uint32_t resync_matching_uid(const struct resync *resync, const struct view *view);
 
 /* After SELECT's own responses: VANISHED (EARLIER) and the FETCHes, when the UIDVALIDITY is still the same.
  */

@@ -160,8 +160,10 @@ bool search_command_begin(struct search_command *command)
                                        .visit = search_command_visit,
                                        .data = command};
     command->goal = selected->view.count;
-    search_bind(&command->job);
-    return true;
+    enum err err = search_bind(&command->job);
+    if (err)
+        search_command_fail(command, err);
+    return !err;
 }
 
 enum err search_command_find(struct search_command *command, struct search_result *result_r)

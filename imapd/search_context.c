@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include "context_order.h"
 #include "sort_load.h"
 
 struct context {
@@ -26,8 +27,7 @@ struct context {
     struct search_program program;
     struct sort_criteria criteria;
     struct uid_set_writer found; /* the result; of a sorted one in `order`, too */
-    uint32_t *order;
-    size_t count, room;
+    struct context_order order;
     uint64_t modseq; /* changes up to here are told */
 };
 
@@ -41,7 +41,7 @@ struct search_contexts {
 static void end_context(struct context *context)
 {
     uid_set_drop(&context->found);
-    mem_free(context->order);
+    context_order_free(&context->order);
     arena_free(&context->arena);
 }
 
@@ -87,7 +87,7 @@ static bool is_refused(const struct selected *selected, const struct search_resu
     uint64_t remembered = criteria ? uid_set_size(&result->uids) : result->uids.count;
     for (size_t i = 0; contexts && i < contexts->count; i++) {
         sorted += contexts->list[i].is_sorted;
-        remembered += contexts->list[i].found.count + contexts->list[i].count;
+        remembered += contexts->list[i].found.count + contexts->list[i].order.count;
     }
     return (contexts && contexts->count == CONTEXTS_MAX) || remembered > CONTEXT_RESULTS_MAX ||
            (criteria && (sorted == SORTED_CONTEXTS_MAX || sort_has(criteria, SORT_RELEVANCY)));
@@ -114,10 +114,7 @@ void search_context_begin(struct search_command *command, const struct search_re
     set_found(context, &result->uids);
     if (criteria) {
         context->criteria = *criteria;
-        context->count = context->room = (size_t)uid_set_size(&result->uids);
-        context->order = mem_realloc_array(NULL, context->room + 1, sizeof(*context->order));
-        if (context->count > 0)
-            memcpy(context->order, result->sorted, context->count * sizeof(*context->order));
+        context_order_set(&context->order, result->sorted, (size_t)uid_set_size(&result->uids));
     }
 }
 
@@ -145,39 +142,45 @@ void imap_cancelupdate(struct imap_session *session, struct parser *parser)
 
 /* --- telling --- */
 
-static void begin_response(const struct context *context, struct buf *out)
+/* One response under way. */
+struct told {
+    const struct context *context;
+    const struct view *view;
+    struct buf *out;
+    bool any;
+};
+
+/* `* ESEARCH (TAG "x") UID ADDTO (` */
+static struct told begin_response(const struct context *context, const struct view *view, struct buf *out,
+                                  const char *what)
 {
-    buf_printf(out, "* ESEARCH (TAG \"%.*s\")%s", SLICE_ARG(context->tag), context->by_uid ? " UID" : "");
+    buf_printf(out, "* ESEARCH (TAG \"%.*s\")%s %s (", SLICE_ARG(context->tag), context->by_uid ? " UID" : "",
+               what);
+    return (struct told){context, view, out, false};
+}
+
+static void end_response(struct told *told)
+{
+    buf_append(told->out, S(")\r\n"));
 }
 
 /* One set, at this position. */
-static void write_pair(const struct context *context, const struct view *view, uint64_t position,
-                       const struct uid_set *uids, struct buf *out)
+static void write_pair(struct told *told, size_t position, const struct uid_set *uids)
 {
-    struct search_writer writer = {.out = *out, .numbers = context->by_uid ? NULL : view};
+    struct search_writer writer = {.out = *told->out, .numbers = told->context->by_uid ? NULL : told->view};
+    if (told->any)
+        buf_append_char(&writer.out, ' ');
+    told->any = true;
     buf_append_number(&writer.out, position, 1);
     buf_append_char(&writer.out, ' ');
     search_write_uids(&writer, uids);
-    *out = writer.out;
+    *told->out = writer.out;
 }
 
-/* Takes these messages out of the order. Each is told by where it is when those before are gone: from the
- * end, nothing moves. */
-static void remove_sorted(struct context *context, const struct view *view, const struct uid_set *gone,
-                          struct buf *out)
+static void tell_one(void *data, size_t position, uint32_t uid)
 {
-    bool first = true;
-    for (size_t i = context->count; i-- > 0;) {
-        uint32_t uid = context->order[i];
-        struct uid_range one = {uid, uid};
-        if (!uid_set_has(gone, uid))
-            continue;
-        if (!first)
-            buf_append_char(out, ' ');
-        first = false;
-        write_pair(context, view, i + 1, &(struct uid_set){&one, 1}, out);
-        memmove(&context->order[i], &context->order[i + 1], (--context->count - i) * sizeof(uint32_t));
-    }
+    struct uid_range one = {uid, uid};
+    write_pair(data, position, &(struct uid_set){&one, 1});
 }
 
 static void tell_removed(struct context *context, const struct view *view, const struct uid_set *gone,
@@ -185,44 +188,25 @@ static void tell_removed(struct context *context, const struct view *view, const
 {
     struct uid_set found = found_of(context);
     found = uid_set_minus(arena, &found, gone);
-    begin_response(context, out);
-    buf_append(out, S(" REMOVEFROM ("));
+    struct told told = begin_response(context, view, out, "REMOVEFROM");
     if (context->is_sorted)
-        remove_sorted(context, view, gone, out);
+        context_order_remove(&context->order, gone, tell_one, &told);
     else
-        write_pair(context, view, 0, gone, out);
-    buf_append(out, S(")\r\n"));
+        write_pair(&told, 0, gone);
+    end_response(&told);
     set_found(context, &found);
 }
 
-/* Puts new messages where the new order has them: behind the one that stands before them there. Messages that
- * are in the context and, expunged meanwhile, not in the new order stay where they are. */
-static void insert_sorted(struct context *context, const struct view *view, const struct uid_set *added,
-                          const uint32_t *sorted, size_t sorted_count, struct buf *out)
+static void tell_added(struct context *context, const struct view *view, const struct uid_set *added,
+                       const struct search_result *all, struct buf *out)
 {
-    size_t at = 0; /* where the next one would go */
-    bool first = true;
-    for (size_t i = 0; i < sorted_count; i++) {
-        struct uid_range one = {sorted[i], sorted[i]};
-        if (!uid_set_has(added, sorted[i])) {
-            while (at < context->count && context->order[at] != sorted[i])
-                at++;
-            at++;
-            continue;
-        }
-        if (context->count == context->room) {
-            context->room = context->room * 2 + 16;
-            context->order = mem_realloc_array(context->order, context->room + 1, sizeof(*context->order));
-        }
-        at = MIN_OF(at, context->count);
-        memmove(&context->order[at + 1], &context->order[at], (context->count - at) * sizeof(uint32_t));
-        context->order[at++] = sorted[i];
-        context->count++;
-        if (!first)
-            buf_append_char(out, ' ');
-        first = false;
-        write_pair(context, view, at, &(struct uid_set){&one, 1}, out);
-    }
+    struct told told = begin_response(context, view, out, "ADDTO");
+    if (context->is_sorted)
+        context_order_insert(&context->order, added, all->sorted, (size_t)uid_set_size(&all->uids), tell_one,
+                             &told);
+    else
+        write_pair(&told, 0, added);
+    end_response(&told);
 }
 
 void search_contexts_expunged(struct selected *selected, const struct uid_set *gone, struct buf *out)
@@ -240,17 +224,22 @@ void search_contexts_expunged(struct selected *selected, const struct uid_set *g
 
 /* --- what changed --- */
 
+/* A look at what changed, of one context. All that is more than a few instructions is done on a thread:
+ * changes and results may be a hundred thousand. */
+struct change_job {
+    struct selected *selected;
+    struct context *context;
+    struct search_job search;
+    struct uid_set changed, matching; /* of the view */
+    struct uid_set added;
+    struct search_result all; /* what is found now: with those that were added */
+    struct buf *out;
+};
+
 static enum err visit(void *data, enum err (*fn)(void *arg), void *arg)
 {
     return imap_on_thread(data, fn, arg);
 }
-
-struct change_job {
-    struct selected *selected;
-    struct arena *arena;
-    uint64_t since;
-    struct uid_set changed;
-};
 
 static enum err read_changed(void *arg)
 {
@@ -258,7 +247,7 @@ static enum err read_changed(void *arg)
     struct snapshot *snapshot = NULL;
     struct uid_set_writer changed = {0};
     struct message_scan scan = {
-        .mailbox_id = job->selected->mailbox_id, .uids = uid_set_all, .changed_since = job->since};
+        .mailbox_id = job->selected->mailbox_id, .uids = uid_set_all, .changed_since = job->context->modseq};
     struct message_page page;
     message_page_init(&page, 0);
     enum err err = snapshot_open(job->selected->account, &snapshot);
@@ -269,64 +258,69 @@ static enum err read_changed(void *arg)
     }
     snapshot_close(snapshot);
     message_page_free(&page);
-    struct uid_set uids = uid_set_take(&changed, job->arena);
-    job->changed = view_intersect(&job->selected->view, &uids, job->arena);
+    struct uid_set uids = uid_set_take(&changed, job->search.arena);
+    job->changed = view_intersect(&job->selected->view, &uids, job->search.arena);
     return err;
 }
 
-static enum err tell_added(struct context *context, struct search_job *job, const struct uid_set *added,
-                           struct buf *out)
+/* What went is told, and what is to be told as new is found out. */
+static enum err compare(void *arg)
 {
-    struct uid_set found = found_of(context);
-    struct search_result result = {.uids = uid_set_union(job->arena, &found, added)};
-    struct uid_set all = result.uids;
-    enum err err = context->is_sorted ? sort_result(job, &context->criteria, &result) : ERR_OK;
-    if (err)
-        return err;
-    set_found(context, &all);
-    begin_response(context, out);
-    buf_append(out, S(" ADDTO ("));
-    if (result.sorted)
-        insert_sorted(context, job->view, added, result.sorted, (size_t)uid_set_size(&result.uids), out);
-    else
-        write_pair(context, job->view, 0, added, out);
-    buf_append(out, S(")\r\n"));
+    struct change_job *job = arg;
+    struct arena *arena = job->search.arena;
+    struct uid_set found = found_of(job->context);
+    struct uid_set before = uid_set_common(arena, &found, &job->changed);
+    struct uid_set removed = uid_set_minus(arena, &before, &job->matching);
+    job->added = uid_set_minus(arena, &job->matching, &before);
+    if (removed.count > 0)
+        tell_removed(job->context, &job->selected->view, &removed, arena, job->out);
+    found = found_of(job->context);
+    job->all.uids = uid_set_union(arena, &found, &job->added);
     return ERR_OK;
 }
 
-static enum err tell_context(struct imap_session *session, struct context *context, uint64_t modseq,
-                             struct arena *arena, struct buf *out)
+static enum err add(void *arg)
+{
+    struct change_job *job = arg;
+    struct uid_set found = found_of(job->context);
+    found = uid_set_union(job->search.arena, &found, &job->added);
+    tell_added(job->context, &job->selected->view, &job->added, &job->all, job->out);
+    set_found(job->context, &found);
+    return ERR_OK;
+}
+
+static enum err tell_context(struct imap_session *session, struct context *context, struct arena *arena,
+                             struct buf *out)
 {
     struct selected *selected = session->selected;
-    struct change_job changes = {.selected = selected, .arena = arena, .since = context->modseq};
-    struct search_job job = {.account = selected->account,
-                             .mailbox_id = selected->mailbox_id,
-                             .view = &selected->view,
-                             .recent = {selected->recent.ranges, selected->recent.count},
-                             .viewer = selected->viewer,
-                             .program = &context->program,
-                             .is_bound = true,
-                             .now_us = clock_wall_us(),
-                             .arena = arena,
-                             .visit = visit,
-                             .data = session};
-    struct uid_set matching = {0}, found = found_of(context);
-    enum err err = imap_on_thread(session, read_changed, &changes);
-    search_bind(&job);
+    struct change_job job = {.selected = selected,
+                             .context = context,
+                             .search = {.account = selected->account,
+                                        .mailbox_id = selected->mailbox_id,
+                                        .view = &selected->view,
+                                        .recent = {selected->recent.ranges, selected->recent.count},
+                                        .viewer = selected->viewer,
+                                        .program = &context->program,
+                                        .is_bound = true,
+                                        .now_us = clock_wall_us(),
+                                        .arena = arena,
+                                        .visit = visit,
+                                        .data = session},
+                             .out = out};
+    enum err err = imap_on_thread(session, read_changed, &job);
+    if (!err && job.changed.count == 0)
+        return ERR_OK;
     if (!err)
-        err = search_evaluate(&job, &changes.changed, &matching);
-    if (err)
+        err = search_bind(&job.search);
+    if (!err)
+        err = search_evaluate(&job.search, &job.changed, &job.matching);
+    if (!err)
+        err = imap_on_thread(session, compare, &job);
+    if (err || job.added.count == 0)
         return err;
-    struct uid_set before = uid_set_common(arena, &found, &changes.changed);
-    struct uid_set removed = uid_set_minus(arena, &before, &matching);
-    struct uid_set added = uid_set_minus(arena, &matching, &before);
-    if (removed.count > 0)
-        tell_removed(context, &selected->view, &removed, arena, out);
-    if (added.count > 0)
-        err = tell_added(context, &job, &added, out);
-    if (!err)
-        context->modseq = modseq;
-    return err;
+    if (context->is_sorted)
+        err = sort_result(&job.search, &context->criteria, &job.all);
+    return err ? err : imap_on_thread(session, add, &job);
 }
 
 enum err search_contexts_changed(struct imap_session *session, uint64_t modseq)
@@ -337,9 +331,11 @@ enum err search_contexts_changed(struct imap_session *session, uint64_t modseq)
         struct arena arena = {0};
         struct buf out;
         buf_init(&out, SIZE_MAX / 2);
-        err = tell_context(session, &contexts->list[i], modseq, &arena, &out);
+        err = tell_context(session, &contexts->list[i], &arena, &out);
         enum err sending = conn_write(session->conn, buf_slice(&out)); /* what was taken out is out */
         err = err ? err : sending;
+        if (!err)
+            contexts->list[i].modseq = modseq;
         buf_free(&out);
         arena_free(&arena);
     }

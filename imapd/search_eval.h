@@ -39,7 +39,12 @@ struct search_job {
 
 /* Fills in the sets of the program for this mailbox. Message numbers that are not there name nothing (RFC
  * 7377 section 2). */
-void search_bind(const struct search_job *job);
+enum err search_bind(struct search_job *job) MUST_CHECK;
+
+/* uid_set_union, uid_set_common, uid_set_minus; of long sets by a visit, as they take some milliseconds. */
+typedef struct uid_set search_set_fn(struct arena *arena, const struct uid_set *a, const struct uid_set *b);
+enum err search_combine(struct search_job *job, search_set_fn *fn, const struct uid_set *a,
+                        const struct uid_set *b, struct uid_set *set_r) MUST_CHECK;
 
 /* The matches within these UIDs, which are all in the view; in the arena. */
 enum err search_evaluate(struct search_job *job, const struct uid_set *within,

@@ -13,9 +13,7 @@ static enum err search_piece(struct search_job *job, uint32_t from, uint32_t to,
 {
     struct uid_set within = view_slice(job->view, from, to, job->arena), piece = {0};
     enum err err = search_evaluate(job, &within, &piece);
-    if (!err)
-        *found = uid_set_union(job->arena, found, &piece);
-    return err;
+    return err ? err : search_combine(job, uid_set_union, found, &piece, found);
 }
 
 enum err search_run(struct search_job *job, struct search_demand demand, struct uid_set *found_r)
@@ -41,9 +39,7 @@ enum err search_run(struct search_job *job, struct search_demand demand, struct 
             high -= step;
         }
     }
-    if (!err)
-        *found_r = uid_set_union(job->arena, &first, &last);
-    return err;
+    return err ? err : search_combine(job, uid_set_union, &first, &last, found_r);
 }
 
 struct modseq_job {

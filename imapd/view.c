@@ -68,10 +68,18 @@ static const struct view_range *range_of_number(const struct view *view, uint32_
     return &view->ranges[low];
 }
 
-uint32_t view_uid(const struct view *view, uint32_t number)
+uint32_t view_run(const struct view *view, uint32_t number, uint32_t *uid_r)
 {
     const struct view_range *range = range_of_number(view, number);
-    return range->first + (number - 1 - range->before);
+    *uid_r = range->first + (number - 1 - range->before);
+    return range->last - *uid_r + 1;
+}
+
+uint32_t view_uid(const struct view *view, uint32_t number)
+{
+    uint32_t uid;
+    view_run(view, number, &uid);
+    return uid;
 }
 
 /* The first range that ends with this UID or behind it; range_count when there is none. */

@@ -30,6 +30,8 @@ void view_remove(struct view *view, const struct uid_set *uids);
 
 /* The UID of message `number` (1 … count). */
 uint32_t view_uid(const struct view *view, uint32_t number);
+/* The same, and how many messages have the UIDs from there on that follow each other. */
+uint32_t view_run(const struct view *view, uint32_t number, uint32_t *uid_r);
 /* The number of the message with this UID; 0 when there is none. */
 uint32_t view_number(const struct view *view, uint32_t uid);
 /* How many messages have a UID below this one. */

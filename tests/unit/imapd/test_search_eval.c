@@ -265,7 +265,7 @@ static struct search_job job_of(const struct search_program *program, struct are
                              .program = program,
                              .arena = arena,
                              .visit = visit};
-    search_bind(&job);
+    assert_ok(search_bind(&job));
     return job;
 }
 
@@ -328,9 +328,45 @@ static void same_as_naive(void **state)
     buf_free(&text);
 }
 
+static enum err count_visit(void *data, enum err (*fn)(void *arg), void *arg)
+{
+    (*(size_t *)data)++;
+    return fn(arg);
+}
+
+/* Long sets are worked out in visits, as everything that takes milliseconds; short ones at once. */
+static void sets_by_visit(void **state)
+{
+    (void)state;
+    for (uint32_t ranges = 10; ranges <= 100000; ranges *= 100) {
+        struct arena arena = {0};
+        struct search_source source = {0};
+        struct search_program program;
+        struct view view = {0};
+        struct uid_set found;
+        size_t visits = 0;
+        for (uint32_t i = 1; i <= ranges; i++)
+            view_append(&view, 2 * i);
+        struct parser parser = parser_of(&arena, S(" OR UID 1:50 NOT UID 10:*"));
+        assert_ok(parse_search_keys(&parser, &source, &program));
+        struct search_job job = {
+            .view = &view, .program = &program, .arena = &arena, .visit = count_visit, .data = &visits};
+        assert_ok(search_bind(&job));
+        assert_ok(search_run(&job, (struct search_demand){0, 0}, &found));
+        assert_int_equal(uid_set_size(&found), MIN_OF(ranges, 25));
+        if (ranges == 10)
+            assert_int_equal(visits, 0);
+        else if (ranges == 100000)
+            assert_in_range(visits, 3, 10);
+        view_free(&view);
+        arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sets_by_visit),
         cmocka_unit_test_setup_teardown(same_as_naive, make_scene, drop_scene),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
