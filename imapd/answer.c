@@ -69,7 +69,7 @@ void imap_no_err(struct imap_session *session, enum err err)
         imap_no(session, "CORRUPTION", "stored data is damaged");
         break;
     default:
-        if (!task_is_canceled())
+        if (!task_is_canceled() && !conn_error(session->conn)) /* or it is given up as nobody waits for it */
             log_error("imap.store", log_text("login", buf_slice(&session->login)),
                       log_text("command", session->command ? session->command->name : SLICE_EMPTY),
                       log_err(err));

@@ -217,6 +217,9 @@ static void send_answers(struct imap_session *session, struct fetch_run *run)
         if (!is_last)
             imap_begin_on_thread(session, &call, visit, run);
         sending = conn_write(session->conn, buf_slice(&ready));
+        /* Of what takes long the client sees each piece at once; and when it is gone that is found out. */
+        if (!sending && !is_last && ready.len < FETCH_OUT_SIZE)
+            sending = conn_flush(session->conn);
         if (!is_last)
             err = imap_end_on_thread(session, &call);
     }

@@ -5,6 +5,8 @@
  *
  *     rename          = "RENAME" SP mailbox SP mailbox
  */
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "storage/batch.h"
 
@@ -18,6 +20,24 @@ struct rename_job {
     struct imap_access from, to;
 };
 
+static int compare_operations(const void *name, const void *operation)
+{
+    return slice_cmp(*(const struct slice *)name, ((const struct batch_operation *)operation)->mailbox.name);
+}
+
+/* Whether a mailbox above it is renamed, with all that is below. The names of the operations are sorted. */
+static bool is_covered(struct slice name, size_t levels_from, const struct batch_operation *operations,
+                       size_t count)
+{
+    for (size_t end = levels_from; end < name.len; end++) {
+        struct slice above = slice_take(name, end);
+        if (name.data[end] == '/' &&
+            bsearch(&above, operations, count, sizeof(*operations), compare_operations))
+            return true;
+    }
+    return false;
+}
+
 /* `list` is sorted by bytes, so a name stands somewhere behind those it is below. Trees are renamed whole:
  * only the uppermost names are needed. */
 static size_t collect_below(struct rename_job *job, const struct mailbox_entry *list, size_t count,
@@ -27,10 +47,8 @@ static size_t collect_below(struct rename_job *job, const struct mailbox_entry *
     size_t used = 0;
     for (size_t i = 0; i < count; i++) {
         struct slice name = list[i].name;
-        bool is_covered = !mailbox_name_is_below(name, job->from.mailbox);
-        for (size_t k = 0; k < used && !is_covered; k++)
-            is_covered = mailbox_name_is_below(name, operations[k].mailbox.name);
-        if (is_covered)
+        if (!mailbox_name_is_below(name, job->from.mailbox) ||
+            is_covered(name, job->from.mailbox.len + 1, operations, used))
             continue;
         const char *to = arena_printf(arena, "%s%s", arena_cstr(arena, job->to.mailbox),
                                       arena_cstr(arena, slice_skip(name, job->from.mailbox.len)));

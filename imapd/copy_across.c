@@ -8,6 +8,7 @@
 #include "storage/batch.h"
 
 #include "incoming.h"
+#include "progress.h"
 
 #define CHUNK      65536
 #define MEMORY_MAX ((size_t)64 * 1024 * 1024) /* of what the parsers found in them */
@@ -182,10 +183,14 @@ static enum err free_messages(void *arg)
 enum err imap_copy_across(struct copy_across *copy)
 {
     struct across_run run = {.copy = copy};
+    struct progress progress = {0};
     enum err err = imap_on_thread(copy->session, begin, &run);
-    for (; !err && run.next < run.count; run.next++)
+    for (; !err && run.next < run.count; run.next++) {
         err = copy->session->arena.used > MEMORY_MAX ? ERR_LIMIT
                                                      : imap_on_thread(copy->session, read_message, &run);
+        if (!err)
+            err = imap_tell_progress(copy->session, &progress, run.next + 1, run.count);
+    }
     if (!err)
         err = imap_on_thread(copy->session, commit, &run);
     if (imap_on_thread(copy->session, free_messages, &run)) /* a session that ends is given no thread */

@@ -66,11 +66,24 @@ struct found_names {
     size_t own_count, shared_count, subscription_count;
 };
 
-static enum err find_names(struct list_job *job, struct snapshot *snapshot, struct found_names *found)
+static enum err find_own_names(struct list_job *job, struct snapshot *snapshot, struct found_names *found)
 {
     enum err err = snapshot_mailboxes(snapshot, job->arena, &found->own, &found->own_count);
     if (!err && needs_subscriptions(job->request))
         err = snapshot_subscriptions(snapshot, job->arena, &found->subscriptions, &found->subscription_count);
+    return err;
+}
+
+/* No snapshot is held while others' accounts are opened. */
+static enum err find_names(struct list_job *job, struct found_names *found)
+{
+    struct snapshot *snapshot = NULL;
+    enum err err = mailbox_refresh(job->session->account, 0);
+    if (!err)
+        err = snapshot_open(job->session->account, &snapshot);
+    if (!err)
+        err = find_own_names(job, snapshot, found);
+    snapshot_close(snapshot);
     if (!err && may_be_shared(job->request))
         err = imap_list_shared(job->session, job->arena, &found->shared, &found->shared_count);
     return err;
@@ -110,10 +123,10 @@ static bool meets_options(const struct list_request *request, const struct list_
     return lists_subscriptions(request) ? node->subscribed : node->mailbox != NULL;
 }
 
-static enum err read_tree(struct list_job *job, struct snapshot *snapshot)
+static enum err read_tree(struct list_job *job)
 {
     struct found_names found = {0};
-    enum err err = find_names(job, snapshot, &found);
+    enum err err = find_names(job, &found);
     if (err)
         return err;
     const struct list_request *request = job->request;
@@ -307,23 +320,11 @@ static enum err write_node(struct list_job *job, const struct list_node *node, s
     return node->mailbox && node->is_chosen ? write_details(job, node, source) : ERR_OK;
 }
 
-static enum err begin_visit(struct list_job *job)
-{
-    struct list_source own = {0};
-    enum err err = mailbox_refresh(job->session->account, 0);
-    if (!err)
-        err = open_source(job, SLICE_EMPTY, &own);
-    if (!err)
-        err = read_tree(job, own.snapshot);
-    close_source(job, &own);
-    return err;
-}
-
 static enum err visit(void *arg)
 {
     struct list_job *job = arg;
     struct list_source source = {0};
-    enum err err = job->is_read ? ERR_OK : begin_visit(job);
+    enum err err = job->is_read ? ERR_OK : read_tree(job);
     while (!err && job->next < job->tree.count && job->out.len < PIECE_SIZE) {
         const struct list_node *node = &job->tree.nodes[job->next++];
         if (is_shown(job->request, node))

@@ -11,6 +11,7 @@
 #include "net/task.h"
 
 #define PROGRESS_MS 10000
+#define HUNG_UP_MS  1000 /* where nothing more comes from the client */
 
 enum err imap_tell_progress(struct imap_session *session, struct progress *progress, uint64_t done,
                             uint64_t goal)
@@ -19,12 +20,12 @@ enum err imap_tell_progress(struct imap_session *session, struct progress *progr
         return ERR_CANCELED;
     int64_t now = loop_now(conn_loop(session->conn));
     enum err err = conn_error(session->conn);
-    if (err || now < progress->next_ms)
+    if (progress->told_ms == 0)
+        progress->told_ms = now;
+    /* A client may close its half and wait for the answers: only writing tells whether it is there. */
+    if (err || now - progress->told_ms < (conn_has_hung_up(session->conn) ? HUNG_UP_MS : PROGRESS_MS))
         return err;
-    bool is_first = progress->next_ms == 0;
-    progress->next_ms = now + PROGRESS_MS;
-    if (is_first)
-        return ERR_OK;
+    progress->told_ms = now;
     conn_printf(session->conn, "* OK [INPROGRESS (\"%.*s\" ", SLICE_ARG(session->tag));
     if (done < goal) /* "the goal MUST be greater than the progress" */
         conn_printf(session->conn, "%llu %llu", (unsigned long long)done, (unsigned long long)goal);

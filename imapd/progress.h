@@ -10,11 +10,12 @@
 
 /* Zeroed at the beginning of the command. */
 struct progress {
-    int64_t next_ms; /* when it is told */
+    int64_t told_ms; /* when it was told, or began */
 };
 
 /* To be called between two pieces of the work, in the task: every ten seconds tells that `done` of `goal` is
- * done (goal 0: unknown). An error: the client, or the server, is going away; give up. Suspends. */
+ * done (goal 0: unknown), and more often to a client that seems to be gone, to find out. An error: the
+ * client, or the server, is going away; give up. Suspends. */
 enum err imap_tell_progress(struct imap_session *session, struct progress *progress, uint64_t done,
                             uint64_t goal) MUST_CHECK;
 

@@ -3,6 +3,8 @@
  * A whole search. Who wants only the first or last matches (MIN, MAX, PARTIAL) need not wait for all: the
  * view is searched in pieces that grow, from its beginning, or from its end, until there are enough.
  */
+#include "base/clock.h"
+
 #include "search_eval.h"
 
 #define FIRST_PIECE 1024
@@ -42,9 +44,13 @@ enum err search_run(struct search_job *job, struct search_demand demand, struct 
     return err ? err : search_combine(job, uid_set_union, &first, &last, found_r);
 }
 
+/* How long one visit may take. A page is read in a millisecond or less. */
+#define VISIT_MS 30
+
 struct modseq_job {
     struct search_job *search;
     struct message_scan scan;
+    struct message_page page;
     uint64_t modseq;
 };
 
@@ -52,23 +58,26 @@ static enum err visit_modseqs(void *arg)
 {
     struct modseq_job *job = arg;
     struct snapshot *snapshot = NULL;
-    struct message_page page;
-    message_page_init(&page, 0);
+    int64_t end = clock_monotonic_ms() + VISIT_MS;
     enum err err = snapshot_open(job->search->account, &snapshot);
-    while (!err && !job->scan.done) {
-        err = snapshot_scan(snapshot, &job->scan, &page);
-        for (size_t row = 0; row < page.count && !err; row++)
-            job->modseq = MAX_OF(job->modseq, page.modseqs[row]);
-    }
+    do {
+        if (!err)
+            err = snapshot_scan(snapshot, &job->scan, &job->page);
+        for (size_t row = 0; row < job->page.count && !err; row++)
+            job->modseq = MAX_OF(job->modseq, job->page.modseqs[row]);
+    } while (!err && !job->scan.done && clock_monotonic_ms() < end);
     snapshot_close(snapshot);
-    message_page_free(&page);
     return err;
 }
 
 enum err search_highest_modseq(struct search_job *search, const struct uid_set *uids, uint64_t *modseq_r)
 {
     struct modseq_job job = {.search = search, .scan = {.mailbox_id = search->mailbox_id, .uids = *uids}};
-    enum err err = uids->count > 0 ? search->visit(search->data, visit_modseqs, &job) : ERR_OK;
+    enum err err = ERR_OK;
+    message_page_init(&job.page, 0);
+    while (!err && uids->count > 0 && !job.scan.done)
+        err = search->visit(search->data, visit_modseqs, &job);
+    message_page_free(&job.page);
     *modseq_r = job.modseq;
     return err;
 }

@@ -329,6 +329,11 @@ enum err conn_error(const struct conn *conn)
     return conn->error ? conn->error : conn->input_error;
 }
 
+bool conn_has_hung_up(const struct conn *conn)
+{
+    return conn_error(conn) || conn->stream->ops->has_hung_up(conn->stream);
+}
+
 uint64_t conn_bytes_in(const struct conn *conn)
 {
     return conn->bytes_in;

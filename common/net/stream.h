@@ -35,6 +35,8 @@ struct stream_ops {
     enum stream_result (*flush)(struct stream *stream, struct wait_item *want_r);
     /* Whether a read would surely give bytes without asking the kernel. */
     bool (*has_pending)(const struct stream *stream);
+    /* Whether the peer has sent its last, be it that it is gone: what is yet to be read may come before. */
+    bool (*has_hung_up)(const struct stream *stream);
     /* Nothing has come or gone for a while: gives memory back that can be had anew. May be NULL. */
     void (*quiet)(struct stream *stream);
     /* Tells the peer that nothing more will be sent, as far as that needs no waiting. Reading goes on. */

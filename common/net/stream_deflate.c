@@ -317,6 +317,12 @@ static void deflate_quiet(struct stream *stream)
         self->below->ops->quiet(self->below);
 }
 
+static bool deflate_has_hung_up(const struct stream *stream)
+{
+    const struct stream *below = deflate_of(stream)->below;
+    return below->ops->has_hung_up(below);
+}
+
 /* No last block: clients expect as little that compression ends before the connection does as we do. */
 static void deflate_end_output(struct stream *stream)
 {
@@ -340,6 +346,7 @@ static const struct stream_ops deflate_ops = {.read = deflate_read,
                                               .write = deflate_write,
                                               .flush = deflate_flush,
                                               .has_pending = deflate_has_pending,
+                                              .has_hung_up = deflate_has_hung_up,
                                               .quiet = deflate_quiet,
                                               .end_output = deflate_end_output,
                                               .close = deflate_close};

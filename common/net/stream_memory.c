@@ -95,6 +95,12 @@ static bool memory_has_pending(const struct stream *stream)
     return false;
 }
 
+static bool memory_has_hung_up(const struct stream *stream)
+{
+    const struct memory_end *self = container_of(stream, struct memory_end, stream);
+    return self->input->writer_closed;
+}
+
 static void memory_end_output(struct stream *stream)
 {
     const struct memory_end *self = container_of(stream, struct memory_end, stream);
@@ -120,6 +126,7 @@ static void memory_close(struct stream *stream, bool broken)
 static const struct stream_ops memory_ops = {.read = memory_read,
                                              .write = memory_write,
                                              .has_pending = memory_has_pending,
+                                             .has_hung_up = memory_has_hung_up,
                                              .end_output = memory_end_output,
                                              .close = memory_close};
 

@@ -3,6 +3,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -65,6 +66,13 @@ static bool socket_has_pending(const struct stream *stream)
     return false;
 }
 
+static bool socket_has_hung_up(const struct stream *stream)
+{
+    const struct stream_socket *self = container_of(stream, struct stream_socket, stream);
+    struct pollfd item = {.fd = self->fd, .events = POLLRDHUP};
+    return poll(&item, 1, 0) > 0;
+}
+
 static void socket_end_output(struct stream *stream)
 {
     const struct stream_socket *self = container_of(stream, struct stream_socket, stream);
@@ -83,6 +91,7 @@ static void socket_close(struct stream *stream, bool broken)
 static const struct stream_ops socket_ops = {.read = socket_read,
                                              .write = socket_write,
                                              .has_pending = socket_has_pending,
+                                             .has_hung_up = socket_has_hung_up,
                                              .end_output = socket_end_output,
                                              .close = socket_close};
 

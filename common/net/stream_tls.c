@@ -96,6 +96,12 @@ static void send_close_notify(const struct stream_tls *self)
     SSL_shutdown(self->ssl);
 }
 
+static bool tls_has_hung_up(const struct stream *stream)
+{
+    const struct stream *below = tls_of(stream)->below;
+    return below->ops->has_hung_up(below);
+}
+
 static void tls_end_output(struct stream *stream)
 {
     const struct stream_tls *self = tls_of(stream);
@@ -116,6 +122,7 @@ static void tls_close(struct stream *stream, bool broken)
 static const struct stream_ops tls_ops = {.read = tls_read,
                                           .write = tls_write,
                                           .has_pending = tls_has_pending,
+                                          .has_hung_up = tls_has_hung_up,
                                           .end_output = tls_end_output,
                                           .close = tls_close};
 

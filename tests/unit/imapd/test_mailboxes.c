@@ -141,6 +141,23 @@ static void rename_mailboxes(void)
 }
 PEER_CASE(rename_mailboxes)
 
+/* Trees below a level without a mailbox go whole, whatever sorts between a name and what is below it. */
+static void rename_level(void)
+{
+    static const char *const names[] = {"t/b", "t/b-x/d", "t/b/c", "t/b/c/d", "t/bc"};
+    struct arena *arena = &world.fixture->arena;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        create(names[i]);
+    struct peer *a = peer_login();
+    peer_do(a, "DELETE t", "OK ");
+    peer_do(a, "DELETE t/b-x", "OK ");
+    peer_do(a, "RENAME t long/u", "OK ");
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_true(exists(arena_printf(arena, "long/u%s", names[i] + 1)) && !exists(names[i]));
+    assert_false(exists("long/u/b-x"));
+}
+PEER_CASE(rename_level)
+
 /* The same, of INBOX: its messages move, what is below stays. */
 static void rename_inbox(void)
 {
@@ -227,10 +244,10 @@ PEER_CASE(rule_2_special_mailboxes)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(create_mailboxes),         peer_test(create_with_special_use), peer_test(delete_mailboxes),
-        peer_test(delete_what_is_open),      peer_test(rename_mailboxes),        peer_test(rename_inbox),
-        peer_test(rename_what_is_open),      peer_test(subscriptions),           peer_test(rule_1_namespaces),
-        peer_test(rule_2_special_mailboxes),
+        peer_test(create_mailboxes),    peer_test(create_with_special_use),  peer_test(delete_mailboxes),
+        peer_test(delete_what_is_open), peer_test(rename_mailboxes),         peer_test(rename_inbox),
+        peer_test(rename_level),        peer_test(rename_what_is_open),      peer_test(subscriptions),
+        peer_test(rule_1_namespaces),   peer_test(rule_2_special_mailboxes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

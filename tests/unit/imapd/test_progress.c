@@ -46,7 +46,7 @@ static void silent_at_first(void)
     struct progress progress = {0};
     assert_ok(imap_tell_progress(&told.session, &progress, 0, 1000));
     assert_ok(imap_tell_progress(&told.session, &progress, 10, 1000));
-    assert_true(progress.next_ms > loop_now(world.loop));
+    assert_int_equal(conn_bytes_out(told.session.conn), 0);
     end(&told);
 }
 PEER_CASE(silent_at_first)
@@ -54,10 +54,11 @@ PEER_CASE(silent_at_first)
 static void tells(void)
 {
     struct told told = begin();
-    struct progress progress = {.next_ms = PASSED};
+    struct progress progress = {.told_ms = PASSED};
     assert_ok(imap_tell_progress(&told.session, &progress, 454, 1000));
     expect_line(&told, "* OK [INPROGRESS (\"A001\" 454 1000)] still working on this");
-    assert_true(progress.next_ms > loop_now(world.loop));
+    assert_ok(imap_tell_progress(&told.session, &progress, 455, 1000)); /* not again so soon */
+    assert_true(progress.told_ms > PASSED);
     end(&told);
 }
 PEER_CASE(tells)
@@ -65,7 +66,7 @@ PEER_CASE(tells)
 static void unknown_goal(void)
 {
     struct told told = begin();
-    struct progress progress = {.next_ms = PASSED};
+    struct progress progress = {.told_ms = PASSED};
     assert_ok(imap_tell_progress(&told.session, &progress, 454, 0));
     expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
     end(&told);
@@ -75,7 +76,7 @@ PEER_CASE(unknown_goal)
 static void passed_goal(void)
 {
     struct told told = begin();
-    struct progress progress = {.next_ms = PASSED};
+    struct progress progress = {.told_ms = PASSED};
     assert_ok(imap_tell_progress(&told.session, &progress, 1000, 1000));
     expect_line(&told, "* OK [INPROGRESS (\"A001\" NIL NIL)] still working on this");
     end(&told);
@@ -86,15 +87,29 @@ PEER_CASE(passed_goal)
 static void gone(void)
 {
     struct told told = begin();
-    struct progress progress = {.next_ms = PASSED};
+    struct progress progress = {.told_ms = PASSED};
     conn_close(told.client);
     told.client = NULL;
     assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
-    progress.next_ms = INT64_MAX;
+    progress.told_ms = INT64_MAX;
     assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
     end(&told);
 }
 PEER_CASE(gone)
+
+/* It is looked for sooner when it seems to be gone. */
+static void seems_gone(void)
+{
+    struct told told = begin();
+    struct progress progress = {.told_ms = loop_now(world.loop) - 2000};
+    assert_ok(imap_tell_progress(&told.session, &progress, 1, 2));
+    assert_int_equal(conn_bytes_out(told.session.conn), 0);
+    conn_close(told.client);
+    told.client = NULL;
+    assert_int_not_equal(imap_tell_progress(&told.session, &progress, 1, 2), ERR_OK);
+    end(&told);
+}
+PEER_CASE(seems_gone)
 
 /* "COPYUID …" of a mailbox with gaps. */
 static void long_line(void)
@@ -120,6 +135,7 @@ PEER_CASE(long_line)
 int main(void)
 {
     const struct CMUnitTest tests[] = {peer_test(silent_at_first), peer_test(tells), peer_test(unknown_goal),
-                                       peer_test(passed_goal),     peer_test(gone),  peer_test(long_line)};
+                                       peer_test(passed_goal),     peer_test(gone),  peer_test(seems_gone),
+                                       peer_test(long_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -357,6 +357,38 @@ static void a_lost_reader_fails_everything(void **state)
     in_loop(check_write_to_closed, NULL);
 }
 
+/* Known without reading, and before what it said last was read. */
+static void check_hung_up(void *arg)
+{
+    (void)arg;
+    struct conn *ends[2], *conn;
+    int peer;
+    conn_pair(task_loop(), PLENTY, PLENTY, ends);
+    send_text(ends[1], S("last\r\n"));
+    assert_false(conn_has_hung_up(ends[0]));
+    conn_close(ends[1]);
+    assert_true(conn_has_hung_up(ends[0]));
+    assert_line(ends[0], "last");
+    conn_close(ends[0]);
+
+    socket_pair(&conn, &peer);
+    assert_int_equal(write(peer, "last\r\n", 6), 6);
+    assert_false(conn_has_hung_up(conn));
+    shutdown(peer, SHUT_WR); /* it may still read */
+    assert_true(conn_has_hung_up(conn));
+    send_text(conn, S("answer"));
+    assert_line(conn, "last");
+    close(peer);
+    assert_true(conn_has_hung_up(conn));
+    conn_close(conn);
+}
+
+static void who_hung_up_is_known(void **state)
+{
+    (void)state;
+    in_loop(check_hung_up, NULL);
+}
+
 /* --- time --- */
 
 static void drip(void *arg)
@@ -932,6 +964,7 @@ int main(void)
         cmocka_unit_test(a_slow_reader_holds_the_writer_back),
         cmocka_unit_test(output_is_gathered_until_flush),
         cmocka_unit_test(a_lost_reader_fails_everything),
+        cmocka_unit_test(who_hung_up_is_known),
         cmocka_unit_test(a_dripping_client_runs_out_of_time_and_is_told),
         cmocka_unit_test(a_stalled_reader_fails_the_writer),
         cmocka_unit_test(a_slow_reader_may_take_its_time),

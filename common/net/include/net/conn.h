@@ -66,6 +66,9 @@ bool conn_has_input(const struct conn *conn);
  * before the next one is read: a buffered piece of a command is no reason to keep them, its rest may come
  * only after the client has seen them. */
 bool conn_has_line(const struct conn *conn);
+/* Whether the peer has sent its last: it is gone, or closed its half and may still read, of which the next
+ * write will tell. Never suspends; for who works long without reading. */
+bool conn_has_hung_up(const struct conn *conn);
 /* The descriptor-level wait for a session that idles: waits for input, an event, or a deadline (loop_now
  * based). *which_r: 0 input (at least one byte is buffered; or its end, a failure, an interruption), 1 the
  * event; `event` may be NULL. ERR_TIMEOUT (does not stick), ERR_CANCELED. */
