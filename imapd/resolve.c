@@ -2,11 +2,12 @@
 /* From the sets that a command names to the messages of the open mailbox. */
 #include "session.h"
 
-/* What the client names may have come after we told it last (rule: a UID that is there works). */
+/* What the client names may have come after we told it last (rule: a UID that is there works). Of the UIDs
+ * that were given since, the first may be gone again. */
 static bool by_uid(struct imap_session *session, const struct sequence_set *set, struct uid_set *uids_r)
 {
     struct selected *selected = session->selected;
-    if (sequence_highest(set) >= selected->uidnext) {
+    if (sequence_highest(set) > view_last_uid(&selected->view)) {
         enum err err = imap_send_updates(session, UPDATE_NUMBERS_STAY);
         event_set(&session->member.changed); /* there may be more to tell at the end */
         if (err) {

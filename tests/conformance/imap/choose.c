@@ -87,8 +87,8 @@ static bool set_names(const struct client *client, const struct chosen *set, uin
     return set->saved && uids_have(client->saved, client->saved_count, number);
 }
 
-/* When the command runs: numbers are those of the view. UIDs that the client was not told of yet are told
- * first, and belong to it then; "*" is the last message of the view. */
+/* When the command runs: numbers are those of the view. UIDs behind it that the client was not told of yet
+ * are told first, and belong to it then; "*" is the last message of the view. */
 void choose_resolve(struct client *client, struct chosen *set)
 {
     struct mailbox *mailbox = client->selected;
@@ -99,7 +99,7 @@ void choose_resolve(struct client *client, struct chosen *set)
     for (size_t i = 0; i < set->count; i++)
         highest = MAX_OF(highest, MAX_OF(set->ranges[i].first, set->ranges[i].last));
     set->is_bad = !set->by_uid && !set->saved && highest > client->count;
-    set->tells_new = set->by_uid && !set->saved && highest > client->top;
+    set->tells_new = set->by_uid && !set->saved && highest > last_uid;
     bool has_new = mailbox->count > 0 && mailbox->messages[mailbox->count - 1].uid > client->top;
     if (set->tells_new && has_new)
         last_uid = mailbox->messages[mailbox->count - 1].uid;

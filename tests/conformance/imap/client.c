@@ -76,8 +76,11 @@ const struct reply *client_read(struct client *client)
 void client_say(struct client *client, struct slice text)
 {
     game_log(client, 'C', text);
-    if (conn_write(client->conn, text) || conn_flush(client->conn))
-        game_fail(client, "a server that reads");
+    enum err err = conn_write(client->conn, text);
+    if (!err)
+        err = conn_flush(client->conn);
+    if (err && !client->may_close) /* or its last words are read next */
+        game_fail(client, "a server that reads; %s", err_text(err));
 }
 
 void client_begin(struct client *client)

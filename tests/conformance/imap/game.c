@@ -231,11 +231,11 @@ static bool somebody_idles(const struct game *game)
     return false;
 }
 
-/* Names and what is selected must be known for what comes behind. */
+/* Names, how they are written, and what is selected must be known for what comes behind. */
 static bool ends_group(const struct kind *kind)
 {
     return (kind->traits & MOVE_LEAVES) || kind == &kind_idle || kind == &kind_create ||
-           kind == &kind_delete || kind == &kind_rename;
+           kind == &kind_delete || kind == &kind_rename || kind == &kind_enable;
 }
 
 /* One command, or a few at once; not before listeners, who might hear of any state in between. */
