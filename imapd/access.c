@@ -160,23 +160,32 @@ static void add_shared(struct shared_list *list, struct shared_mailbox mailbox)
     list->mailboxes[list->count++] = mailbox;
 }
 
+/* Of what is not for this user's eyes nothing is kept: few share all that they have. */
 static enum err list_mailboxes(struct imap_session *session, struct snapshot *snapshot, struct slice owner,
                                struct arena *arena, struct shared_list *list)
 {
+    struct arena all = {0}, rights_arena = {0};
     struct mailbox_entry *entries;
     size_t count = 0;
-    enum err err = snapshot_mailboxes(snapshot, arena, &entries, &count);
+    enum err err = snapshot_mailboxes(snapshot, &all, &entries, &count);
     for (size_t i = 0; i < count && !err; i++) {
         struct rights_entry *rights_list;
         size_t rights_count;
-        err = snapshot_rights(snapshot, entries[i].status.id, arena, &rights_list, &rights_count);
+        struct mailbox_entry entry = entries[i];
+        err = snapshot_rights(snapshot, entry.status.id, &rights_arena, &rights_list, &rights_count);
         unsigned rights = err ? 0 : rights_of_user(rights_list, rights_count, own_login(session));
-        if (rights & RIGHT_LOOKUP)
-            add_shared(list, (struct shared_mailbox){.name = imap_shared_name(arena, owner, entries[i].name),
-                                                     .owner = owner,
-                                                     .entry = entries[i],
-                                                     .rights = rights});
+        arena_reset(&rights_arena);
+        if (!(rights & RIGHT_LOOKUP))
+            continue;
+        entry.name = arena_copy(arena, entry.name);
+        entry.special_use = arena_copy(arena, entry.special_use);
+        add_shared(list, (struct shared_mailbox){.name = imap_shared_name(arena, owner, entry.name),
+                                                 .owner = owner,
+                                                 .entry = entry,
+                                                 .rights = rights});
     }
+    arena_free(&rights_arena);
+    arena_free(&all);
     return err;
 }
 

@@ -94,7 +94,7 @@ static void take_all(struct imap_session *session, struct parser *parser, struct
             append_refuse(session, err);
             return;
         }
-        if (job->count++ == MESSAGES_MAX || session->arena.used > MEMORY_MAX) {
+        if (job->count++ == MESSAGES_MAX || session->arena.used > MEMORY_MAX || imap_hold(session, 0)) {
             imap_no(session, "LIMIT", "too many messages at once");
             return;
         }

@@ -34,6 +34,7 @@ static enum err wait_for_client(struct imap_session *session)
         bool failed = imap_may_pass(session, err);
         if (err && !failed)
             return err;
+        imap_forget(session);
         arena_free(&session->arena); /* it may be a long time */
         int64_t look = loop_now(conn_loop(session->conn)) + (failed ? IMAP_RETRY_MS : REFRESH_MS);
         size_t which = 0;

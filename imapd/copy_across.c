@@ -189,6 +189,8 @@ enum err imap_copy_across(struct copy_across *copy)
         err = copy->session->arena.used > MEMORY_MAX ? ERR_LIMIT
                                                      : imap_on_thread(copy->session, read_message, &run);
         if (!err)
+            err = imap_hold(copy->session, 0);
+        if (!err)
             err = imap_tell_progress(copy->session, &progress, run.next + 1, run.count);
     }
     if (!err)

@@ -7,6 +7,8 @@
 /* Made for the first session, because only a loop that runs can have it; ends with the loop. */
 static struct hub *hub;
 
+static struct budget budget = {.user_max = BUDGET_USER_MAX, .process_max = BUDGET_PROCESS_MAX};
+
 #define NO_HUB S("* BYE [UNAVAILABLE] the mail store does not answer, try again later\r\n")
 
 static void run(struct conn *conn, const struct process_session *session)
@@ -24,6 +26,7 @@ static void run(struct conn *conn, const struct process_session *session)
         .auth = process->auth,
         .hub = hub,
         .tls = process->tls,
+        .budget = &budget,
         .doze_after = IMAP_DOZE_AFTER_MS,
     };
     imap_session_run(conn, &context);

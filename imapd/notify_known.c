@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "notify_known.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -10,6 +11,31 @@ static int compare_ids(const void *a, const void *b)
     int64_t left = ((const struct notify_known_mailbox *)a)->entry.status.id;
     int64_t right = ((const struct notify_known_mailbox *)b)->entry.status.id;
     return left < right ? -1 : left > right;
+}
+
+/* Values may be long, and all that matters is whether they change. */
+static struct slice hash_of(struct arena *arena, struct slice value)
+{
+    unsigned char *hash = arena_alloc(arena, crypto_generichash_BYTES_MIN);
+    crypto_generichash(hash, crypto_generichash_BYTES_MIN, (const unsigned char *)value.data, value.len, NULL,
+                       0);
+    return slice_of(hash, crypto_generichash_BYTES_MIN);
+}
+
+static enum err read_annotations(struct snapshot *snapshot, int64_t mailbox_id, struct arena *arena,
+                                 struct annotation **list_r, size_t *count_r)
+{
+    struct arena whole = {0};
+    struct annotation *list;
+    enum err err = snapshot_annotations(snapshot, mailbox_id, &whole, &list, count_r);
+    if (!err) {
+        *list_r = arena_array(arena, struct annotation, *count_r);
+        for (size_t i = 0; i < *count_r; i++)
+            (*list_r)[i] = (struct annotation){.entry = arena_copy(arena, list[i].entry),
+                                               .value = hash_of(arena, list[i].value)};
+    }
+    arena_free(&whole);
+    return err;
 }
 
 static enum err read_mailboxes(struct snapshot *snapshot, unsigned events, struct notify_known *known)
@@ -23,8 +49,8 @@ static enum err read_mailboxes(struct snapshot *snapshot, unsigned events, struc
         struct notify_known_mailbox *mailbox = &known->mailboxes[i];
         mailbox->entry = entries[i];
         if (events & NOTIFY_MAILBOX_METADATA)
-            err = snapshot_annotations(snapshot, entries[i].status.id, &known->arena, &mailbox->annotations,
-                                       &mailbox->annotation_count);
+            err = read_annotations(snapshot, entries[i].status.id, &known->arena, &mailbox->annotations,
+                                   &mailbox->annotation_count);
     }
     qsort(known->mailboxes, known->count, sizeof(*known->mailboxes), compare_ids);
     return err;
@@ -38,7 +64,7 @@ enum err notify_known_read(struct snapshot *snapshot, unsigned events, struct no
         err = snapshot_subscriptions(snapshot, &known->arena, &known->subscriptions,
                                      &known->subscription_count);
     if (!err && events & NOTIFY_SERVER_METADATA)
-        err = snapshot_annotations(snapshot, 0, &known->arena, &known->annotations, &known->annotation_count);
+        err = read_annotations(snapshot, 0, &known->arena, &known->annotations, &known->annotation_count);
     if (err)
         notify_known_free(known);
     else

@@ -9,7 +9,7 @@
 
 struct notify_known_mailbox {
     struct mailbox_entry entry;
-    struct annotation *annotations; /* where somebody asked for them */
+    struct annotation *annotations; /* where somebody asked for them; of values their hashes */
     size_t annotation_count;
 };
 
@@ -19,7 +19,7 @@ struct notify_known {
     size_t count;
     struct slice *subscriptions; /* of names without mailbox, too; sorted */
     size_t subscription_count;
-    struct annotation *annotations; /* of the account */
+    struct annotation *annotations; /* of the account; hashes, too */
     size_t annotation_count;
 };
 

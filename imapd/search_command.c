@@ -126,7 +126,10 @@ enum err search_command_visit(void *data, enum err (*fn)(void *arg), void *arg)
 {
     struct search_command *command = data;
     struct imap_session *session = command->session;
+    const struct arena *arena = command->job.arena;
     enum err err = imap_on_thread(session, fn, arg);
+    if (!err)
+        err = imap_hold(session, arena && arena != &session->arena ? arena->used : 0);
     if (err)
         return err;
     err = imap_tell_progress(session, &command->progress, command->job.looked_at, command->goal);
@@ -194,7 +197,9 @@ bool search_command_run(struct search_command *command, struct search_result *re
 void search_command_fail(struct search_command *command, enum err err)
 {
     forget_saved(command);
-    if (!command->session->input.error) /* otherwise nobody is there to be told */
+    if (err == ERR_LIMIT)
+        imap_no(command->session, "LIMIT", "this takes more memory than one user's searches may have");
+    else if (!command->session->input.error) /* otherwise nobody is there to be told */
         imap_no_err(command->session, err);
 }
 

@@ -45,6 +45,13 @@ static void end_context(struct context *context)
     arena_free(&context->arena);
 }
 
+static void remove_context(struct search_contexts *contexts, struct context *context)
+{
+    end_context(context);
+    struct context *last = &contexts->list[--contexts->count];
+    memmove(context, context + 1, (size_t)((char *)last - (char *)context));
+}
+
 void search_contexts_free(struct search_contexts *contexts)
 {
     for (size_t i = 0; contexts && i < contexts->count; i++)
@@ -83,14 +90,21 @@ static bool is_refused(const struct selected *selected, const struct search_resu
                        const struct sort_criteria *criteria)
 {
     const struct search_contexts *contexts = selected->contexts;
-    size_t sorted = 0;
+    size_t sorted = 0, memory = 0;
     uint64_t remembered = criteria ? uid_set_size(&result->uids) : result->uids.count;
     for (size_t i = 0; contexts && i < contexts->count; i++) {
         sorted += contexts->list[i].is_sorted;
+        memory += contexts->list[i].arena.used;
         remembered += contexts->list[i].found.count + contexts->list[i].order.count;
     }
     return (contexts && contexts->count == CONTEXTS_MAX) || remembered > CONTEXT_RESULTS_MAX ||
+           memory > CONTEXT_MEMORY_MAX ||
            (criteria && (sorted == SORTED_CONTEXTS_MAX || sort_has(criteria, SORT_RELEVANCY)));
+}
+
+static void tell_refusal(struct imap_session *session, struct slice tag, const char *why)
+{
+    imap_untagged(session, "NO [NOUPDATE \"%.*s\"] %s", SLICE_ARG(tag), why);
 }
 
 void search_context_begin(struct search_command *command, const struct search_result *result,
@@ -101,7 +115,7 @@ void search_context_begin(struct search_command *command, const struct search_re
     if (!(command->wanted.options & RETURN_UPDATE))
         return;
     if (is_refused(selected, result, criteria)) {
-        imap_untagged(session, "NO [NOUPDATE \"%.*s\"] too many contexts", SLICE_ARG(session->tag));
+        tell_refusal(session, session->tag, "too many contexts");
         return;
     }
     if (!selected->contexts)
@@ -129,9 +143,7 @@ void imap_cancelupdate(struct imap_session *session, struct parser *parser)
             imap_bad(session, "no search of this tag is kept up to date");
             return;
         }
-        end_context(context);
-        struct context *last = &selected->contexts->list[--selected->contexts->count];
-        memmove(context, context + 1, (size_t)((char *)last - (char *)context));
+        remove_context(selected->contexts, context);
         any = true;
     }
     if (!any || !parse_end(parser))
@@ -227,6 +239,7 @@ void search_contexts_expunged(struct selected *selected, const struct uid_set *g
 /* A look at what changed, of one context. All that is more than a few instructions is done on a thread:
  * changes and results may be a hundred thousand. */
 struct change_job {
+    struct imap_session *session;
     struct selected *selected;
     struct context *context;
     struct search_job search;
@@ -238,7 +251,9 @@ struct change_job {
 
 static enum err visit(void *data, enum err (*fn)(void *arg), void *arg)
 {
-    return imap_on_thread(data, fn, arg);
+    const struct change_job *job = data;
+    enum err err = imap_on_thread(job->session, fn, arg);
+    return err ? err : imap_hold(job->session, job->search.arena->used);
 }
 
 static enum err read_changed(void *arg)
@@ -293,7 +308,8 @@ static enum err tell_context(struct imap_session *session, struct context *conte
                              struct buf *out)
 {
     struct selected *selected = session->selected;
-    struct change_job job = {.selected = selected,
+    struct change_job job = {.session = session,
+                             .selected = selected,
                              .context = context,
                              .search = {.account = selected->account,
                                         .mailbox_id = selected->mailbox_id,
@@ -305,7 +321,7 @@ static enum err tell_context(struct imap_session *session, struct context *conte
                                         .now_us = clock_wall_us(),
                                         .arena = arena,
                                         .visit = visit,
-                                        .data = session},
+                                        .data = &job},
                              .out = out};
     enum err err = imap_on_thread(session, read_changed, &job);
     if (!err && job.changed.count == 0)
@@ -323,21 +339,36 @@ static enum err tell_context(struct imap_session *session, struct context *conte
     return err ? err : imap_on_thread(session, add, &job);
 }
 
+/* ERR_LIMIT: this one cannot be kept up to date any longer. */
+static enum err update_context(struct imap_session *session, struct context *context, uint64_t modseq)
+{
+    struct arena arena = {0};
+    struct buf out;
+    buf_init(&out, SIZE_MAX / 2);
+    enum err err = tell_context(session, context, &arena, &out);
+    enum err sending = conn_write(session->conn, buf_slice(&out)); /* what was taken out is out */
+    err = err ? err : sending;
+    if (!err)
+        context->modseq = modseq;
+    buf_free(&out);
+    arena_free(&arena);
+    return err;
+}
+
 enum err search_contexts_changed(struct imap_session *session, uint64_t modseq)
 {
     struct search_contexts *contexts = session->selected->contexts;
     enum err err = ERR_OK;
-    for (size_t i = 0; contexts && i < contexts->count && !err; i++) {
-        struct arena arena = {0};
-        struct buf out;
-        buf_init(&out, SIZE_MAX / 2);
-        err = tell_context(session, &contexts->list[i], &arena, &out);
-        enum err sending = conn_write(session->conn, buf_slice(&out)); /* what was taken out is out */
-        err = err ? err : sending;
-        if (!err)
-            contexts->list[i].modseq = modseq;
-        buf_free(&out);
-        arena_free(&arena);
+    for (size_t i = 0; contexts && i < contexts->count && !err;) {
+        struct context *context = &contexts->list[i];
+        err = update_context(session, context, modseq);
+        if (err == ERR_LIMIT) {
+            tell_refusal(session, context->tag, "this takes too much memory");
+            remove_context(contexts, context);
+            err = ERR_OK;
+        } else {
+            i++;
+        }
     }
     return err;
 }

@@ -16,6 +16,8 @@
 #define SORTED_CONTEXTS_MAX 4
 /* Messages that all contexts of a session remember, in sorted ones; and ranges, in others. */
 #define CONTEXT_RESULTS_MAX 100000
+/* A further one is refused when those that run remember so much of what was searched for. */
+#define CONTEXT_MEMORY_MAX ((size_t)1024 * 1024)
 
 struct search_contexts;                                      /* of an open mailbox */
 void search_contexts_free(struct search_contexts *contexts); /* NULL is fine */

@@ -50,6 +50,18 @@ enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg),
     return imap_end_on_thread(session, &call);
 }
 
+enum err imap_hold(struct imap_session *session, size_t beside)
+{
+    return budget_hold(session->context->budget, &session->memory, buf_slice(&session->login),
+                       session->arena.used + beside);
+}
+
+void imap_forget(struct imap_session *session)
+{
+    arena_reset(&session->arena);
+    budget_release(session->context->budget, &session->memory);
+}
+
 static enum err load_view(void *arg)
 {
     return selected_load(arg);
@@ -152,7 +164,7 @@ static enum err wait_and_tell(struct imap_session *session)
         if (!imap_wake(session))
             return ERR_UNAVAILABLE;
         err = imap_tell(session, session->notify->request.is_delayed ? UPDATE_NUMBERS_STAY : UPDATE_ALL);
-        arena_reset(&session->arena);
+        imap_forget(session);
         failed = imap_may_pass(session, err);
         err = failed ? ERR_OK : err;
     }
@@ -271,7 +283,7 @@ static void next_command(struct imap_session *session)
     }
     if (err)
         end_dialogue(session, err);
-    arena_reset(&session->arena);
+    imap_forget(session);
     if (!session->ended && session->errors > session->conf->error_limit) {
         conn_write(session->conn, S("* BYE too many errors\r\n"));
         session->ended = "too many errors";
@@ -328,6 +340,7 @@ void imap_session_run(struct conn *conn, const struct imap_context *context)
         next_command(&session);
     conn_flush(conn);
     end_session(&session);
+    imap_forget(&session);
     buf_free(&session.login);
     arena_free(&session.arena);
 }

@@ -14,6 +14,7 @@
 #include "net/work.h"
 #include "storage/account.h"
 
+#include "budget.h"
 #include "command.h"
 #include "doze.h"
 #include "hub.h"
@@ -31,7 +32,8 @@ struct imap_context {
     struct auth_client *auth;
     struct hub *hub;
     struct tls_context *tls; /* NULL when there is none */
-    int64_t doze_after;      /* ms until the account of a silent client is let go (doze.h); 0: never */
+    struct budget *budget;
+    int64_t doze_after; /* ms until the account of a silent client is let go (doze.h); 0: never */
 };
 
 /* What ENABLE (or a command that implies it) switched on. */
@@ -59,6 +61,7 @@ struct imap_session {
     struct hub_member member;             /* hears of changes to the selected mailbox's account */
     struct notify *notify;                /* what NOTIFY asked for; NULL: it never was */
     struct selected *selected;            /* the open mailbox; NULL in other states */
+    struct budget_share memory;           /* what the command that runs holds */
 
     /* --- the command that runs --- */
     struct arena arena;
@@ -111,6 +114,12 @@ struct imap_call {
 void imap_begin_on_thread(struct imap_session *session, struct imap_call *call, enum err (*fn)(void *arg),
                           void *arg);
 enum err imap_end_on_thread(struct imap_session *session, struct imap_call *call) MUST_CHECK;
+
+/* Between two pieces of work that keep what they find: the session holds so much now, beside its arena.
+ * ERR_LIMIT: too much. Until the command ends, or imap_forget. */
+enum err imap_hold(struct imap_session *session, size_t beside) MUST_CHECK;
+/* What the command kept is not needed any more. */
+void imap_forget(struct imap_session *session);
 
 /* How long the client may be silent, in the state that it is in now. */
 void imap_set_patience(struct imap_session *session);

@@ -39,6 +39,7 @@ struct world {
     struct loop *loop;
     struct conf conf;
     struct imap_context context;
+    struct budget budget;
     struct fake_authd authd;
     size_t chunk; /* of the connections of peers; 0: large */
     struct peer peers[PEERS_MAX];
@@ -248,7 +249,9 @@ static UNUSED int world_setup(void **state)
                                .message_size_limit = 1000000,
                                .plaintext_auth = PLAINTEXT_AUTH_LOOPBACK};
     fake_authd_start(&world.authd, world.loop, world.fixture->directory);
+    world.budget = (struct budget){.user_max = BUDGET_USER_MAX, .process_max = BUDGET_PROCESS_MAX};
     world.context = (struct imap_context){
+        .budget = &world.budget,
         .conf = &world.conf,
         .work = work_pool_new(world.loop, 2, 100),
         .store = world.fixture->store,
