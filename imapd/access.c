@@ -131,6 +131,15 @@ enum err imap_access_new(struct imap_session *session, struct slice name, struct
     return err;
 }
 
+enum err imap_access_made(struct imap_session *session, const struct imap_access *access, enum err err)
+{
+    struct imap_access there = {
+        .account = access->account, .mailbox = access->mailbox, .is_borrowed = access->is_borrowed};
+    if (err != ERR_EXISTS || access->is_borrowed || look_up(session, &there))
+        return err;
+    return there.rights & RIGHT_LOOKUP ? ERR_EXISTS : ERR_DENIED;
+}
+
 void imap_access_end(struct imap_access *access)
 {
     if (access->account && !access->is_borrowed)

@@ -45,6 +45,10 @@ enum err imap_access_read(struct imap_session *session, struct imap_access *acce
  * that would stand in the way of others' (imap_name_is_reserved). */
 enum err imap_access_new(struct imap_session *session, struct slice name,
                          struct imap_access *access_r) MUST_CHECK;
+/* Behind it, what became of making the mailbox: ERR_EXISTS of one that is not for this user's eyes is
+ * ERR_DENIED, as is what a right is missing for. */
+enum err imap_access_made(struct imap_session *session, const struct imap_access *access,
+                          enum err err) MUST_CHECK;
 void imap_access_end(struct imap_access *access);
 
 /* What the session's client calls the mailbox. */

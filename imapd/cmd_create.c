@@ -96,7 +96,7 @@ static enum err create(void *arg)
     if (job->use_is_taken)
         err = ERR_EXISTS; /* the uses of another's mailboxes are for him to choose */
     if (!err) {
-        err = make(job, &access);
+        err = imap_access_made(job->session, &access, make(job, &access));
         job->name = imap_access_name(job->session, &access);
         /* Either the name or the use has a mailbox already. */
         if (err == ERR_EXISTS && job->arguments->special_use.len > 0)

@@ -116,7 +116,7 @@ static enum err rename_mailbox(void *arg)
     if (!err)
         err = imap_access_new(job->session, job->said_to, &job->to);
     if (!err)
-        err = rename_it(job);
+        err = imap_access_made(job->session, &job->to, rename_it(job));
     if (!err)
         rename_open_mailbox(job);
     imap_access_end(&job->to);

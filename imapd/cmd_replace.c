@@ -14,6 +14,24 @@ struct replace_job {
     struct batch_operation operations[2]; /* out, in */
 };
 
+/* Section 3.2: "can't remove specified message" is a NO, so nothing is added either. */
+static enum err check_old(const struct replace_job *job)
+{
+    const struct batch_operation *expunge = &job->operations[0];
+    struct message_scan scan = {.mailbox_id = expunge->mailbox.id, .uids = expunge->expunge.uids};
+    struct message_page page;
+    struct snapshot *snapshot = NULL;
+    message_page_init(&page, 0);
+    enum err err = snapshot_open(job->session->selected->account, &snapshot);
+    if (!err)
+        err = snapshot_scan(snapshot, &scan, &page);
+    if (!err && page.count == 0)
+        err = ERR_CONFLICT;
+    snapshot_close(snapshot);
+    message_page_free(&page);
+    return err;
+}
+
 /* First the old one goes, so that the quota needs room for the difference only (section 3.4). Into another
  * user's account it is two commits, and the new one comes first: nothing is lost in between. */
 static enum err commit(void *arg)
@@ -26,7 +44,10 @@ static enum err commit(void *arg)
         return err;
     if (slice_eq(account_login(from), job->target->owner))
         return batch_commit(from, job->operations, 2, arena);
-    err = batch_commit(job->target->account, &job->operations[1], 1, arena);
+    err = check_old(job);
+    if (!err)
+        err = batch_commit(job->target->account, &job->operations[1], 1, arena);
+    job->operations[0].expunge.all_or_none = false; /* the new one is there */
     return err ? err : batch_commit(from, &job->operations[0], 1, arena);
 }
 
@@ -38,9 +59,13 @@ static void replace(struct imap_session *session, struct uid_set old, const stru
                               .target = target,
                               .operations = {{.kind = BATCH_EXPUNGE,
                                               .mailbox = mailbox_numbered(session->selected->mailbox_id),
-                                              .expunge = {.uids = old}},
+                                              .expunge = {.uids = old, .all_or_none = true}},
                                              append_operation(incoming, target)}};
     enum err err = imap_on_thread(session, commit, &job);
+    if (err == ERR_CONFLICT) {
+        imap_no(session, "EXPUNGEISSUED", "the message is gone, and was not replaced");
+        return;
+    }
     if (err) {
         append_refuse(session, err);
         return;

@@ -90,10 +90,12 @@ static enum err add_special_use(struct setmetadata_job *job, const struct imap_a
     if (value.len > 0 && !imap_special_use(value, &use))
         return refuse(job, "USEATTR");
     enum err err = mailbox_list(access->account, &job->session->arena, &list, &count);
-    for (size_t i = 0; !err && i < count; i++)
-        if (use.len > 0 && slice_eq_nocase(list[i].special_use, use))
-            changes->list[changes->count++] = (struct batch_operation){
-                .kind = BATCH_MAILBOX_SET, .mailbox = mailbox_numbered(list[i].status.id)};
+    size_t holder = 0; /* one at most */
+    while (!err && holder < count && !slice_eq_nocase(list[holder].special_use, use))
+        holder++;
+    if (!err && use.len > 0 && holder < count)
+        changes->list[changes->count++] = (struct batch_operation){
+            .kind = BATCH_MAILBOX_SET, .mailbox = mailbox_numbered(list[holder].status.id)};
     changes->list[changes->count++] = (struct batch_operation){
         .kind = BATCH_MAILBOX_SET, .mailbox = mailbox_named(access->mailbox), .set = {.special_use = use}};
     return err;

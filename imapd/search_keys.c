@@ -121,6 +121,7 @@ uint32_t search_add_node(struct search_builder *builder, struct search_node node
     uint32_t index = (uint32_t)program->count++;
     node.fuzzy = builder->fuzzy;
     program->has_fuzzy |= builder->fuzzy;
+    builder->texts += node.key == KEY_TEXT;
     program->nodes[index] = node;
     if (index > 0) {
         struct search_node *parent = &program->nodes[builder->open];

@@ -212,7 +212,7 @@ enum err parse_search_keys(struct parser *parser, struct search_source *source,
         err = parse_key(&stack, &complete);
         if (!err && complete && !complete_key(&stack, &done))
             err = ERR_SYNTAX;
-        if (!err && builder.program.count > SEARCH_KEYS_MAX)
+        if (!err && (builder.program.count > SEARCH_KEYS_MAX || builder.texts > SEARCH_TEXTS_MAX))
             err = ERR_LIMIT;
     }
     mem_free(stack.frames);

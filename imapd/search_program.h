@@ -13,6 +13,7 @@
 #include "sequence.h"
 
 #define SEARCH_KEYS_MAX    5000 /* in one command */
+#define SEARCH_TEXTS_MAX   250  /* of these such that look into messages: each may have to read them all */
 #define SEARCH_DEPTH_MAX   64
 #define SEARCH_FILTERS_MAX 8  /* filters within filters (RFC 5466) */
 #define SEARCH_FILTERS_ALL 64 /* in one command */
@@ -108,6 +109,7 @@ struct search_builder {
     struct search_source *source;
     struct search_program program; /* nodes: mem_realloc */
     size_t room;
+    size_t texts;      /* nodes that look for one */
     uint32_t open;     /* the node that gets the next child */
     bool fuzzy;        /* below FUZZY */
     struct arena text; /* for conversions */

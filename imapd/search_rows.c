@@ -10,6 +10,9 @@
 /* How long one visit may take. A page is read in a millisecond or less. */
 #define VISIT_MS 30
 
+/* With so many keys the time is looked at after each row. */
+#define MANY_KEYS 50
+
 #define SECOND_US 1000000
 
 struct row_job {
@@ -17,11 +20,17 @@ struct row_job {
     struct search_columns columns;
     struct message_scan scan;
     struct message_page page;
+    size_t row; /* of the page, where the next visit goes on */
     struct uid_set_writer found;
     /* --- of one visit --- */
     struct snapshot *snapshot;
     struct arena arena;
     uint64_t *bits; /* by node: the bit of KEY_KEYWORD; 0: it has none */
+    /* --- of one row --- */
+    struct arena row_arena;
+    bool has_names;
+    struct slice *names; /* its keywords, where they are needed */
+    size_t name_count;
 };
 
 static unsigned fields_of(const struct search_program *program, uint32_t index)
@@ -39,15 +48,19 @@ static unsigned fields_of(const struct search_program *program, uint32_t index)
     return all;
 }
 
-/* Keywords beyond the first 63 are in no column: this message has some, are they looked for? */
+/* Keywords beyond the first 63 are in no column: this message has some, are they looked for? They are read
+ * once, however many keys ask. */
 static enum err has_other(struct row_job *job, uint32_t uid, struct slice keyword, bool *has_r)
 {
-    struct slice *names;
-    size_t count;
-    enum err err =
-        snapshot_message_keywords(job->snapshot, job->scan.mailbox_id, uid, &job->arena, &names, &count);
-    for (size_t i = 0; !err && i < count; i++)
-        *has_r |= slice_eq_nocase(names[i], keyword);
+    enum err err = ERR_OK;
+    if (!job->has_names) {
+        job->name_count = 0;
+        err = snapshot_message_keywords(job->snapshot, job->scan.mailbox_id, uid, &job->row_arena,
+                                        &job->names, &job->name_count);
+        job->has_names = !err || err == ERR_NOT_FOUND;
+    }
+    for (size_t i = 0; !err && i < job->name_count; i++)
+        *has_r |= slice_eq_nocase(job->names[i], keyword);
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
@@ -133,18 +146,41 @@ static enum err holds(struct row_job *job, uint32_t index, size_t row, bool *hol
     return err;
 }
 
-static enum err look_at_page(struct row_job *job)
+static enum err look_at_row(struct row_job *job)
 {
     enum err err = ERR_OK;
-    for (size_t row = 0; row < job->page.count && !err; row++) {
-        bool held = !job->columns.any;
-        for (size_t i = 0; i < job->columns.count && !err && held != job->columns.any; i++)
-            err = holds(job, job->columns.nodes[i], row, &held);
-        if (!err && held)
-            uid_set_add(&job->found, job->page.uids[row]);
-    }
-    job->search->looked_at += job->page.count;
+    bool held = !job->columns.any;
+    for (size_t i = 0; i < job->columns.count && !err && held != job->columns.any; i++)
+        err = holds(job, job->columns.nodes[i], job->row, &held);
+    if (!err && held)
+        uid_set_add(&job->found, job->page.uids[job->row]);
+    if (job->has_names)
+        arena_reset(&job->row_arena);
+    job->has_names = false;
+    job->row++;
+    job->search->looked_at++;
     return err;
+}
+
+/* A page of rows; with thousands of keys that takes longer than a visit should. */
+static enum err look_at_page(struct row_job *job, int64_t end)
+{
+    enum err err = ERR_OK;
+    if (job->row == job->page.count) {
+        err = snapshot_scan(job->snapshot, &job->scan, &job->page);
+        job->row = 0;
+    }
+    while (!err && job->row < job->page.count) {
+        err = look_at_row(job);
+        if (job->search->program->count > MANY_KEYS && clock_monotonic_ms() >= end)
+            break;
+    }
+    return err;
+}
+
+static bool is_done(const struct row_job *job)
+{
+    return job->scan.done && job->row == job->page.count;
 }
 
 /* Which bits the keywords have: names without one may get one between two visits. */
@@ -170,12 +206,9 @@ static enum err visit_rows(void *arg)
     enum err err = snapshot_open_for(search->account, job->page.fields, &job->snapshot);
     if (!err && job->page.fields & SCAN_FLAGS)
         err = find_bits(job);
-    do {
-        if (!err)
-            err = snapshot_scan(job->snapshot, &job->scan, &job->page);
-        if (!err)
-            err = look_at_page(job);
-    } while (!err && !job->scan.done && clock_monotonic_ms() < end);
+    do
+        err = err ? err : look_at_page(job, end);
+    while (!err && !is_done(job) && clock_monotonic_ms() < end);
     snapshot_close(job->snapshot);
     job->snapshot = NULL;
     arena_reset(&job->arena);
@@ -198,12 +231,13 @@ enum err search_rows(struct search_job *search, struct search_columns columns, c
         fields |= fields_of(search->program, columns.nodes[i]);
     message_page_init(&job.page, fields);
     enum err err = ERR_OK;
-    while (!err && !job.scan.done)
+    while (!err && !is_done(&job))
         err = search->visit(search->data, visit_rows, &job);
     if (!err)
         *found_r = uid_set_take(&job.found, search->arena);
     uid_set_drop(&job.found);
     message_page_free(&job.page);
     arena_free(&job.arena);
+    arena_free(&job.row_arena);
     return err;
 }

@@ -14,6 +14,9 @@ enum err run_expunge(struct batch_work *work, struct batch_operation *operation)
         err = messages_remove(work->change, mailbox, &work->modseq, &removal, work->results ? &removed : NULL,
                               &result->affected);
     }
+    if (!err && expunge->all_or_none && result->affected < uid_set_size(&expunge->uids)) {
+        err = ERR_CONFLICT;
+    }
     if (!err && work->results) {
         result->changed = uid_set_take(&removed, work->results);
     }

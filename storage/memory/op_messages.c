@@ -295,6 +295,10 @@ enum err run_expunge(struct work *work, struct batch_operation *operation)
     }
     uint32_t needed = operation->expunge.deleted_only ? MESSAGE_DELETED : 0;
     struct uid_list list = uids_present(work->state->mailboxes[index], &operation->expunge.uids, needed);
+    if (operation->expunge.all_or_none && list.count < uid_set_size(&operation->expunge.uids)) {
+        mem_free(list.uids);
+        return ERR_CONFLICT;
+    }
     work_remove_rows(work, index, list.uids, list.count);
     result->affected = list.count;
     result->modseq = work->modseq;

@@ -2,6 +2,27 @@
 /* Messages come in: order, all or nothing, UIDs, identifiers, limits. */
 #include "suite.h"
 
+/* A new version in place of an old one that is gone is not put in. */
+static void all_or_none_are_expunged(void **state)
+{
+    struct fixture *fixture = *state;
+    struct account *account = open_account(fixture, ALICE);
+    struct sealed sealed = seal(fixture, HELLO);
+    append_text(fixture, account, "INBOX", HELLO);
+    struct uid_range range = {1, 2};
+    struct batch_operation operations[] = {operation_on(BATCH_EXPUNGE, "INBOX"), append_to("Sent", &sealed)};
+    operations[0].expunge = (struct batch_expunge){.uids = {&range, 1}, .all_or_none = true};
+    assert_err(batch_commit(account, operations, 2, NULL), ERR_CONFLICT);
+    assert_int_equal(status_of(account, "INBOX").messages, 1);
+    assert_int_equal(status_of(account, "Sent").messages, 0);
+    range.last = 1;
+    assert_ok(batch_commit(account, operations, 2, NULL));
+    assert_int_equal(status_of(account, "INBOX").messages, 0);
+    assert_int_equal(status_of(account, "Sent").messages, 1);
+    blob_free(sealed.blob);
+    account_close(account);
+}
+
 static void uids_rise_in_order_of_commits(void **state)
 {
     struct fixture *fixture = *state;
@@ -307,6 +328,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         conformance_test(uids_rise_in_order_of_commits),
+        conformance_test(all_or_none_are_expunged),
         conformance_test(a_batch_has_one_modseq),
         conformance_test(message_has_what_was_given),
         conformance_test(failing_batch_leaves_nothing),

@@ -99,11 +99,12 @@ struct batch_flags {
     bool keeps_keywords;
 };
 
-/* EXPUNGE: of these UIDs those that are there, and with `deleted_only` have \Deleted. Result: `changed` (the
- * UIDs that went). */
+/* EXPUNGE: of these UIDs those that are there, and with `deleted_only` have \Deleted; with `all_or_none`
+ * ERR_CONFLICT unless these are all. Result: `changed` (the UIDs that went). */
 struct batch_expunge {
     struct uid_set uids;
     bool deleted_only;
+    bool all_or_none;
 };
 
 /* BATCH_CLAIM_RECENT has no arguments: all messages that no session claimed so far are this one's (\Recent of

@@ -106,15 +106,13 @@ static void effect_replace(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
     move->target = target_of(client, move->name);
-    /* Of one that went meanwhile the new version is kept all the same: RFC 8508 does not say, and nothing is
-     * lost by it. */
-    bool may = move->target && move->set.uid_count == 1;
+    /* One that went meanwhile cannot be removed, so the command fails (RFC 8508 section 3.2). */
+    bool may = move->target && move->set.uid_count == 1 && !move->set.has_gone;
     move->expected = may ? "OK" : NULL;
     if (!may)
         return;
     move->tick = ++client->game->tick;
-    if (!move->set.has_gone)
-        truth_remove(client->game, client->selected, move->set.uids[0]);
+    truth_remove(client->game, client->selected, move->set.uids[0]);
     move->first_uid = move->target->uidnext;
     truth_add(client->game, move->target,
               (struct message){.flags = flags_set_by(client, 0, move->many_flags[0]),

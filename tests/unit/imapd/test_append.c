@@ -134,6 +134,25 @@ static void replace(void)
 }
 PEER_CASE(replace)
 
+/* RFC 8508 section 3.2: NO when it "can't remove specified message"; and then nothing is added. */
+static void replace_what_is_gone(void)
+{
+    fill(2);
+    struct peer *a = peer_login();
+    peer_do(a, "SELECT INBOX",
+            OPEN_MAIL "* 2 EXISTS$\n* 2 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n* OK [UIDNEXT 3] \n* "
+                      "OK [HIGHESTMODSEQ \n* OK [MAILBOXID \nOK ");
+    peer_do(a, "FETCH 1 UID", "* 1 FETCH (UID 1)$\nOK ");
+    expunge_elsewhere("INBOX", 1);
+    peer_do(a, "REPLACE 1 Drafts {41+}\r\n" MAIL, "NO [EXPUNGEISSUED] ");
+    peer_do(a, "REPLACE 1 INBOX {41+}\r\n" MAIL, "NO [EXPUNGEISSUED] ");
+    peer_do(a, "UID REPLACE 1 INBOX {41+}\r\n" MAIL, "* 1 EXPUNGE$\nNO [EXPUNGEISSUED] ");
+    peer_do(a, "UID REPLACE 1 INBOX {41+}\r\n" MAIL, "NO [NONEXISTENT] ");
+    assert_int_equal(status("Drafts").messages, 0);
+    assert_int_equal(status("INBOX").messages, 1);
+}
+PEER_CASE(replace_what_is_gone)
+
 #define SENT "Message-ID: <1@example.org>\r\n" MAIL /* 70 bytes */
 
 /* A slow answer must not lead to many copies in Sent. */
@@ -254,6 +273,7 @@ int main(void)
         peer_test(sealed_one_by_one),
         peer_test(quota),
         peer_test(replace),
+        peer_test(replace_what_is_gone),
         peer_test(catenate),
         peer_test(catenate_refusals),
         peer_test(sent_once),

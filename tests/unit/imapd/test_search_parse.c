@@ -124,6 +124,14 @@ static void long_and_deep(void **state)
     for (unsigned i = 0; i <= SEARCH_KEYS_MAX; i++)
         buf_append(&text, S(" 1"));
     assert_int_equal(parse_to(buf_cstr(&text), &out), ERR_LIMIT);
+    /* Each of these may have to read all messages. */
+    buf_clear(&text);
+    for (unsigned i = 1; i < SEARCH_TEXTS_MAX; i++)
+        buf_append(&text, S(" OR BODY x"));
+    buf_append(&text, S(" BODY y"));
+    assert_ok(parse_to(buf_cstr(&text), &out));
+    buf_append(&text, S(" BODY z"));
+    assert_int_equal(parse_to(buf_cstr(&text), &out), ERR_LIMIT);
     buf_free(&text);
     buf_free(&out);
 }

@@ -290,6 +290,14 @@ static void mailboxes_are_made_and_removed_by_right(void)
     peer_do(b, "CREATE " SHARED "/New", "NO [NONEXISTENT] "); /* below INBOX, so to say */
     give("INBOX", "bob@example.org", "lk");
     peer_do(b, "CREATE " SHARED "/New", "OK ");
+    /* What he may not see he cannot make, and does not learn of. */
+    create("Secret");
+    peer_do(b, "CREATE " SHARED "/Secret", "NO [NOPERM] ");
+    give("New", "bob@example.org", "lx");
+    peer_do(b, "RENAME " SHARED "/New " SHARED "/Secret", "NO [NOPERM] ");
+    give("Secret", "bob@example.org", "l");
+    peer_do(b, "CREATE " SHARED "/Secret", "NO [ALREADYEXISTS] ");
+    peer_do(b, "RENAME " SHARED "/New " SHARED "/Secret", "NO [ALREADYEXISTS] ");
     peer_do(b, "CREATE Shared/Mine", "NO [");
     peer_do(b, "CREATE Shared", "NO [");
     peer_do(b, "CREATE Shared/nobody@example.org/New", "NO [NONEXISTENT] ");
