@@ -33,7 +33,7 @@ void imap_bad(struct imap_session *session, const char *text)
 
 void imap_bad_syntax(struct imap_session *session, const struct parser *parser)
 {
-    imap_bad(session, parser_complaint(parser));
+    imap_bad(session, parser_complaint(parser, session->language));
 }
 
 /* RFC 5530 section 3 names what the client can do about it. */
@@ -75,6 +75,45 @@ void imap_no_err(struct imap_session *session, enum err err)
                       log_err(err));
         imap_no(session, "UNAVAILABLE", "not possible just now, try again later");
     }
+}
+
+const char *imap_words(const struct imap_session *session, const char *english)
+{
+    return imap_text(session->language, english);
+}
+
+static void write_status(struct imap_session *session, struct slice tag, enum imap_condition condition,
+                         const char *code, const char *text)
+{
+    static const char *const words[] = {
+        [ANSWER_OK] = " OK ", [ANSWER_NO] = " NO ", [ANSWER_BAD] = " BAD ", [ANSWER_BYE] = " BYE "};
+    conn_write(session->conn, tag);
+    conn_write(session->conn, slice_from(words[condition]));
+    if (code) {
+        conn_write(session->conn, S("["));
+        conn_write(session->conn, slice_from(code));
+        conn_write(session->conn, S("] "));
+    }
+    conn_write(session->conn, slice_from(imap_words(session, text)));
+    conn_write(session->conn, S("\r\n"));
+}
+
+void imap_send_answer(struct imap_session *session)
+{
+    if (session->answer.condition != ANSWER_NONE)
+        write_status(session, session->tag.len > 0 ? session->tag : S("*"), session->answer.condition,
+                     session->answer.code, session->answer.text);
+    session->answer.condition = ANSWER_NONE;
+}
+
+void imap_say(struct imap_session *session, enum imap_condition condition, const char *code, const char *text)
+{
+    write_status(session, S("*"), condition, code, text);
+}
+
+void imap_invite(struct imap_session *session, const char *text)
+{
+    conn_printf(session->conn, "+ %s\r\n", imap_words(session, text));
 }
 
 void imap_untagged(struct imap_session *session, const char *format, ...)

@@ -19,6 +19,7 @@ static const struct {
     {{"ENABLE", 6}, ALWAYS},
     {{"ID", 2}, ALWAYS},
     {{"IDLE", 4}, ALWAYS},
+    {{"LANGUAGE", 8}, ALWAYS},
     {{"UNSELECT", 8}, AFTER_LOGIN},
     {{"UIDPLUS", 7}, AFTER_LOGIN},
     {{"MOVE", 4}, AFTER_LOGIN},

@@ -286,7 +286,8 @@ void imap_setacl(struct imap_session *session, struct parser *parser)
     else if (rights_parse_change(rights, &job.change, &job.rights, &wrong))
         answer_change(&job);
     else if (char_is_alnum(wrong))
-        imap_bad(session, arena_printf(&session->arena, "there is no right \"%c\"", wrong));
+        imap_bad(session,
+                 arena_printf(&session->arena, imap_words(session, "there is no right \"%c\""), wrong));
     else
         imap_bad(session, "rights are small letters");
 }

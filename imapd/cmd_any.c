@@ -41,7 +41,7 @@ void imap_logout(struct imap_session *session, struct parser *parser)
 {
     if (!has_no_arguments(session, parser))
         return;
-    imap_untagged(session, "BYE goodbye");
+    imap_say(session, ANSWER_BYE, NULL, "goodbye");
     imap_ok(session, NULL, "logged out");
     session->ended = "logout";
 }
@@ -55,9 +55,11 @@ void imap_starttls(struct imap_session *session, struct parser *parser)
     } else if (!session->context->tls) {
         imap_no(session, NULL, "TLS is not available");
     } else {
-        conn_write(session->conn, session->tag);
-        conn_write(session->conn, S(" OK begin the TLS handshake\r\n"));
+        imap_ok(session, NULL, "begin the TLS handshake");
+        imap_send_answer(session);
         conn_flush(session->conn);
+        session->language =
+            IMAP_I_DEFAULT; /* what was said in clear may be an attacker's (RFC 5255 section 7) */
         /* Clear text behind STARTTLS is an attack or a broken client: conn_start_tls refuses, and the session
          * ends. */
         if (conn_start_tls(session->conn, session->context->tls))

@@ -20,8 +20,8 @@ void imap_compress(struct imap_session *session, struct parser *parser)
     } else if (conn_is_deflated(session->conn)) { /* section 3: BAD, as no other layer compresses */
         imap_bad(session, "compression is active already");
     } else {
-        conn_write(session->conn, session->tag);
-        conn_write(session->conn, S(" OK DEFLATE active\r\n"));
+        imap_ok(session, NULL, "DEFLATE active");
+        imap_send_answer(session);
         enum err err = conn_start_deflate(session->conn);
         if (err)
             session->ended = err_text(err);

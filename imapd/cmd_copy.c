@@ -100,7 +100,7 @@ static const char *copyuid_code(const struct copy_job *job)
 static void answer_moved(const struct copy_job *job)
 {
     struct imap_session *session = job->session;
-    imap_untagged(session, "OK [%s] moved", copyuid_code(job));
+    imap_say(session, ANSWER_OK, copyuid_code(job), "moved");
     session->updates |= UPDATE_EXPUNGES;
     /* As for EXPUNGE (RFC 7162 section 3.2.7). */
     imap_ok(session,

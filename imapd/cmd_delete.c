@@ -71,7 +71,7 @@ void imap_delete(struct imap_session *session, struct parser *parser)
     } else {
         if (job.is_selected) {
             imap_leave_mailbox(session);
-            imap_untagged(session, "OK [CLOSED] the selected mailbox is no more");
+            imap_say(session, ANSWER_OK, "CLOSED", "the selected mailbox is no more");
         }
         imap_tell_name(session, "\\NonExistent", job.said, job.kept, job.said);
         imap_ok(session, NULL, "deleted");

@@ -41,16 +41,20 @@ static bool asks_for_bodies(const struct fetch_request *request)
     return false;
 }
 
-/* RFC 7162 section 3.2.6; NULL when it may be asked for. */
-static const char *check_modifiers(const struct imap_session *session, const struct fetch_request *request)
+/* RFC 7162 section 3.2.6. False when that is answered. */
+static bool check_modifiers(struct imap_session *session, const struct fetch_request *request)
 {
     if (!request->wants_vanished)
-        return NULL;
+        return true;
     if (!session->by_uid)
-        return "VANISHED is for UID FETCH";
-    if (!(session->enabled & ENABLED_QRESYNC))
-        return "VANISHED needs ENABLE QRESYNC";
-    return request->has_changed_since ? NULL : "VANISHED needs CHANGEDSINCE";
+        imap_bad(session, "VANISHED is for UID FETCH");
+    else if (!(session->enabled & ENABLED_QRESYNC))
+        imap_bad(session, "VANISHED needs ENABLE QRESYNC");
+    else if (!request->has_changed_since)
+        imap_bad(session, "VANISHED needs CHANGEDSINCE");
+    else
+        return true;
+    return false;
 }
 
 /* What is answered without having been named: the UID in the answer to UID FETCH (RFC 9051 section 6.4.9),
@@ -261,11 +265,8 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
         imap_bad_syntax(session, parser);
         return;
     }
-    const char *wrong = check_modifiers(session, &request);
-    if (wrong) {
-        imap_bad(session, wrong);
+    if (!check_modifiers(session, &request))
         return;
-    }
     if (request.has_changed_since || has_trait(&request, FETCH_ENABLES_CONDSTORE)) /* RFC 7162 section 3.1 */
         session->enabled |= ENABLED_CONDSTORE;
     if (asks_for_bodies(&request))

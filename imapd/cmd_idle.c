@@ -56,7 +56,7 @@ void imap_idle(struct imap_session *session, struct parser *parser)
     char tag[TAG_MAX];
     size_t tag_len = session->tag.len;
     memcpy(tag, session->tag.data, tag_len);
-    conn_write(session->conn, S("+ idling\r\n"));
+    imap_invite(session, "idling");
     struct slice line;
     enum err err = wait_for_client(session);
     if (!err)

@@ -72,8 +72,10 @@ static void replace(struct imap_session *session, struct uid_set old, const stru
     }
     /* Section 4.3: before the EXPUNGE. */
     const struct batch_result *result = &job.operations[1].result;
-    imap_untagged(session, "OK [APPENDUID %u %u] the new version is there", (unsigned)result->uidvalidity,
-                  (unsigned)result->uid);
+    imap_say(session, ANSWER_OK,
+             arena_printf(&session->arena, "APPENDUID %u %u", (unsigned)result->uidvalidity,
+                          (unsigned)result->uid),
+             "the new version is there");
     event_set(&session->member.changed);
     session->updates = UPDATE_ALL;
     imap_ok(session, NULL, "replaced");

@@ -69,7 +69,7 @@ static void write_flag_lists(struct imap_session *session, const struct select_r
     bool any_keyword = selected_may(selected, RIGHT_WRITE);
     flags.flags = selected_permanent_flags(selected);
     flags.other_count = any_keyword ? result->keyword_count : 0;
-    respond_permanent_flags(out, &flags, any_keyword);
+    respond_permanent_flags(out, &flags, any_keyword, session->language);
 }
 
 struct open_job {
@@ -90,12 +90,17 @@ static void write_counts(struct imap_session *session, const struct open_job *jo
     if (!rev2)
         buf_printf(out, "* %llu RECENT\r\n", (unsigned long long)result->recent);
     if (result->first_unseen > 0 && !rev2 && !(session->enabled & ENABLED_UIDONLY))
-        buf_printf(out, "* OK [UNSEEN %u] first unseen message\r\n", (unsigned)result->first_unseen);
-    buf_printf(out, "* OK [UIDVALIDITY %u] UIDs are valid\r\n", (unsigned)status->uidvalidity);
-    buf_printf(out, "* OK [UIDNEXT %u] predicted next UID\r\n", (unsigned)status->uidnext);
-    buf_printf(out, "* OK [HIGHESTMODSEQ %llu] highest mod-sequence\r\n",
-               (unsigned long long)MAX_OF(status->highestmodseq, (uint64_t)1));
-    buf_printf(out, "* OK [MAILBOXID (F%s)] identifier of the mailbox\r\n", result->mailbox.guid);
+        buf_printf(out, "* OK [UNSEEN %u] %s\r\n", (unsigned)result->first_unseen,
+                   imap_words(session, "first unseen message"));
+    buf_printf(out, "* OK [UIDVALIDITY %u] %s\r\n", (unsigned)status->uidvalidity,
+               imap_words(session, "UIDs are valid"));
+    buf_printf(out, "* OK [UIDNEXT %u] %s\r\n", (unsigned)status->uidnext,
+               imap_words(session, "predicted next UID"));
+    buf_printf(out, "* OK [HIGHESTMODSEQ %llu] %s\r\n",
+               (unsigned long long)MAX_OF(status->highestmodseq, (uint64_t)1),
+               imap_words(session, "highest mod-sequence"));
+    buf_printf(out, "* OK [MAILBOXID (F%s)] %s\r\n", result->mailbox.guid,
+               imap_words(session, "identifier of the mailbox"));
     if (rev2) /* RFC 9051 section 6.3.2: which mailbox it is, by its right name */
         respond_renamed(out, "", job->name, job->said);
 }
@@ -146,7 +151,7 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     /* RFC 9051 section 6.3.2: also a SELECT that fails leaves the former mailbox. */
     if (session->selected) {
         imap_leave_mailbox(session);
-        imap_untagged(session, "OK [CLOSED] the former mailbox is closed");
+        imap_say(session, ANSWER_OK, "CLOSED", "the former mailbox is closed");
     }
     job.request.wants_recent = !(session->enabled & ENABLED_REV2);
     enum err err = imap_on_thread(session, open_mailbox, &job);

@@ -35,6 +35,7 @@ void imap_unauthenticate(struct imap_session *session, struct parser *parser)
         account_close(session->account);
     session->account = NULL;
     session->enabled = 0;
+    session->language = IMAP_I_DEFAULT; /* section 4.1 of RFC 8437 */
     session->state = IMAP_NOT_AUTHENTICATED;
     imap_set_patience(session);
     buf_clear(&session->login);

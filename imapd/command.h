@@ -47,7 +47,7 @@ bool imap_parse_command(struct parser *parser, struct slice *tag_r, bool *uid_r,
 
 imap_handler imap_capability, imap_noop, imap_logout, imap_starttls;
 imap_handler imap_login, imap_authenticate;
-imap_handler imap_enable, imap_id, imap_compress;
+imap_handler imap_enable, imap_id, imap_language, imap_compress;
 imap_handler imap_select, imap_examine, imap_close, imap_unselect;
 imap_handler imap_check, imap_idle;
 imap_handler imap_notify;

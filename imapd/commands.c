@@ -14,6 +14,7 @@ static const struct imap_command commands[] = {
     {{"NOOP", 4}, ANY, UID_NEVER, UPDATE_ALL | UPDATE_REFRESH, imap_noop},
     {{"LOGOUT", 6}, ANY, UID_NEVER, UPDATE_NOTHING, imap_logout},
     {{"ID", 2}, ANY, UID_NEVER, UPDATE_ALL, imap_id},
+    {{"LANGUAGE", 8}, ANY, UID_NEVER, UPDATE_ALL, imap_language},
     {{"STARTTLS", 8}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_starttls},
     {{"LOGIN", 5}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_login},
     {{"AUTHENTICATE", 12}, STRANGER, UID_NEVER, UPDATE_NOTHING, imap_authenticate},

@@ -86,8 +86,10 @@ bool imap_wake(struct imap_session *session)
     if (!err)
         return true;
     bool gone = err == ERR_NOT_FOUND;
-    conn_write(session->conn, gone ? S("* BYE the selected mailbox was deleted\r\n")
-                                   : S("* BYE [UNAVAILABLE] the mail store does not answer\r\n"));
+    if (gone)
+        imap_say(session, ANSWER_BYE, NULL, "the selected mailbox was deleted");
+    else
+        imap_say(session, ANSWER_BYE, "UNAVAILABLE", "the mail store does not answer");
     session->ended = gone ? "mailbox deleted" : err_text(err);
     return false;
 }

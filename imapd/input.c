@@ -46,7 +46,7 @@ static enum err invite(struct imap_session *session)
 {
     if (session->input.literal.non_sync)
         return ERR_OK;
-    conn_write(session->conn, S("+ ready for the literal\r\n"));
+    imap_invite(session, "ready for the literal");
     return conn_flush(session->conn);
 }
 

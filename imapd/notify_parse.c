@@ -48,7 +48,7 @@ static bool parse_filter(struct parser *parser, enum notify_filter *filter_r)
             *filter_r = filters[i].filter;
             return true;
         }
-    return parser_expected(parser, "which mailboxes (SELECTED, PERSONAL …)");
+    return parser_expected(parser, "which mailboxes (SELECTED, PERSONAL ...)");
 }
 
 static bool add_name(struct parser *parser, struct notify_group *group)

@@ -21,7 +21,7 @@ bool parser_expected(struct parser *parser, const char *what)
     return false;
 }
 
-const char *parser_complaint(const struct parser *parser)
+const char *parser_complaint(const struct parser *parser, enum imap_language language)
 {
     struct buf excerpt;
     buf_init(&excerpt, COMPLAINT_EXCERPT + 1);
@@ -31,10 +31,12 @@ const char *parser_complaint(const struct parser *parser)
             break;
         buf_append_char(&excerpt, char_is_ctl(c) || (unsigned char)c >= 0x80 || c == '"' ? '?' : c);
     }
-    const char *expected = parser->expected ? parser->expected : "something else";
-    const char *complaint = excerpt.len > 0 ? arena_printf(parser->arena, "expected %s where \"%s\" stands",
-                                                           expected, buf_cstr(&excerpt))
-                                            : arena_printf(parser->arena, "expected %s at the end", expected);
+    const char *expected = imap_text(language, parser->expected ? parser->expected : "something else");
+    const char *complaint =
+        excerpt.len > 0
+            ? arena_printf(parser->arena, imap_text(language, "expected %s where \"%s\" stands"), expected,
+                           buf_cstr(&excerpt))
+            : arena_printf(parser->arena, imap_text(language, "expected %s at the end"), expected);
     buf_free(&excerpt);
     return complaint;
 }

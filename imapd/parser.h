@@ -16,6 +16,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 
+#include "texts.h"
+
 struct parser {
     struct slice rest; /* what was not yet matched */
     struct arena *arena;
@@ -29,7 +31,7 @@ struct parser {
 
 struct parser parser_of(struct arena *arena, struct slice text);
 /* "expected a mailbox name before \"foo\"": in the arena. */
-const char *parser_complaint(const struct parser *parser);
+const char *parser_complaint(const struct parser *parser, enum imap_language language);
 /* Notes what was expected; returns false. For parsers that are built on this one. */
 bool parser_expected(struct parser *parser, const char *what);
 

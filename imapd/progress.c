@@ -31,6 +31,6 @@ enum err imap_tell_progress(struct imap_session *session, struct progress *progr
         conn_printf(session->conn, "%llu %llu", (unsigned long long)done, (unsigned long long)goal);
     else
         conn_write(session->conn, S("NIL NIL"));
-    conn_write(session->conn, S(")] still working on this\r\n"));
+    conn_printf(session->conn, ")] %s\r\n", imap_words(session, "still working on this"));
     return conn_flush(session->conn);
 }

@@ -104,7 +104,8 @@ void respond_flags(struct buf *out, const struct message_flags *message, const s
     buf_append_char(out, ')');
 }
 
-void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword)
+void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword,
+                             enum imap_language language)
 {
     struct flag_names names = {0};
     buf_append(out, S("* OK [PERMANENTFLAGS "));
@@ -115,5 +116,6 @@ void respond_permanent_flags(struct buf *out, const struct message_flags *flags,
         buf_truncate(out, out->len - 1);
         buf_append(out, is_empty ? S("\\*)") : S(" \\*)"));
     }
-    buf_append(out, flags->flags ? S("] flags can be changed\r\n") : S("] nothing can be changed\r\n"));
+    buf_printf(out, "] %s\r\n",
+               imap_text(language, flags->flags ? "flags can be changed" : "nothing can be changed"));
 }

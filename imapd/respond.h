@@ -10,6 +10,8 @@
 #include "storage/mailbox.h"
 #include "storage/uid.h"
 
+#include "texts.h"
+
 /* string: quoted when it can be, a literal otherwise (8-bit text unless `utf8`, CR, LF, long texts; with NUL
  * a literal8). */
 void respond_string(struct buf *out, struct slice text, bool utf8);
@@ -35,7 +37,8 @@ struct message_flags {
 };
 void respond_flags(struct buf *out, const struct message_flags *message, const struct flag_names *names);
 /* The line "* OK [PERMANENTFLAGS …" with these flags, and `\*` when any keyword can be made. */
-void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword);
+void respond_permanent_flags(struct buf *out, const struct message_flags *flags, bool any_keyword,
+                             enum imap_language language);
 
 /* "\Answered" … for one MESSAGE_… bit, in the order of the bits. */
 #define SYSTEM_FLAG_COUNT 5

@@ -104,7 +104,7 @@ static bool is_refused(const struct selected *selected, const struct search_resu
 
 static void tell_refusal(struct imap_session *session, struct slice tag, const char *why)
 {
-    imap_untagged(session, "NO [NOUPDATE \"%.*s\"] %s", SLICE_ARG(tag), why);
+    imap_say(session, ANSWER_NO, arena_printf(&session->arena, "NOUPDATE \"%.*s\"", SLICE_ARG(tag)), why);
 }
 
 void search_context_begin(struct search_command *command, const struct search_result *result,

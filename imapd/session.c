@@ -75,7 +75,7 @@ enum err imap_load_view(struct imap_session *session)
 /* RFC 2180 section 3.3: without its mailbox the session cannot go on. */
 static void lose_mailbox(struct imap_session *session)
 {
-    conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
+    imap_say(session, ANSWER_BYE, NULL, "the selected mailbox was deleted");
     session->ended = "mailbox deleted";
 }
 
@@ -171,22 +171,6 @@ static enum err wait_and_tell(struct imap_session *session)
     return err;
 }
 
-static void send_answer(struct imap_session *session)
-{
-    static const char *const words[] = {[ANSWER_OK] = "OK", [ANSWER_NO] = "NO", [ANSWER_BAD] = "BAD"};
-    if (session->answer.condition == ANSWER_NONE)
-        return;
-    conn_write(session->conn, session->tag.len > 0 ? session->tag : S("*"));
-    conn_printf(session->conn, " %s ", words[session->answer.condition]);
-    if (session->answer.code) {
-        conn_write(session->conn, S("["));
-        conn_write(session->conn, slice_from(session->answer.code));
-        conn_write(session->conn, S("] "));
-    }
-    conn_write(session->conn, slice_from(session->answer.text));
-    conn_write(session->conn, S("\r\n"));
-}
-
 /* Rights on another's mailbox that were changed since the last command count for this one. */
 static enum err refresh_rights(struct imap_session *session)
 {
@@ -243,13 +227,13 @@ static void run_command(struct imap_session *session, struct parser *parser)
 static void end_dialogue(struct imap_session *session, enum err err)
 {
     if (err == ERR_SHUTDOWN)
-        conn_write(session->conn, S("* BYE [UNAVAILABLE] the server is shutting down\r\n"));
+        imap_say(session, ANSWER_BYE, "UNAVAILABLE", "the server is shutting down");
     else if (err == ERR_TIMEOUT) /* RFC 9051 section 5.4 */
-        conn_write(session->conn, S("* BYE nothing heard for too long\r\n"));
+        imap_say(session, ANSWER_BYE, NULL, "nothing heard for too long");
     else if (err == ERR_NOT_FOUND) /* RFC 2180 section 3.3 */
-        conn_write(session->conn, S("* BYE the selected mailbox was deleted\r\n"));
+        imap_say(session, ANSWER_BYE, NULL, "the selected mailbox was deleted");
     else if (err == ERR_LIMIT)
-        conn_write(session->conn, S("* BYE [TOOBIG] that is far too long\r\n"));
+        imap_say(session, ANSWER_BYE, "TOOBIG", "that is far too long");
     session->ended = err_text(err);
 }
 
@@ -279,13 +263,13 @@ static void next_command(struct imap_session *session)
     }
     if (!err) {
         send_updates(session);
-        send_answer(session);
+        imap_send_answer(session);
     }
     if (err)
         end_dialogue(session, err);
     imap_forget(session);
     if (!session->ended && session->errors > session->conf->error_limit) {
-        conn_write(session->conn, S("* BYE too many errors\r\n"));
+        imap_say(session, ANSWER_BYE, NULL, "too many errors");
         session->ended = "too many errors";
     }
 }

@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "selected.h"
 #include "sequence.h"
+#include "texts.h"
 
 /* What all sessions of the process share. `conf` is replaced at SIGHUP; a session keeps the one it began
  * with. */
@@ -45,7 +46,7 @@ enum imap_extension {
     ENABLED_UIDONLY = 16 /* RFC 9586 */
 };
 
-enum imap_condition { ANSWER_NONE, ANSWER_OK, ANSWER_NO, ANSWER_BAD };
+enum imap_condition { ANSWER_NONE, ANSWER_OK, ANSWER_NO, ANSWER_BAD, ANSWER_BYE };
 
 struct imap_session {
     const struct imap_context *context;
@@ -55,6 +56,7 @@ struct imap_session {
     const char *ended; /* why the session ends behind this command, for the log; NULL: it goes on */
     int64_t errors;    /* the client's mistakes so far */
     unsigned enabled;
+    enum imap_language language;          /* of the texts that are said */
     const struct client_profile *profile; /* of a mail program that said its name (ID); may be NULL */
     struct buf login;                     /* the account, once authenticated */
     struct account *account;              /* its mail; NULL while it dozes, which no command sees */
@@ -94,8 +96,20 @@ void imap_bad(struct imap_session *session, const char *text);
 void imap_bad_syntax(struct imap_session *session, const struct parser *parser);
 /* NO (or BAD) for an error of the store, with the code of RFC 5530. */
 void imap_no_err(struct imap_session *session, enum err err);
+/* Sends it now, and not once more. */
+void imap_send_answer(struct imap_session *session);
 /* "* …": begins with the text behind the star; the line end is added. */
 void imap_untagged(struct imap_session *session, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* --- texts, which the code has in English and the client gets in its language (texts.h) --- */
+
+/* "* OK [code] text", or NO, or BYE; `code` may be NULL. */
+void imap_say(struct imap_session *session, enum imap_condition condition, const char *code,
+              const char *text);
+/* "+ text": the server waits for more. */
+void imap_invite(struct imap_session *session, const char *text);
+/* For what is put together elsewhere. */
+const char *imap_words(const struct imap_session *session, const char *english) FORMAT_ARG(2);
 
 /* --- blocking work --- */
 
@@ -145,6 +159,8 @@ enum err imap_load_view(struct imap_session *session) MUST_CHECK;
 
 /* "IMAP4rev1 …" as it stands for this connection (capability.c). */
 void imap_write_capabilities(const struct imap_session *session, struct buf *out);
+/* "* NAMESPACE …" (cmd_namespace.c) */
+void imap_send_namespaces(struct imap_session *session);
 bool imap_utf8(const struct imap_session *session); /* names and strings may be UTF-8 */
 
 /* The messages that a sequence set of this command names, as UIDs of the view ("UID" commands: by UID). Tells

@@ -159,7 +159,8 @@ static enum err look_at_rights(struct update_job *job, struct snapshot *snapshot
         return ERR_NOT_FOUND;
     struct message_flags flags = {.flags = selected_permanent_flags(selected)};
     if (flags.flags != before)
-        respond_permanent_flags(&job->out, &flags, selected_may(selected, RIGHT_WRITE));
+        respond_permanent_flags(&job->out, &flags, selected_may(selected, RIGHT_WRITE),
+                                job->session->language);
     return ERR_OK;
 }
 

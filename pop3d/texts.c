@@ -2,6 +2,8 @@
 /* The tables behind texts.h, and the choice of a language by its range. */
 #include "texts.h"
 
+#include "base/language.h"
+
 const struct pop3_language pop3_languages[] = {
     {.tag = {"en", 2},
      .name = {"English", 7},
@@ -22,18 +24,13 @@ const struct pop3_language pop3_languages[] = {
 };
 const size_t pop3_language_count = ARRAY_LEN(pop3_languages);
 
-/* RFC 6856 section 3.2 asks for the basic ranges of RFC 4647, section 3.4 of which (lookup) takes subtags off
- * the end until a tag fits: "de-AT" finds "de". */
+/* RFC 6856 section 3.2 asks for the basic ranges of RFC 4647. */
 const struct pop3_language *pop3_language_find(struct slice range)
 {
     if (slice_eq(range, S("*")) || slice_eq_nocase(range, S("i-default")))
         return &pop3_languages[0];
-    while (range.len > 0) {
-        for (size_t i = 0; i < pop3_language_count; i++)
-            if (slice_eq_nocase(range, pop3_languages[i].tag))
-                return &pop3_languages[i];
-        size_t dash = slice_find_last(range, '-');
-        range = slice_take(range, dash == range.len ? 0 : dash);
-    }
+    for (size_t i = 0; i < pop3_language_count; i++)
+        if (language_fits(range, pop3_languages[i].tag))
+            return &pop3_languages[i];
     return NULL;
 }

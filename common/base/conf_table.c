@@ -113,6 +113,11 @@ const struct conf_option conf_options[] = {
          "The days for which POP3 clients are told that mail stays on the server (RFC 2449 section 6.7). -1 "
          "means for ever."},
 
+    {TOP(imap_language), .type = CONF_CHOICE, .default_text = "en", .choices = "en|de", .reloadable = RELOAD,
+     .help =
+         "The language that IMAP clients get who ask for the server's own by LANGUAGE \"default\" (RFC 5255 "
+         "section 3.2). Who asks for nothing gets English."},
+
     {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
      .help =
          "The memory that all password checks which run at the same time may take together. Further checks "
@@ -164,3 +169,4 @@ _Static_assert(LOG_ERROR == 0 && LOG_WARNING == 1 && LOG_INFO == 2 && LOG_DEBUG 
 _Static_assert(BARE_NEWLINE_REFUSE == 0 && BARE_NEWLINE_REPAIR == 1, "bare_newline's choices");
 _Static_assert(PLAINTEXT_AUTH_NEVER == 0 && PLAINTEXT_AUTH_LOOPBACK == 1 && PLAINTEXT_AUTH_ALWAYS == 2,
                "plaintext_auth's choices");
+_Static_assert(LANGUAGE_ENGLISH == 0 && LANGUAGE_GERMAN == 1, "imap_language's choices");

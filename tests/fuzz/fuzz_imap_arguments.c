@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Arguments of IMAP commands that have a grammar of their own: the first byte chooses it, the rest is the
- * text. NOTIFY, QRESYNC, lists of flags, URLs of messages: what comes out keeps the promises of its header.
+ * text. NOTIFY, QRESYNC, lists of flags, languages, URLs of messages: what comes out keeps the promises of
+ * its header.
  */
 #include <stdlib.h>
 
+#include "base/language.h"
 #include "base/utf8.h"
 #include "flags.h"
 #include "imapurl.h"
+#include "language.h"
 #include "notify.h"
 #include "resync.h"
 
@@ -50,6 +53,20 @@ static void check_flags(struct parser *parser)
         must(keyword_is_valid(list.keywords[i]));
 }
 
+static void check_languages(struct parser *parser)
+{
+    struct language_ranges ranges;
+    enum imap_language language;
+    if (!parse_languages(parser, &ranges))
+        return;
+    must(ranges.count <= LANGUAGE_RANGES_MAX && parser->rest.len == 0);
+    for (size_t i = 0; i < ranges.count; i++) {
+        must(language_is_range(ranges.list[i]) && utf8_is_ascii(ranges.list[i]));
+        must(!imap_language_find(ranges.list[i], &language) ||
+             slice_starts_with_nocase(ranges.list[i], imap_language_tags[language]));
+    }
+}
+
 static void check_url(struct arena *arena, struct slice text)
 {
     struct imapurl url;
@@ -80,10 +97,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 'f':
         check_flags(&parser);
         break;
+    case 'l':
+        check_languages(&parser);
+        break;
     default:
         check_url(&arena, text);
     }
-    must(parser_complaint(&parser)[0] != '\0');
+    must(parser_complaint(&parser, IMAP_I_DEFAULT)[0] != '\0');
     arena_free(&arena);
     return 0;
 }

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         must(!good || parser.rest.len < before || before == 0);
         must(parser.rest.data + parser.rest.len == text.data + text.len);
     }
-    must(parser_complaint(&parser)[0] != '\0');
+    must(parser_complaint(&parser, IMAP_I_DEFAULT)[0] != '\0');
     arena_free(&arena);
     return 0;
 }

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 check_label(&arena, item);
         }
     } else {
-        must(parser_complaint(&parser)[0] != '\0');
+        must(parser_complaint(&parser, IMAP_I_DEFAULT)[0] != '\0');
         must(parser.rest.data + parser.rest.len == text.data + text.len);
     }
     arena_free(&arena);

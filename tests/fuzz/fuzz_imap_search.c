@@ -71,7 +71,7 @@ static void check_keys(struct parser *parser, struct slice charset)
     struct search_source source = {.charset = charset, .filter = filter};
     struct search_program program, copy;
     enum err err = parse_search_keys(parser, &source, &program);
-    must(parser_complaint(parser)[0] != '\0');
+    must(parser_complaint(parser, IMAP_I_DEFAULT)[0] != '\0');
     if (err)
         return;
     check_program(&program);

@@ -56,7 +56,7 @@ static enum err parse_to(const char *text, struct buf *out)
         search_program_copy(&program, &arena, &copy);
         dump(&copy, 0, out);
     } else {
-        buf_append(out, slice_from(parser_complaint(&parser)));
+        buf_append(out, slice_from(parser_complaint(&parser, IMAP_I_DEFAULT)));
     }
     arena_free(&arena);
     return err;

@@ -20,6 +20,7 @@
 #include "base/buf.h"
 
 enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_REPAIR };
+enum conf_language { LANGUAGE_ENGLISH, LANGUAGE_GERMAN };
 enum conf_plaintext_auth { PLAINTEXT_AUTH_NEVER, PLAINTEXT_AUTH_LOOPBACK, PLAINTEXT_AUTH_ALWAYS };
 
 /* The sections of the file: one per kind of listener. The order is that of conf.listeners. */
@@ -81,6 +82,8 @@ struct conf {
 
     int64_t pop3_login_delay; /* seconds between logins of one user, 0: none (RFC 2449 section 6.5) */
     int64_t pop3_expire;      /* days that mail is kept on the server, -1: for ever (RFC 2449 section 6.7) */
+
+    int64_t imap_language; /* enum conf_language: what LANGUAGE "default" chooses (RFC 5255) */
 
     int64_t auth_memory_limit; /* bytes that all running password checks may take together */
     int64_t auth_cache_time;   /* milliseconds that a success is remembered */
