@@ -68,6 +68,17 @@ static enum err put_annotation(struct change *change, int64_t mailbox, const str
     return db_run(change->db, statement);
 }
 
+/* RFC 7162 section 3.2: it "MUST increment the per-mailbox mod-sequence when SETMETADATA successfully changes
+ * an annotation on the corresponding mailbox". */
+static enum err raise_highestmodseq(struct batch_work *work, int64_t mailbox)
+{
+    size_t index;
+    enum err err = mailbox ? change_mailbox_by_id(work->change, mailbox, &index) : ERR_OK;
+    if (!err && mailbox)
+        work->change->mailboxes[index].counters.highestmodseq = work_modseq(work);
+    return err;
+}
+
 enum err run_annotate(struct batch_work *work, struct batch_operation *operation)
 {
     const struct batch_annotate *annotate = &operation->annotate;
@@ -94,6 +105,8 @@ enum err run_annotate(struct batch_work *work, struct batch_operation *operation
     if (!err && !annotate->remove) {
         err = settings_have_room(change);
     }
+    if (!err)
+        err = raise_highestmodseq(work, row.id);
     return err ? err : note_change(work, row.id, &operation->result);
 }
 

@@ -28,6 +28,15 @@ static void attributes_changed(struct work *work, int64_t mailbox_id, struct bat
     }
 }
 
+/* RFC 7162 section 3.2: by annotations, not by rights. */
+static void raise_highestmodseq(struct work *work, int64_t mailbox_id)
+{
+    size_t index;
+    if (!state_find(work->state, mailbox_numbered(mailbox_id), &index)) {
+        state_own(work->state, index)->status.highestmodseq = work->modseq;
+    }
+}
+
 /* Annotations and scripts together, with what is about to come. */
 static bool settings_have_room(const struct state *state, uint64_t more, uint64_t less)
 {
@@ -77,6 +86,7 @@ enum err run_annotate(struct work *work, struct batch_operation *operation)
     }
     if (!err && changed) {
         attributes_changed(work, id, &operation->result);
+        raise_highestmodseq(work, id);
     }
     return err;
 }

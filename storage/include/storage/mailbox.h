@@ -47,8 +47,8 @@ struct mailbox_status {
     int64_t id; /* never given to another mailbox of the account */
     uint32_t uidvalidity;
     uint32_t uidnext;
-    uint32_t first_recent; /* UIDs from here on were not claimed by a session (BATCH_CLAIM_RECENT) */
-    uint64_t highestmodseq;
+    uint32_t first_recent;   /* UIDs from here on were not claimed by a session (BATCH_CLAIM_RECENT) */
+    uint64_t highestmodseq;  /* the last change of messages or annotations (RFC 7162 section 3.2) */
     uint64_t vanished_floor; /* expunges up to this MODSEQ are forgotten */
     uint64_t messages, unseen, deleted, bytes;
 };
