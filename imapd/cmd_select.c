@@ -161,6 +161,7 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
     }
     session->selected = job.selected;
     session->state = IMAP_SELECTED;
+    session->selected->knows_modseq = session->enabled & ENABLED_CONDSTORE;
     hub_join(session->context->hub, &session->member, account_login(job.selected->account),
              job.selected->mailbox_id, job.result.modseq);
     struct buf out;

@@ -121,18 +121,30 @@ static enum err report(struct imap_session *session, struct uid_set uids, bool o
     return err;
 }
 
+/* Whose new MODSEQ a silent command tells: of what it changed, and of a conditional one all that it was done
+ * to (RFC 7162 section 3.1.3: "An untagged FETCH response MUST be sent, even if the .SILENT suffix is
+ * specified"), also when the flags had been so before. */
+static struct uid_set silently_told(struct imap_session *session, const struct store_job *job)
+{
+    const struct batch_operation *operation = &job->operation;
+    bool conditional = operation->flags.never || operation->flags.unchanged_since > 0;
+    struct uid_set done = operation->result.changed;
+    if (conditional)
+        done = uid_set_minus(&session->arena, &operation->flags.uids, &operation->result.failed);
+    return uid_set_minus(&session->arena, &done, &job->foreign);
+}
+
 /* The new flags of all that the command named. Of a silent one only the new MODSEQs, for those who keep them,
  * and the flags where somebody else had his hand in (RFC 9051 section 6.4.6): the client cannot know those by
  * itself. */
 static enum err answer_flags(struct imap_session *session, const struct store_job *job)
 {
-    const struct uid_set *changed = &job->operation.result.changed;
     if (!job->silent)
         return report(session, job->operation.flags.uids, false);
     enum err err = report(session, job->foreign, false);
     if (err || !(session->enabled & ENABLED_CONDSTORE))
         return err;
-    return report(session, uid_set_minus(&session->arena, changed, &job->foreign), true);
+    return report(session, silently_told(session, job), true);
 }
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)

@@ -83,6 +83,7 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
     selected->uidnext = result.mailbox.status.uidnext;
     selected->exists = (uint32_t)result.mailbox.status.messages;
     selected->changes_known = selected->expunges_known = result.modseq;
+    selected->highestmodseq = result.mailbox.status.highestmodseq;
     selected->name = mem_strdup(arena_cstr(arena, result.mailbox.name));
     *result_r = result;
     return ERR_OK;
@@ -149,6 +150,12 @@ void selected_free(struct selected *selected)
     mem_free(selected->name);
     mem_free(selected->owner);
     mem_free(selected);
+}
+
+uint64_t selected_modseq(const struct selected *selected)
+{
+    uint64_t known = MIN_OF(selected->changes_known, selected->expunges_known);
+    return MAX_OF(MIN_OF(known, selected->highestmodseq), (uint64_t)1);
 }
 
 bool selected_may(const struct selected *selected, unsigned right)

@@ -38,6 +38,9 @@ struct selected {
     uint32_t uidnext;                 /* UIDs from here on the client was not told of */
     uint64_t changes_known;           /* flags up to here are told */
     uint64_t expunges_known;          /* expunges up to here are told */
+    uint64_t highestmodseq;           /* of the mailbox, when it was last looked at */
+    bool holds_expunges;              /* some are not told: the commands since did not allow it */
+    bool knows_modseq;                /* the client heard HIGHESTMODSEQ since it asked for CONDSTORE */
     uint64_t keywords_told;           /* bits that FLAGS listed */
     struct uid_set_writer recent;     /* what is \Recent for this session */
     struct uid_set_writer saved;      /* "$" (RFC 5182) */
@@ -98,6 +101,9 @@ enum err selected_load(struct selected *selected) MUST_CHECK;
 /* The number of the first message that this viewer (empty: the owner) has not seen; 0: there is none. */
 enum err selected_first_unseen(struct snapshot *snapshot, const struct mailbox_status *status,
                                struct slice viewer, uint32_t *number_r) MUST_CHECK;
+
+/* HIGHESTMODSEQ up to which the client knows everything but new messages: it may ask for what came later. */
+uint64_t selected_modseq(const struct selected *selected);
 
 /* --- updates.c --- */
 

@@ -113,10 +113,28 @@ static enum err tell_selected(struct imap_session *session, unsigned what)
     return err;
 }
 
+/* RFC 7162: the first command that asks for mod-sequences is told up to where the client knows the mailbox
+ * (section 3.1), and so is each that is answered while expunges have to wait: from a higher MODSEQ that it
+ * sees meanwhile the client would conclude that it knows of them (section 3.2). `held`: they were waiting
+ * until now. */
+static void tell_modseq(struct imap_session *session, bool held)
+{
+    struct selected *selected = session->selected;
+    if (!selected || !(session->enabled & ENABLED_CONDSTORE) ||
+        (!held && !selected->holds_expunges && selected->knows_modseq))
+        return;
+    imap_untagged(session, "OK [HIGHESTMODSEQ %llu] %s", (unsigned long long)selected_modseq(selected),
+                  selected->holds_expunges ? "what is gone is told later" : "this far you know all");
+    selected->knows_modseq = true;
+}
+
 enum err imap_tell(struct imap_session *session, unsigned what)
 {
     hub_look(session->context->hub);
+    bool held = session->selected && session->selected->holds_expunges;
     enum err err = tell_selected(session, what);
+    if (!err)
+        tell_modseq(session, held);
     if (!err && session->notify && session->notify->member.changed.is_set)
         err = notify_tell(session);
     return err;
@@ -126,8 +144,12 @@ enum err imap_tell(struct imap_session *session, unsigned what)
 static void send_updates(struct imap_session *session)
 {
     unsigned what = session->updates;
-    if (what == UPDATE_NOTHING || session->ended)
+    if (session->ended)
         return;
+    if (what == UPDATE_NOTHING) {
+        tell_modseq(session, false);
+        return;
+    }
     if (session->by_uid)
         what |= UPDATE_EXPUNGES;
     if (session->selected && session->selected->is_held)

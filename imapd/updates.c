@@ -48,6 +48,7 @@ static void write_expunged(struct update_job *job, const struct uid_set *gone)
     view_remove(&selected->view, gone);
 }
 
+/* Also where they may not be told it is looked whether there are any. */
 static enum err tell_expunges(struct update_job *job, struct snapshot *snapshot)
 {
     struct selected *selected = job->selected;
@@ -58,6 +59,9 @@ static enum err tell_expunges(struct update_job *job, struct snapshot *snapshot)
     if (err)
         return err;
     struct uid_set gone = view_intersect(&selected->view, &vanished, &job->arena);
+    selected->holds_expunges = gone.count > 0 && !(job->what & UPDATE_EXPUNGES);
+    if (selected->holds_expunges)
+        return ERR_OK;
     if (gone.count > 0)
         write_expunged(job, &gone);
     selected->expunges_known = job->modseq;
@@ -180,9 +184,11 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
                  mailbox.status.uidnext > selected->uidnext);
     if (changed)
         err = selected_load(selected);
+    if (!err)
+        selected->highestmodseq = mailbox.status.highestmodseq;
     if (!err && changed && job->what & UPDATE_FLAGS)
         begin_flags(job);
-    if (!err && changed && job->what & UPDATE_EXPUNGES)
+    if (!err && changed && job->what & UPDATE_ALL)
         err = tell_expunges(job, snapshot);
     if (!err && changed && job->what & UPDATE_EXISTS && mailbox.status.uidnext > selected->uidnext) {
         err = read_new(job, snapshot, any_new_r);

@@ -177,7 +177,7 @@ static void qresync(void)
     account_close(account);
     unsigned long long uidvalidity = status.uidvalidity;
     peer_do(a, "SELECT INBOX (QRESYNC (1 1))", "BAD ENABLE QRESYNC");
-    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC$\nOK ");
+    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC$\n* OK [HIGHESTMODSEQ \nOK ");
     peer_do(a, "CLOSE", "OK ");
     expunge_elsewhere("INBOX", 2);
     expunge_elsewhere("INBOX", 4);

@@ -129,7 +129,7 @@ static void vanished(void)
     fill(6);
     struct peer *a = peer_at_inbox();
     expect_of(a, "UID FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)", "BAD VANISHED needs ENABLE QRESYNC");
-    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC\nOK ");
+    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC$\n* OK [HIGHESTMODSEQ \nOK ");
     expect_of(a, "FETCH 1:* (FLAGS) (CHANGEDSINCE 1 VANISHED)", "BAD VANISHED is for UID FETCH");
     expect_of(a, "UID FETCH 1:* (FLAGS) (VANISHED)", "BAD VANISHED needs CHANGEDSINCE");
     struct slice answer = peer_answer(a, "FETCH 6 (MODSEQ)");

@@ -186,7 +186,8 @@ static void lazy_previews(void)
 {
     for (unsigned i = 0; i < 202; i++)
         append("INBOX", "\r\nPreview!\r\n");
-    struct peer *a = peer_at_inbox();
+    struct peer *a = peer_login();
+    peer_answer(a, "SELECT INBOX (CONDSTORE)");
     expect_answer(a, "(PREVIEW (LAZY))", "PREVIEW \"Preview!\"");
     expect_answer(a, "PREVIEW (LAZY)", "PREVIEW \"Preview!\"");
     expect_answer(a, "PREVIEW (LAZY) (CHANGEDSINCE 0)", "PREVIEW \"Preview!\" MODSEQ (2)");

@@ -66,7 +66,8 @@ static void status_enables_condstore(void)
     struct peer *a = peer_login();
     peer_do(a, "SELECT INBOX", OPENED);
     peer_do(a, "LIST \"\" Sent RETURN (STATUS (HIGHESTMODSEQ))",
-            "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\"$\n* STATUS \"Sent\" (HIGHESTMODSEQ \nOK ");
+            "* LIST (\\HasNoChildren \\Sent) \"/\" \"Sent\"$\n* STATUS \"Sent\" (HIGHESTMODSEQ \n"
+            "* OK [HIGHESTMODSEQ \nOK ");
     flag_elsewhere("INBOX", 1, FLAGS_ADD, MESSAGE_SEEN);
     peer_do(a, "NOOP", "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent) MODSEQ (\nOK ");
 }

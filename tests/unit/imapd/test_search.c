@@ -208,7 +208,7 @@ PEER_CASE(saved)
 static void modseqs(void)
 {
     struct peer *peer = four_messages();
-    SEARCH("MODSEQ 620162338", "");
+    peer_do(peer, "SEARCH MODSEQ 620162338", "* SEARCH$\n* OK [HIGHESTMODSEQ \nOK searched$");
     peer_send(peer, "x SEARCH MODSEQ \"/flags/\\\\draft\" all 1\r\n");
     peer_expect(peer, "* SEARCH 1 2 3 4 (MODSEQ ");
     peer_expect(peer, "x OK ");

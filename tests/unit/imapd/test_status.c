@@ -97,7 +97,8 @@ static void modseq_enables_condstore(void)
         a, "SELECT INBOX",
         "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 1 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n* OK [UIDVALIDITY \n"
         "* OK [UIDNEXT 2] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID (F\nOK ");
-    peer_do(a, "STATUS Trash (HIGHESTMODSEQ)", "* STATUS \"Trash\" (HIGHESTMODSEQ \nOK ");
+    peer_do(a, "STATUS Trash (HIGHESTMODSEQ)",
+            "* STATUS \"Trash\" (HIGHESTMODSEQ \n* OK [HIGHESTMODSEQ \nOK ");
     flag_elsewhere("INBOX", 1, FLAGS_ADD, MESSAGE_SEEN);
     peer_do(a, "NOOP", "* 1 FETCH (UID 1 FLAGS (\\Seen \\Recent) MODSEQ (\nOK ");
 }
