@@ -6,7 +6,7 @@
     => half a line          send without CRLF
     <- +OK goodbye          the next line from the server must be exactly this
     <~ ^250[ -]             the next line must match the regular expression; what a group (?P<name>…) takes is ${name} from here on
-    <* ^250                 read lines until one matches
+    <* ^250                 read lines until one matches; takes groups as well
     <EOF                    the server must have closed the connection
     TLS                     handshake now
     = smtp                  a second connect closes the first
@@ -14,8 +14,9 @@
     @ other                 from here on the connection of this name speaks (`@` alone: the one without a name)
 
 Words in ${...}: ${user} ${password} a user of this dialogue's own with an empty maildrop, ${plain} the base64 of its SASL PLAIN
-message, ${user64} ${password64} for AUTH LOGIN, ${long:1000} as many letters x, ${literal:text} at a line's end the text as a
-non-synchronising literal of IMAP: {4+}, a line end, the text. A line `option NAME VALUE` on top asks for an
+message, ${user64} ${password64} for AUTH LOGIN, ${second} another user of the same password, ${long:1000} as many letters x,
+${literal:text} at a line's end the text as a non-synchronising literal of IMAP: {4+}, a line end, the text; ${messages:3} as many
+small messages, as an APPEND takes them. A line `option NAME VALUE` on top asks for an
 instance with this option of postern.conf (`option smtp.bare_newline repair`: one of a section).
 """
 
@@ -49,6 +50,11 @@ def unescape(text):
     return re.sub(r"\\(x[0-9a-fA-F]{2}|[rnt0\\])", one, text.encode().decode("latin-1")).encode("latin-1")
 
 
+def message(number):
+    text = f"Subject: {number}\r\n\r\n{number}\r\n"
+    return f" {{{len(text)}+}}\\r\\n" + text.replace("\r\n", "\\r\\n")
+
+
 def substitute(text, instance, words):
     if "${user" in text or "${password" in text or "${plain" in text:
         if "user" not in words:
@@ -59,7 +65,11 @@ def substitute(text, instance, words):
             words["plain"] = encode(f"\0{words['user']}\0{words['password']}")
             words["user64"] = encode(words["user"])
             words["password64"] = encode(words["password"])
+    if "${second}" in text and "second" not in words:
+        words["second"] = f"dialogue{next(numbers)}@example.org"
+        instance.add_user(words["second"], "secret of dialogue")
     text = re.sub(r"\$\{long:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
+    text = re.sub(r"\$\{messages:(\d+)\}", lambda m: "".join(message(n) for n in range(1, int(m.group(1)) + 1)), text)
     text = re.sub(r"\$\{literal:(.*)\}$", lambda m: f"{{{len(unescape(m.group(1)))}+}}\\r\\n{m.group(1)}", text)
     return re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
 
@@ -119,8 +129,9 @@ def test_dialogue(path, instances):
             elif verb == "<*":
                 passed = []
                 try:
-                    while not re.search(rest, got := peer.line()):
+                    while not (match := re.search(rest, got := peer.line())):
                         passed.append(got)
+                    words.update(match.groupdict())
                 except OSError as error:
                     raise AssertionError(f"{error}, after {passed}") from error
             elif verb == "<EOF":
