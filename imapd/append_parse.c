@@ -57,17 +57,15 @@ bool append_begin(struct imap_session *session, struct slice name, uint64_t *roo
     return !err;
 }
 
-static enum err end(void *arg)
+static void end(void *arg)
 {
     imap_access_end(arg);
-    return ERR_OK;
 }
 
 void append_end(struct imap_session *session, struct imap_access *target)
 {
-    bool is_others = target->account && !target->is_borrowed;
-    if (is_others && imap_on_thread(session, end, target)) /* a session that ends is given no thread */
-        end(target);
+    if (target->account && !target->is_borrowed)
+        imap_on_thread_surely(session, end, target);
 }
 
 struct batch_operation append_operation(const struct incoming *incoming, const struct imap_access *target)

@@ -119,32 +119,46 @@ static void write_entry(struct imap_session *session, struct buf *out, struct sl
     buf_printf(out, " %s", rights ? text : "\"\"");
 }
 
+/* `* ACL "Work"`, of what was read. False: that failed, which is answered. */
+static bool begin_answer(struct acl_job *job, enum err (*read)(void *arg), struct slice label,
+                         struct buf *out)
+{
+    enum err err = imap_on_thread(job->session, read, job);
+    if (err) {
+        imap_no_err(job->session, err);
+        return false;
+    }
+    buf_init(out, SIZE_MAX / 2);
+    buf_append(out, label);
+    respond_mailbox(out, job->name, imap_utf8(job->session));
+    return true;
+}
+
+static void end_answer(struct imap_session *session, struct buf *out, const char *text)
+{
+    buf_append(out, S("\r\n"));
+    conn_write(session->conn, buf_slice(out));
+    buf_free(out);
+    imap_ok(session, NULL, text);
+}
+
 /* acl-data = "ACL" SP mailbox *(SP identifier SP rights) */
 void imap_getacl(struct imap_session *session, struct parser *parser)
 {
     struct acl_job job = {.session = session};
+    struct buf out;
     if (!parse_mailbox_argument(parser, &job.name) || !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
-    enum err err = imap_on_thread(session, read_list, &job);
-    if (err) {
-        imap_no_err(session, err);
+    if (!begin_answer(&job, read_list, S("* ACL "), &out))
         return;
-    }
-    struct buf out;
-    buf_init(&out, SIZE_MAX / 2);
-    buf_append(&out, S("* ACL "));
-    respond_mailbox(&out, job.name, imap_utf8(session));
     write_entry(session, &out, job.owner, RIGHTS_ALL);
     for (size_t i = 0; i < job.list_count; i++)
         if (!slice_eq(job.list[i].identifier, job.owner))
             write_entry(session, &out, job.list[i].identifier,
                         rights_of_identifier(&job.list[i], 1, job.list[i].identifier));
-    buf_append(&out, S("\r\n"));
-    conn_write(session->conn, buf_slice(&out));
-    buf_free(&out);
-    imap_ok(session, NULL, "these are the rights");
+    end_answer(session, &out, "these are the rights");
 }
 
 /* listrights-data = "LISTRIGHTS" SP mailbox SP identifier SP rights *(SP rights): what the identifier always
@@ -152,28 +166,19 @@ void imap_getacl(struct imap_session *session, struct parser *parser)
 void imap_listrights(struct imap_session *session, struct parser *parser)
 {
     struct acl_job job = {.session = session};
+    struct buf out;
     if (!parse_mailbox_argument(parser, &job.name) || !parse_identifier(parser, &job.identifier) ||
         !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
-    enum err err = imap_on_thread(session, read_list, &job);
-    if (err) {
-        imap_no_err(session, err);
+    if (!begin_answer(&job, read_list, S("* LISTRIGHTS "), &out))
         return;
-    }
-    struct buf out;
-    buf_init(&out, SIZE_MAX / 2);
-    buf_append(&out, S("* LISTRIGHTS "));
-    respond_mailbox(&out, job.name, imap_utf8(session));
     bool is_owner = slice_eq(job.identifier, job.owner);
     write_entry(session, &out, job.identifier, is_owner ? RIGHTS_ALL : 0);
     if (!is_owner)
         buf_append(&out, S(" l r s w i p k x t e a c d"));
-    buf_append(&out, S("\r\n"));
-    conn_write(session->conn, buf_slice(&out));
-    buf_free(&out);
-    imap_ok(session, NULL, "these rights can be given");
+    end_answer(session, &out, "these rights can be given");
 }
 
 static enum err read_my_rights(void *arg)
@@ -195,25 +200,17 @@ static enum err read_my_rights(void *arg)
 void imap_myrights(struct imap_session *session, struct parser *parser)
 {
     struct acl_job job = {.session = session};
+    struct buf out;
     char text[RIGHTS_TEXT_MAX];
     if (!parse_mailbox_argument(parser, &job.name) || !parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
-    enum err err = imap_on_thread(session, read_my_rights, &job);
-    if (err) {
-        imap_no_err(session, err);
+    if (!begin_answer(&job, read_my_rights, S("* MYRIGHTS "), &out))
         return;
-    }
-    struct buf out;
-    buf_init(&out, SIZE_MAX / 2);
-    buf_append(&out, S("* MYRIGHTS "));
-    respond_mailbox(&out, job.name, imap_utf8(session));
     rights_format_for_client(job.rights, text);
-    buf_printf(&out, " %s\r\n", text);
-    conn_write(session->conn, buf_slice(&out));
-    buf_free(&out);
-    imap_ok(session, NULL, "these are your rights");
+    buf_printf(&out, " %s", text);
+    end_answer(session, &out, "these are your rights");
 }
 
 /* --- changing --- */

@@ -64,11 +64,10 @@ static enum err begin(void *arg)
     return err;
 }
 
-static enum err end(void *arg)
+static void end(void *arg)
 {
     struct copy_job *job = arg;
     imap_access_end(&job->target);
-    return ERR_OK;
 }
 
 static enum err copy_across(struct copy_job *job)
@@ -116,8 +115,8 @@ static void copy(struct imap_session *session, enum batch_kind kind, struct uid_
     enum err err = imap_on_thread(session, begin, &job);
     if (!err && job.is_across)
         err = copy_across(&job);
-    if (job.is_across && imap_on_thread(session, end, &job)) /* a session that ends is given no thread */
-        end(&job);
+    if (job.is_across)
+        imap_on_thread_surely(session, end, &job);
     if (err == ERR_NOT_FOUND)
         imap_no(session, "TRYCREATE", "there is no such mailbox, create it first");
     else if (err)

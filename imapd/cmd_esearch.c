@@ -62,11 +62,10 @@ static enum err open_place(void *arg)
     return err;
 }
 
-static enum err end_place(void *arg)
+static void end_place(void *arg)
 {
     struct place_job *job = arg;
     imap_access_end(&job->access);
-    return ERR_OK;
 }
 
 static void write_place(struct search_command *command, struct slice name, uint32_t uidvalidity,
@@ -114,9 +113,7 @@ static enum err search_mailbox(struct search_command *command, struct slice name
     enum err err = search_command_visit(command, open_place, &place);
     if (!err)
         err = search_place(&place);
-    /* The account is closed where that may block, or, if it must be, here. */
-    if (imap_on_thread(command->session, end_place, &place))
-        imap_access_end(&place.access);
+    imap_on_thread_surely(command->session, end_place, &place);
     view_free(&place.view);
     arena_free(&place.arena);
     return err == ERR_NOT_FOUND || err == ERR_DENIED ? ERR_OK : err;

@@ -11,38 +11,24 @@
 
 #include "session.h"
 
-struct expunge_job {
-    struct selected *selected;
-    struct arena *arena;
-    struct batch_operation operation;
-};
-
-static enum err commit(void *arg)
-{
-    struct expunge_job *job = arg;
-    return batch_commit(job->selected->account, &job->operation, 1, job->arena);
-}
-
 static void expunge(struct imap_session *session, struct uid_set uids)
 {
     struct selected *selected = session->selected;
-    struct expunge_job job = {.selected = selected,
-                              .arena = &session->arena,
-                              .operation = {.kind = BATCH_EXPUNGE,
-                                            .mailbox = mailbox_numbered(selected->mailbox_id),
-                                            .expunge = {.uids = uids, .deleted_only = true}}};
-    enum err err = imap_on_thread(session, commit, &job);
+    struct batch_operation operation = {.kind = BATCH_EXPUNGE,
+                                        .mailbox = mailbox_numbered(selected->mailbox_id),
+                                        .expunge = {.uids = uids, .deleted_only = true}};
+    enum err err = imap_commit(session, selected->account, &operation);
     if (err) {
         imap_no_err(session, err);
         return;
     }
     /* RFC 7162 section 3.2.7. All up to this commit is told before the answer. */
     const char *code = NULL;
-    if (job.operation.result.changed.count > 0) {
+    if (operation.result.changed.count > 0) {
         event_set(&session->member.changed);
         if (session->enabled & ENABLED_CONDSTORE)
             code = arena_printf(&session->arena, "HIGHESTMODSEQ %llu",
-                                (unsigned long long)job.operation.result.modseq);
+                                (unsigned long long)operation.result.modseq);
     }
     imap_ok(session, code, "expunged");
 }

@@ -77,24 +77,10 @@ static void add_implied_items(struct imap_session *session, struct fetch_request
 static struct uid_set cut_window(const struct fetch_request *request, struct uid_set uids,
                                  struct arena *arena)
 {
-    struct uid_set_writer writer = {0};
-    uint64_t size = uid_set_size(&uids), first = request->window_first, last = request->window_last;
-    if (request->from_end) {
-        uint64_t from_first = last > size ? 1 : size - last + 1;
-        last = first > size ? 0 : size - first + 1;
-        first = from_first;
-    }
-    uint64_t before = 0;
-    for (size_t i = 0; i < uids.count && before < last; i++) {
-        struct uid_range range = uids.ranges[i];
-        uint64_t count = (uint64_t)range.last - range.first + 1;
-        uint64_t from = MAX_OF(first, before + 1), to = MIN_OF(last, before + count);
-        if (from <= to)
-            uid_set_add_range(&writer, (struct uid_range){(uint32_t)(range.first + (from - before - 1)),
-                                                          (uint32_t)(range.first + (to - before - 1))});
-        before += count;
-    }
-    return uid_set_take(&writer, arena);
+    uint64_t first, last;
+    if (!partial_positions(&request->window, uid_set_size(&uids), &first, &last))
+        return (struct uid_set){0};
+    return partial_uids(&uids, first, last, arena);
 }
 
 /* --- before the first answer --- */

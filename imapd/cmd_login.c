@@ -116,7 +116,7 @@ static void authenticate(struct imap_session *session, const struct auth_request
         finish(session, outcome, buf_slice(&login));
     else if (err == ERR_DENIED)
         imap_bad(session, "cancelled");
-    else if (err == ERR_SYNTAX)
+    else if (err == ERR_SYNTAX || err == ERR_TOO_LONG)
         imap_bad(session, "malformed base64");
     else
         session->input.error = err; /* the connection has ended, or we shut down */

@@ -18,10 +18,9 @@
 #include "resync.h"
 #include "session.h"
 
-static enum err free_selected(void *arg)
+static void free_selected(void *arg)
 {
     selected_free(arg);
-    return ERR_OK;
 }
 
 void imap_leave_mailbox(struct imap_session *session)
@@ -30,8 +29,8 @@ void imap_leave_mailbox(struct imap_session *session)
     hub_leave(&session->member);
     session->selected = NULL;
     session->state = IMAP_AUTHENTICATED;
-    if (selected && imap_on_thread(session, free_selected, selected))
-        selected_free(selected);
+    if (selected)
+        imap_on_thread_surely(session, free_selected, selected);
 }
 
 struct select_parameters {
@@ -190,24 +189,19 @@ void imap_examine(struct imap_session *session, struct parser *parser)
     open_for(session, parser, true);
 }
 
-static enum err expunge_deleted(void *arg)
-{
-    struct selected *selected = arg;
-    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
-                                      .mailbox = mailbox_numbered(selected->mailbox_id),
-                                      .expunge = {.uids = uid_set_all, .deleted_only = true}};
-    return batch_commit(selected->account, &expunge, 1, NULL);
-}
-
 void imap_close(struct imap_session *session, struct parser *parser)
 {
     if (!parse_end(parser)) {
         imap_bad_syntax(session, parser);
         return;
     }
+    const struct selected *selected = session->selected;
+    struct batch_operation expunge = {.kind = BATCH_EXPUNGE,
+                                      .mailbox = mailbox_numbered(selected->mailbox_id),
+                                      .expunge = {.uids = uid_set_all, .deleted_only = true}};
     enum err err = ERR_OK;
-    if (selected_may(session->selected, RIGHT_EXPUNGE)) /* without it nothing is said (RFC 4314 section 4) */
-        err = imap_on_thread(session, expunge_deleted, session->selected);
+    if (selected_may(selected, RIGHT_EXPUNGE)) /* without it nothing is said (RFC 4314 section 4) */
+        err = imap_commit(session, selected->account, &expunge);
     imap_leave_mailbox(session);
     if (err && err != ERR_NOT_FOUND)
         imap_no_err(session, err);

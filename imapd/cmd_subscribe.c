@@ -10,17 +10,6 @@
 #include "mailboxes.h"
 #include "names.h"
 
-struct subscribe_job {
-    struct imap_session *session;
-    struct batch_operation operation;
-};
-
-static enum err commit(void *arg)
-{
-    struct subscribe_job *job = arg;
-    return batch_commit(job->session->account, &job->operation, 1, NULL);
-}
-
 /* The form in which LIST shows the name. */
 static struct slice listed_name(struct imap_session *session, struct slice name)
 {
@@ -36,11 +25,10 @@ static void set_subscription(struct imap_session *session, struct parser *parser
         imap_bad_syntax(session, parser);
         return;
     }
-    struct subscribe_job job = {.session = session,
-                                .operation = {.kind = BATCH_SUBSCRIBE,
-                                              .mailbox = mailbox_named(listed_name(session, name)),
-                                              .subscribe = {.subscribed = subscribed}}};
-    enum err err = imap_on_thread(session, commit, &job);
+    struct batch_operation operation = {.kind = BATCH_SUBSCRIBE,
+                                        .mailbox = mailbox_named(listed_name(session, name)),
+                                        .subscribe = {.subscribed = subscribed}};
+    enum err err = imap_commit(session, session->account, &operation);
     if (err == ERR_SYNTAX && !subscribed) /* what cannot be a name is not subscribed */
         err = ERR_OK;
     if (err)

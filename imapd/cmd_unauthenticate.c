@@ -10,10 +10,9 @@
 
 #include "session.h"
 
-static enum err close_account(void *arg)
+static void close_account(void *arg)
 {
     account_close(arg);
-    return ERR_OK;
 }
 
 void imap_unauthenticate(struct imap_session *session, struct parser *parser)
@@ -31,8 +30,7 @@ void imap_unauthenticate(struct imap_session *session, struct parser *parser)
              log_cstr("peer", conn_peer_address(session->conn)));
     imap_leave_mailbox(session);
     notify_end(session);
-    if (imap_on_thread(session, close_account, session->account))
-        account_close(session->account);
+    imap_on_thread_surely(session, close_account, session->account);
     session->account = NULL;
     session->enabled = 0;
     session->language = IMAP_I_DEFAULT; /* section 4.1 of RFC 8437 */

@@ -107,10 +107,9 @@ static enum err visit(void *arg)
     return err ? err : message_part_read_in(job->account, &job->session->arena, &job->url, take, job);
 }
 
-static enum err close_account(void *arg)
+static void close_account(void *arg)
 {
     account_close(arg);
-    return ERR_OK;
 }
 
 /* The octets in windows, each with a visit of its own, behind the size that was counted. */
@@ -151,8 +150,8 @@ static void answer_url(struct imap_session *session, struct slice text)
     else
         send_octets(session, &job);
     buf_free(&job.out);
-    if (job.account && imap_on_thread(session, close_account, job.account))
-        account_close(job.account);
+    if (job.account)
+        imap_on_thread_surely(session, close_account, job.account);
 }
 
 void imap_urlfetch(struct imap_session *session, struct parser *parser)

@@ -171,13 +171,12 @@ static enum err commit(void *arg)
     return !err && copy->move && count > 0 ? take_out(copy) : err;
 }
 
-static enum err free_messages(void *arg)
+static void free_messages(void *arg)
 {
     struct across_run *run = arg;
     for (size_t i = 0; i < run->count; i++)
         incoming_free(&run->messages[i].incoming);
     mem_free(run->messages);
-    return ERR_OK;
 }
 
 enum err imap_copy_across(struct copy_across *copy)
@@ -195,7 +194,6 @@ enum err imap_copy_across(struct copy_across *copy)
     }
     if (!err)
         err = imap_on_thread(copy->session, commit, &run);
-    if (imap_on_thread(copy->session, free_messages, &run)) /* a session that ends is given no thread */
-        free_messages(&run);
+    imap_on_thread_surely(copy->session, free_messages, &run);
     return err;
 }

@@ -13,7 +13,7 @@
 #ifndef IMAPD_FETCH_H
 #define IMAPD_FETCH_H
 
-#include "parser.h"
+#include "partial.h"
 #include "sequence.h"
 
 #define FETCH_ITEMS_MAX    256 /* in one command */
@@ -55,11 +55,12 @@ struct fetch_request {
     bool has_changed_since; /* RFC 7162 section 3.1.4.1 */
     uint64_t changed_since;
     bool wants_vanished; /* RFC 7162 section 3.2.6 */
-    bool has_window;     /* PARTIAL (RFC 9394 section 3.3): of the messages those with these numbers … */
-    bool from_end;       /* … counted from the last one */
-    uint32_t window_first, window_last;
+    bool has_window;     /* PARTIAL (RFC 9394 section 3.3): of the messages, in order, these */
+    struct partial_range window;
 };
 
+/* Whether the section's list of fields has this one. */
+bool fetch_section_names(const struct fetch_section *section, struct slice field);
 /* What follows the command's name. */
 bool parse_fetch(struct parser *parser, struct fetch_request *request_r);
 

@@ -13,8 +13,6 @@
  * A section that the message does not have is NIL. Where the parts lie is known (mail/layout.h), so the file
  * is read only where the section is; the fields that mail programs ask for come from the index.
  */
-#include <stdlib.h>
-
 #include "mail/header.h"
 #include "mail/layout.h"
 
@@ -80,23 +78,12 @@ enum err fetch_find_section(const struct fetch_run *run, const struct fetch_sect
 
 /* --- header fields --- */
 
-static int compare_names(const void *a, const void *b)
-{
-    return slice_cmp_nocase(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-static bool is_named(const struct fetch_section *section, struct slice name)
-{
-    return name.len > 0 &&
-           bsearch(&name, section->names, section->name_count, sizeof(name), compare_names) != NULL;
-}
-
 /* What of a header the client asked for; the empty line is not part of it. */
 static void choose_fields(const struct fetch_section *section, struct header_walk *walk, struct buf *out)
 {
     struct header_field field;
     while (header_next(walk, &field))
-        if (is_named(section, field.name) == (section->text == SECTION_FIELDS))
+        if (fetch_section_names(section, field.name) == (section->text == SECTION_FIELDS))
             buf_append(out, field.raw);
 }
 

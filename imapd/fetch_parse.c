@@ -52,6 +52,12 @@ static int compare_names(const void *a, const void *b)
     return slice_cmp_nocase(*(const struct slice *)a, *(const struct slice *)b);
 }
 
+bool fetch_section_names(const struct fetch_section *section, struct slice field)
+{
+    return field.len > 0 &&
+           bsearch(&field, section->names, section->name_count, sizeof(field), compare_names) != NULL;
+}
+
 /* An astring as it may be sent back: an atom stays one. */
 static void append_field_name(struct buf *label, struct slice name)
 {
@@ -270,24 +276,6 @@ static bool parse_what(struct parser *parser, struct fetch_request *request)
     return parse_items(parser, is_list, request);
 }
 
-/* RFC 9394 section 4:
- *     partial-range-first = nz-number ":" nz-number
- *     partial-range-last  = MINUS nz-number ":" MINUS nz-number
- * The lower number may stand behind. */
-static bool parse_window(struct parser *parser, struct fetch_request *request)
-{
-    uint32_t a, b;
-    request->from_end = parser_peek(parser) == '-';
-    if ((request->from_end && !parse_char(parser, '-')) || !parse_nonzero(parser, &a) ||
-        !parse_char(parser, ':') || (request->from_end && !parse_char(parser, '-')) ||
-        !parse_nonzero(parser, &b))
-        return parser_expected(parser, "a range like 1:100 or -1:-100");
-    request->has_window = true;
-    request->window_first = MIN_OF(a, b);
-    request->window_last = MAX_OF(a, b);
-    return true;
-}
-
 static bool parse_modifier(struct parser *parser, struct fetch_request *request)
 {
     if (!request->has_changed_since && parse_word(parser, S("CHANGEDSINCE"))) {
@@ -298,8 +286,10 @@ static bool parse_modifier(struct parser *parser, struct fetch_request *request)
         request->wants_vanished = true;
         return true;
     }
-    if (!request->has_window && parse_word(parser, S("PARTIAL")))
-        return parse_space(parser) && parse_window(parser, request);
+    if (!request->has_window && parse_word(parser, S("PARTIAL"))) {
+        request->has_window = true;
+        return parse_space(parser) && parse_partial_range(parser, &request->window);
+    }
     return parser_expected(parser, "a modifier of FETCH");
 }
 

@@ -3,8 +3,6 @@
 
 #include "message_flags.h"
 
-#define PIECE_SIZE 32768 /* enough for one visit to the thread */
-
 void flag_report_begin(struct flag_report *report, struct imap_session *session, struct uid_set uids,
                        uint64_t changed_since)
 {
@@ -64,7 +62,7 @@ enum err flag_report_piece(struct flag_report *report, struct snapshot *snapshot
 {
     struct flag_source source;
     enum err err = flag_source_read(&source, snapshot, &report->arena);
-    while (!err && !report->scan.done && out->len < PIECE_SIZE) {
+    while (!err && !report->scan.done && out->len < IMAP_PIECE_SIZE) {
         err = snapshot_scan(snapshot, &report->scan, &report->page);
         for (size_t i = 0; !err && i < report->page.count; i++)
             err = write_row(report, snapshot, i, &source, out);

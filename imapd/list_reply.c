@@ -12,8 +12,6 @@
 #include "respond.h"
 #include "status.h"
 
-#define PIECE_SIZE 32768 /* enough lines for one visit */
-
 /* A mailbox of one's own (no owner), or of somebody who shares it. */
 struct listed {
     struct slice owner;
@@ -325,7 +323,7 @@ static enum err visit(void *arg)
     struct list_job *job = arg;
     struct list_source source = {0};
     enum err err = job->is_read ? ERR_OK : read_tree(job);
-    while (!err && job->next < job->tree.count && job->out.len < PIECE_SIZE) {
+    while (!err && job->next < job->tree.count && job->out.len < IMAP_PIECE_SIZE) {
         const struct list_node *node = &job->tree.nodes[job->next++];
         if (is_shown(job->request, node))
             err = write_node(job, node, &source);

@@ -18,6 +18,9 @@
 /* Sets of one search may take so much; keys that need more are refused (ERR_LIMIT). */
 #define SEARCH_MEMORY_MAX ((size_t)64 * 1024 * 1024)
 
+/* How long one visit may take. A page is read in a millisecond or less. */
+#define SEARCH_VISIT_MS 30
+
 struct search_job {
     struct account *account;
     int64_t mailbox_id;

@@ -13,8 +13,6 @@
 
 /* How long one visit may look into messages. */
 #define TEXT_VISIT_MS 500
-/* … and how long into columns. */
-#define ROWS_VISIT_MS 30
 /* So few messages are looked at whatever it takes. */
 #define TEXT_STEP_MIN 16
 
@@ -161,7 +159,7 @@ static enum err visit_sent(void *arg)
 {
     struct sent_job *job = arg;
     struct snapshot *snapshot = NULL;
-    int64_t end = clock_monotonic_ms() + ROWS_VISIT_MS;
+    int64_t end = clock_monotonic_ms() + SEARCH_VISIT_MS;
     enum err err = snapshot_open(job->search->account, &snapshot);
     do {
         if (!err)

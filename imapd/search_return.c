@@ -6,8 +6,6 @@
  *     search-return-opt  =/ "CONTEXT" / "UPDATE"                        RFC 5267
  *     search-return-opt  =/ "RELEVANCY"                                 RFC 6203
  *     search-return-opt  =/ "PARTIAL" SP partial-range                  RFC 9394
- *     partial-range-first = nz-number ":" nz-number
- *     partial-range-last  = "-" nz-number ":" "-" nz-number
  */
 #include "search_return.h"
 
@@ -22,17 +20,6 @@ static const struct {
     {{"COUNT", 5}, RETURN_COUNT},   {{"SAVE", 4}, RETURN_SAVE},       {{"PARTIAL", 7}, RETURN_PARTIAL},
     {{"UPDATE", 6}, RETURN_UPDATE}, {{"CONTEXT", 7}, RETURN_CONTEXT}, {{"RELEVANCY", 9}, RETURN_RELEVANCY},
 };
-
-bool parse_partial_range(struct parser *parser, struct partial_range *range_r)
-{
-    struct partial_range range;
-    range.from_end = parse_char(parser, '-');
-    if (!parse_nonzero(parser, &range.first) || !parse_char(parser, ':') ||
-        parse_char(parser, '-') != range.from_end || !parse_nonzero(parser, &range.last))
-        return parser_expected(parser, "a range like 1:100 or -1:-100");
-    *range_r = range;
-    return true;
-}
 
 static bool parse_option(struct parser *parser, struct search_return *wanted)
 {
@@ -82,17 +69,6 @@ struct search_demand search_return_demand(const struct search_return *wanted)
     return demand;
 }
 
-bool partial_positions(const struct partial_range *range, uint64_t count, uint64_t *first_r, uint64_t *last_r)
-{
-    uint64_t low = MIN_OF(range->first, range->last), high = MAX_OF(range->first, range->last);
-    if (low > count)
-        return false;
-    high = MIN_OF(high, count);
-    *first_r = range->from_end ? count + 1 - high : low;
-    *last_r = range->from_end ? count + 1 - low : high;
-    return true;
-}
-
 static int compare_uids(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -103,25 +79,13 @@ static int compare_uids(const void *a, const void *b)
 static struct uid_set at_positions(const struct search_result *result, uint64_t first, uint64_t last,
                                    struct arena *arena)
 {
-    struct uid_set_writer writer = {0};
-    if (result->sorted) {
-        size_t count = (size_t)(last - first + 1);
-        uint32_t *uids = arena_array(arena, uint32_t, count);
-        memcpy(uids, result->sorted + first - 1, count * sizeof(*uids));
-        qsort(uids, count, sizeof(*uids), compare_uids);
-        return uid_set_from_uids(arena, uids, count);
-    }
-    uint64_t before = 0;
-    for (size_t i = 0; i < result->uids.count && before < last; i++) {
-        struct uid_range range = result->uids.ranges[i];
-        uint64_t size = (uint64_t)range.last - range.first + 1;
-        uint64_t from = MAX_OF(first, before + 1), to = MIN_OF(last, before + size);
-        if (from <= to)
-            uid_set_add_range(&writer, (struct uid_range){range.first + (uint32_t)(from - before - 1),
-                                                          range.first + (uint32_t)(to - before - 1)});
-        before += size;
-    }
-    return uid_set_take(&writer, arena);
+    if (!result->sorted)
+        return partial_uids(&result->uids, first, last, arena);
+    size_t count = (size_t)(last - first + 1);
+    uint32_t *uids = arena_array(arena, uint32_t, count);
+    memcpy(uids, result->sorted + first - 1, count * sizeof(*uids));
+    qsort(uids, count, sizeof(*uids), compare_uids);
+    return uid_set_from_uids(arena, uids, count);
 }
 
 static struct uid_set few_named(const struct search_return *wanted, const struct search_result *result,

@@ -6,6 +6,7 @@
 #ifndef IMAPD_SEARCH_RETURN_H
 #define IMAPD_SEARCH_RETURN_H
 
+#include "partial.h"
 #include "search_eval.h"
 
 enum search_option {
@@ -24,11 +25,6 @@ enum search_option {
 #define RETURN_ITEMS \
     ((unsigned)(RETURN_MIN | RETURN_MAX | RETURN_ALL | RETURN_COUNT | RETURN_PARTIAL | RETURN_RELEVANCY))
 
-struct partial_range {
-    uint32_t first, last; /* as written, from 1 */
-    bool from_end;        /* "-1:-100" (RFC 9394) */
-};
-
 struct search_return {
     bool extended; /* the answer is an ESEARCH response */
     bool sorted;   /* first and last ones are those of another order than the mailbox's */
@@ -36,8 +32,6 @@ struct search_return {
     struct partial_range partial;
 };
 
-/* partial-range = partial-range-first / partial-range-last (RFC 9394 section 4); FETCH has it, too. */
-bool parse_partial_range(struct parser *parser, struct partial_range *range_r);
 /* [SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"]: sets `extended` when it is there. An
  * empty list, and one without any result, is ALL. */
 bool parse_search_return(struct parser *parser, struct search_return *wanted_r);
@@ -52,9 +46,6 @@ struct search_result {
     const uint8_t *scores;  /* RELEVANCY, in the order of the result; NULL */
     uint64_t modseq;        /* 0: not to be told */
 };
-/* The positions (from 1) that a partial range means in a result of so many; false when there are none. */
-bool partial_positions(const struct partial_range *range, uint64_t count, uint64_t *first_r,
-                       uint64_t *last_r);
 /* The messages that the options speak of: what "$" becomes (RFC 9394 section 3.2 has the table), and whose
  * MODSEQ counts (RFC 4731 section 3.2); in the arena. */
 struct uid_set search_return_named(const struct search_return *wanted, const struct search_result *result,

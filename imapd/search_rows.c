@@ -7,9 +7,6 @@
 
 #include "search_eval.h"
 
-/* How long one visit may take. A page is read in a millisecond or less. */
-#define VISIT_MS 30
-
 /* With so many keys the time is looked at after each row. */
 #define MANY_KEYS 50
 
@@ -202,7 +199,7 @@ static enum err visit_rows(void *arg)
 {
     struct row_job *job = arg;
     struct search_job *search = job->search;
-    int64_t end = clock_monotonic_ms() + VISIT_MS;
+    int64_t end = clock_monotonic_ms() + SEARCH_VISIT_MS;
     enum err err = snapshot_open_for(search->account, job->page.fields, &job->snapshot);
     if (!err && job->page.fields & SCAN_FLAGS)
         err = find_bits(job);

@@ -44,9 +44,6 @@ enum err search_run(struct search_job *job, struct search_demand demand, struct 
     return err ? err : search_combine(job, uid_set_union, &first, &last, found_r);
 }
 
-/* How long one visit may take. A page is read in a millisecond or less. */
-#define VISIT_MS 30
-
 struct modseq_job {
     struct search_job *search;
     struct message_scan scan;
@@ -58,7 +55,7 @@ static enum err visit_modseqs(void *arg)
 {
     struct modseq_job *job = arg;
     struct snapshot *snapshot = NULL;
-    int64_t end = clock_monotonic_ms() + VISIT_MS;
+    int64_t end = clock_monotonic_ms() + SEARCH_VISIT_MS;
     enum err err = snapshot_open(job->search->account, &snapshot);
     do {
         if (!err)

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "net/task.h"
+#include "storage/batch.h"
 
 #define STRANGER_TIMEOUT_MS (3 * 60 * 1000)
 
@@ -48,6 +49,30 @@ enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg),
     struct imap_call call;
     imap_begin_on_thread(session, &call, fn, arg);
     return imap_end_on_thread(session, &call);
+}
+
+void imap_on_thread_surely(struct imap_session *session, void (*fn)(void *arg), void *arg)
+{
+    if (work_run(session->context->work, 0, fn, arg)) /* it was not run */
+        fn(arg);
+}
+
+struct commit_job {
+    struct account *account;
+    struct batch_operation *operation;
+    struct arena *arena;
+};
+
+static enum err commit(void *arg)
+{
+    struct commit_job *job = arg;
+    return batch_commit(job->account, job->operation, 1, job->arena);
+}
+
+enum err imap_commit(struct imap_session *session, struct account *account, struct batch_operation *operation)
+{
+    struct commit_job job = {account, operation, &session->arena};
+    return imap_on_thread(session, commit, &job);
 }
 
 enum err imap_hold(struct imap_session *session, size_t beside)
@@ -296,13 +321,12 @@ static void next_command(struct imap_session *session)
     }
 }
 
-static enum err close_account(void *arg)
+static void close_account(void *arg)
 {
     struct imap_session *session = arg;
     selected_free(session->selected);
     if (session->account)
         account_close(session->account);
-    return ERR_OK;
 }
 
 static void end_session(struct imap_session *session)
@@ -315,9 +339,7 @@ static void end_session(struct imap_session *session)
              log_cstr("peer", conn_peer_address(session->conn)),
              log_number("bytes_in", conn_bytes_in(session->conn)),
              log_number("bytes_out", conn_bytes_out(session->conn)), log_cstr("reason", session->ended));
-    /* A cancelled task is refused by work_run; the account must be closed all the same. */
-    if (imap_on_thread(session, close_account, session))
-        close_account(session);
+    imap_on_thread_surely(session, close_account, session);
 }
 
 /* RFC 9051 section 5.4 asks for half an hour after login; who has not said who he is gets less. */

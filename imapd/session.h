@@ -113,9 +113,19 @@ const char *imap_words(const struct imap_session *session, const char *english) 
 
 /* --- blocking work --- */
 
+/* Of an answer that is made and sent piece by piece: enough for one visit to a thread. */
+#define IMAP_PIECE_SIZE 32768
+
 /* Runs fn(arg) on a worker thread while the task sleeps, and returns what it returned; ERR_UNAVAILABLE when
  * it could not be run. For reads and commits alike: the store joins commits that wait for one account. */
 enum err imap_on_thread(struct imap_session *session, enum err (*fn)(void *arg), void *arg) MUST_CHECK;
+/* The same for what must be done in any case, if need be here: accounts are closed also when the session
+ * ends, and a task that was cancelled is given no thread. */
+void imap_on_thread_surely(struct imap_session *session, void (*fn)(void *arg), void *arg);
+/* batch_commit of one operation; the sets of its result live as long as the command. */
+struct batch_operation;
+enum err imap_commit(struct imap_session *session, struct account *account,
+                     struct batch_operation *operation) MUST_CHECK;
 /* In two halves, for a task that sends the last piece while the next one is made. What was begun must be
  * ended; `call` and what `arg` points to live until then. */
 struct imap_call {

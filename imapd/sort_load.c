@@ -12,7 +12,6 @@
 
 #include "envelope_text.h"
 
-#define VISIT_MS 30
 /* Of a text so much is compared. */
 #define KEY_TEXT_MAX 512
 
@@ -133,7 +132,7 @@ static enum err visit_rows(void *arg)
 {
     struct sort_job *job = arg;
     struct snapshot *snapshot = NULL;
-    int64_t end = clock_monotonic_ms() + VISIT_MS;
+    int64_t end = clock_monotonic_ms() + SEARCH_VISIT_MS;
     enum err err = snapshot_open(job->search->account, &snapshot);
     do {
         if (!err)

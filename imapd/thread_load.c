@@ -18,7 +18,6 @@
 
 #include "envelope_text.h"
 
-#define VISIT_MS 30
 /* Of a message the last ones count: from them its parents are found. */
 #define REFERENCES_MAX 100
 #define ID_MAX         1000
@@ -161,7 +160,7 @@ static void take_row(struct load_job *job, size_t row)
 static enum err visit_rows(void *arg)
 {
     struct load_job *job = arg;
-    int64_t end = clock_monotonic_ms() + VISIT_MS;
+    int64_t end = clock_monotonic_ms() + SEARCH_VISIT_MS;
     enum err err = ERR_OK;
     do {
         struct snapshot *snapshot = NULL;

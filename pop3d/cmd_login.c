@@ -168,7 +168,7 @@ static void authenticate(struct pop3_session *session, const struct auth_request
         finish(session, outcome, buf_slice(&login));
     else if (err == ERR_DENIED)
         pop3_error(session, NULL, TEXT_AUTH_CANCELED);
-    else if (err == ERR_SYNTAX)
+    else if (err == ERR_SYNTAX || err == ERR_TOO_LONG)
         pop3_error(session, NULL, TEXT_MALFORMED_AUTH);
     /* else the connection has ended, or we shut down: the session's loop finds out and answers */
     buf_free(&login);

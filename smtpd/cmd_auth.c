@@ -5,55 +5,14 @@
  */
 #include "arguments.h"
 #include "auth/client.h"
-#include "base/encode.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/scan.h"
 #include "commands.h"
 #include "session.h"
 
-enum { RESPONSE_LIMIT = COMMAND_LINE_LIMIT_AUTH }; /* RFC 4954 section 4: a line of 12288 octets */
-
 static bool in_mechanism(char c)
 {
     return char_is_alnum(c) || c == '-' || c == '_';
-}
-
-/* "=" stands for an empty response (section 4); otherwise base64. */
-static bool decode_response(struct slice text, struct buf *response)
-{
-    buf_clear(response);
-    return slice_eq(text, S("=")) || base64_decode(response, text) == ERR_OK;
-}
-
-/*
- * Sends a challenge and reads the client's response into `response`, decoded. REPLY_NONE: there is one.
- *
- *   server-challenge = "334" SP [ base64 ] CRLF          client-response = [ base64 ] CRLF          cancel =
- * "*" CRLF
- */
-static enum reply ask(struct session *session, const struct buf *challenge, struct buf *response)
-{
-    struct buf encoded;
-    buf_init(&encoded, (size_t)2 * RESPONSE_LIMIT);
-    base64_encode(&encoded, buf_slice(challenge));
-    conn_printf(session->conn, "334 %s\r\n", buf_cstr(&encoded));
-    buf_free(&encoded);
-
-    struct slice line;
-    enum err err = conn_flush(session->conn);
-    if (!err)
-        err = conn_read_line(session->conn, RESPONSE_LIMIT - 2, &line);
-    if (err == ERR_TOO_LONG)
-        return REPLY_AUTH_TOO_LONG;
-    if (err) {
-        session_end(session, err);
-        return REPLY_AUTH_CANCELLED;
-    }
-    if (slice_eq(line, S("*")))
-        return REPLY_AUTH_CANCELLED;
-    buf_clear(response);
-    return base64_decode(response, line) == ERR_OK ? REPLY_NONE : REPLY_BAD_BASE64;
 }
 
 static enum reply outcome_reply(enum auth_outcome outcome)
@@ -77,48 +36,39 @@ static enum reply outcome_reply(enum auth_outcome outcome)
 }
 
 /* The exchange itself, from the first blob to its outcome. On success the login is noted in the session. */
-static enum reply authenticate(struct session *session, struct slice mechanism, bool has_initial,
-                               struct buf *response, struct buf *challenge)
+static enum reply exchange(struct session *session, struct slice mechanism, bool has_initial,
+                           struct slice initial)
 {
     const struct auth_request request = {.service = "smtp",
                                          .mechanism = mechanism,
                                          .has_initial = has_initial,
-                                         .initial = buf_slice(response),
                                          .peer_address = conn_peer_address(session->conn),
-                                         .tls = conn_is_tls(session->conn)};
-    struct auth_exchange *exchange = NULL;
-    enum auth_outcome outcome = auth_begin(session->context->auth, &request, &exchange, challenge);
-    enum reply reply = REPLY_NONE;
-    while (outcome == AUTH_CONTINUE && !reply) {
-        reply = ask(session, challenge, response);
-        buf_clear(challenge);
-        if (!reply)
-            outcome = auth_step(exchange, buf_slice(response), challenge);
-    }
-    if (!reply)
-        reply = outcome_reply(outcome);
-    if (reply == REPLY_AUTHENTICATED) {
+                                         .tls = conn_is_tls(session->conn),
+                                         .prompt = "334"};
+    struct buf login;
+    enum auth_outcome outcome = AUTH_UNAVAILABLE;
+    if (!has_initial || slice_eq(initial, S("="))) /* which stands for an empty response (section 4) */
+        initial = SLICE_EMPTY;
+    buf_init(&login, AUTH_LINE_LIMIT);
+    enum err err = auth_converse(session->context->auth, session->conn, request, initial, &login, &outcome);
+    if (!err && outcome == AUTH_OK) {
         buf_clear(&session->login);
-        buf_append(&session->login, auth_login(exchange));
+        buf_append(&session->login, buf_slice(&login));
     }
-    auth_end(exchange);
-    return reply;
-}
-
-static enum reply exchange(struct session *session, struct slice mechanism, bool has_initial,
-                           struct slice initial)
-{
-    struct buf response, challenge;
-    buf_init(&response, RESPONSE_LIMIT);
-    buf_init(&challenge, RESPONSE_LIMIT);
-    buf_reserve(&response, RESPONSE_LIMIT); /* so that no copy of a password is left behind by growing */
-    enum reply reply = REPLY_BAD_BASE64;
-    if (!has_initial || decode_response(initial, &response))
-        reply = authenticate(session, mechanism, has_initial, &response, &challenge);
-    mem_wipe(response.data, response.size);
-    buf_free(&response);
-    buf_free(&challenge);
-    return reply;
+    buf_free(&login);
+    switch (err) {
+    case ERR_OK:
+        return outcome_reply(outcome);
+    case ERR_SYNTAX:
+        return REPLY_BAD_BASE64;
+    case ERR_TOO_LONG:
+        return REPLY_AUTH_TOO_LONG;
+    case ERR_DENIED:
+        break;
+    default:
+        session_end(session, err);
+    }
+    return REPLY_AUTH_CANCELLED;
 }
 
 /*

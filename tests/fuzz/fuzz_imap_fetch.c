@@ -53,8 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fetch_request request;
     if (parse_fetch(&parser, &request)) {
         must(parser.rest.len == 0 && request.item_count > 0 && request.item_count <= FETCH_ITEMS_MAX);
-        must(!request.has_window ||
-             (request.window_first > 0 && request.window_first <= request.window_last));
+        must(!request.has_window || (request.window.first > 0 && request.window.last > 0));
         for (size_t i = 0; i < request.item_count; i++) {
             const struct fetch_item *item = &request.items[i];
             check_section(&item->section);

@@ -142,10 +142,10 @@ static void test_modifiers(void **state)
     assert_true(request.has_changed_since && request.changed_since == 0 && !request.has_window);
     /* RFC 9394 section 3.4: in any order */
     assert_true(try_parse(" 1:* (UID FLAGS) (PARTIAL -1:-30 CHANGEDSINCE 98305)", &request));
-    assert_true(request.has_window && request.from_end && request.window_first == 1 &&
-                request.window_last == 30 && request.changed_since == 98305);
+    assert_true(request.has_window && request.window.from_end && request.window.first == 1 &&
+                request.window.last == 30 && request.changed_since == 98305);
     assert_true(try_parse(" 1:* (UID FLAGS) (CHANGEDSINCE 98305 PARTIAL 500:400)", &request));
-    assert_true(!request.from_end && request.window_first == 400 && request.window_last == 500);
+    assert_true(!request.window.from_end && request.window.first == 500 && request.window.last == 400);
     refuses(" 1 FLAGS ()");
     refuses(" 1 FLAGS (CHANGEDSINCE)");
     refuses(" 1 FLAGS (CHANGEDSINCE 1 CHANGEDSINCE 2)");

@@ -103,7 +103,7 @@ static void responses_have_a_length(void **state)
         buf_commit(&input, len);
         buf_append(&input, S("\r\nNOOP\r\n" QUIT));
         expect_bytes(SERVICE_SUBMISSION, buf_slice(&input),
-                     len <= 12284 ? EHLO_OK "334 \n535 5.7.8\n250\n" BYE
+                     len <= 12288 ? EHLO_OK "334 \n535 5.7.8\n250\n" BYE
                                   : EHLO_OK "334 \n500 5.5.6\n250\n" BYE);
     }
     buf_free(&input);

@@ -31,6 +31,7 @@ struct auth_request {
     struct slice initial;     /* decoded initial response */
     const char *peer_address; /* for throttling and logs */
     bool tls;
+    const char *prompt; /* for auth_converse, before a challenge: "334"; NULL: "+" */
 };
 
 struct auth_client;
@@ -52,10 +53,10 @@ void auth_end(struct auth_exchange *exchange);
 /* RFC 4954 section 4 sets 12,288 octets for SASL lines in SMTP; the same holds elsewhere. */
 #define AUTH_LINE_LIMIT 12288
 
-/* A whole exchange over the lines of POP3 or IMAP: "+ challenge" out, the answer back, both in base64; what
+/* A whole exchange over the lines of a protocol: "+ challenge" out, the answer back, both in base64; what
  * the client said is wiped. `initial`: the initial response in base64, empty when there is none or an empty
  * one; request.has_initial tells. ERR_OK: *outcome_r is how it ended, and after AUTH_OK the login was
- * appended. ERR_DENIED: the client cancelled ("*"); ERR_SYNTAX: that was no base64, or too long; else the
+ * appended. ERR_DENIED: the client cancelled ("*"); ERR_SYNTAX: that was no base64; ERR_TOO_LONG; else the
  * connection. */
 enum err auth_converse(struct auth_client *client, struct conn *conn, struct auth_request request,
                        struct slice initial, struct buf *login_r, enum auth_outcome *outcome_r) MUST_CHECK;
