@@ -26,6 +26,8 @@ static bool parse_option(struct parser *parser, struct search_return *wanted)
     for (size_t i = 0; i < ARRAY_LEN(options); i++) {
         if (!parse_word(parser, options[i].name))
             continue;
+        if (wanted->options & options[i].option & RETURN_PARTIAL) /* RFC 9394 section 3.1 */
+            return parser_expected(parser, "PARTIAL once");
         wanted->options |= options[i].option;
         return options[i].option != RETURN_PARTIAL ||
                (parse_space(parser) && parse_partial_range(parser, &wanted->partial));

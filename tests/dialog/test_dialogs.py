@@ -70,8 +70,8 @@ def substitute(text, instance, words):
         instance.add_user(words["second"], "secret of dialogue")
     text = re.sub(r"\$\{long:(\d+)\}", lambda m: "x" * int(m.group(1)), text)
     text = re.sub(r"\$\{messages:(\d+)\}", lambda m: "".join(message(n) for n in range(1, int(m.group(1)) + 1)), text)
-    text = re.sub(r"\$\{literal:(.*)\}$", lambda m: f"{{{len(unescape(m.group(1)))}+}}\\r\\n{m.group(1)}", text)
-    return re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
+    text = re.sub(r"\$\{(\w+)\}", lambda m: words[m.group(1)], text)
+    return re.sub(r"\$\{literal:(.*)\}$", lambda m: f"{{{len(unescape(m.group(1)))}+}}\\r\\n{m.group(1)}", text)
 
 
 @pytest.fixture(scope="module")
