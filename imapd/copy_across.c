@@ -59,7 +59,7 @@ static enum err read_rows(struct across_run *run, struct snapshot *snapshot)
     while (!err && !scan.done) {
         err = snapshot_scan(snapshot, &scan, &page);
         for (size_t i = 0; !err && i < page.count; i++)
-            err = run->count == COPY_ACROSS_MAX
+            err = run->count == COPY_ACROSS_MAX || copy->session->arena.used > MEMORY_MAX
                       ? ERR_LIMIT
                       : describe(run, snapshot, &page, i, &run->messages[run->count++]);
     }

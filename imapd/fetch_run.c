@@ -24,9 +24,13 @@ static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot)
 {
     struct message_page *page = &run->page;
     run->flags = arena_array(&run->page_arena, struct message_flags, page->count);
+    size_t most = run->page_arena.used + MESSAGE_FLAGS_MUCH;
     enum err err = flag_source_read(&run->source, snapshot, &run->page_arena);
-    for (size_t i = 0; !err && i < page->count; i++)
+    for (size_t i = 0; !err && i < page->count; i++) {
         err = message_flags_of(run->selected, snapshot, page, i, &run->page_arena, &run->flags[i]);
+        if (!err && run->page_arena.used >= most)
+            message_scan_back(&run->scan, page, i + 1);
+    }
     return err;
 }
 
@@ -42,9 +46,9 @@ static enum err read_page(struct fetch_run *run)
     if (err)
         return err;
     err = snapshot_scan(snapshot, &run->scan, &run->page);
-    run->found += run->page.count;
     if (!err && run->page.flags && run->page.count > 0)
         err = read_flags(run, snapshot);
+    run->found += run->page.count;
     snapshot_close(snapshot);
     return err;
 }

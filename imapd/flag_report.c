@@ -62,10 +62,14 @@ enum err flag_report_piece(struct flag_report *report, struct snapshot *snapshot
 {
     struct flag_source source;
     enum err err = flag_source_read(&source, snapshot, &report->arena);
-    while (!err && !report->scan.done && out->len < IMAP_PIECE_SIZE) {
+    while (!err && !report->scan.done && out->len < IMAP_PIECE_SIZE &&
+           report->arena.used < MESSAGE_FLAGS_MUCH) {
         err = snapshot_scan(snapshot, &report->scan, &report->page);
-        for (size_t i = 0; !err && i < report->page.count; i++)
+        for (size_t i = 0; !err && i < report->page.count; i++) {
             err = write_row(report, snapshot, i, &source, out);
+            if (!err && out->len + report->arena.used >= MESSAGE_FLAGS_MUCH)
+                message_scan_back(&report->scan, &report->page, i + 1);
+        }
     }
     arena_reset(&report->arena);
     return err;

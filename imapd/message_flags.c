@@ -28,6 +28,15 @@ enum err message_flags_of(const struct selected *selected, struct snapshot *snap
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
 
+void message_scan_back(struct message_scan *scan, struct message_page *page, size_t row)
+{
+    if (row >= page->count)
+        return;
+    scan->next_uid = page->uids[row];
+    scan->done = false;
+    page->count = row;
+}
+
 void message_flags_announce(struct selected *selected, const struct flag_names *names, uint64_t used,
                             struct buf *out)
 {

@@ -26,6 +26,12 @@ enum err message_flags_of(const struct selected *selected, struct snapshot *snap
                           const struct message_page *page, size_t row, struct arena *arena,
                           struct message_flags *flags_r) MUST_CHECK;
 
+/* Keywords are up to a thousand, of 255 characters, on each message: what was made of the rows of a page is
+ * sent when it is so long, and the page ends there. */
+#define MESSAGE_FLAGS_MUCH ((size_t)128 * 1024)
+/* Cuts the page off in front of this row, which is the next one that the scan reads. */
+void message_scan_back(struct message_scan *scan, struct message_page *page, size_t row);
+
 /* RFC 9051 section 7.3.5: a flag is listed before a message is said to have it. `used`: keywords of a row. */
 void message_flags_announce(struct selected *selected, const struct flag_names *names, uint64_t used,
                             struct buf *out);

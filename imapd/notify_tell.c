@@ -135,6 +135,13 @@ static bool is_selected(const struct tell_job *job, int64_t id)
            slice_eq(account_login(selected->account), account_login(job->session->account));
 }
 
+/* Most are as they were: what the client asked for need not be looked through for them. */
+static bool is_same(const struct mailbox_entry *old, const struct mailbox_entry *now)
+{
+    return old->attr_modseq == now->attr_modseq && old->status.highestmodseq == now->status.highestmodseq &&
+           old->status.uidvalidity == now->status.uidvalidity && slice_eq(old->name, now->name);
+}
+
 /* A mailbox that was there and is there. */
 static void tell_mailbox(struct tell_job *job, const struct notify_known_mailbox *before,
                          const struct notify_known_mailbox *after)
@@ -182,10 +189,10 @@ static void compare(struct tell_job *job)
     for (size_t i = 0; i < job->after->count; i++) {
         const struct notify_known_mailbox *now = &job->after->mailboxes[i];
         const struct notify_known_mailbox *old = notify_known_find(job->before, now->entry.status.id);
-        if (old)
-            tell_mailbox(job, old, now);
-        else
+        if (!old)
             tell_new_mailbox(job, now);
+        else if (!is_same(&old->entry, &now->entry))
+            tell_mailbox(job, old, now);
     }
     if (notify_all_events(&job->notify->request) & NOTIFY_SERVER_METADATA) {
         struct notify_known_mailbox old = {.annotations = job->before->annotations,

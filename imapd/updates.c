@@ -194,8 +194,6 @@ static enum err read_changes(struct update_job *job, struct snapshot *snapshot, 
         err = read_new(job, snapshot, any_new_r);
         if (!err)
             selected->uidnext = mailbox.status.uidnext;
-        else if (*any_new_r) /* what was read is in the view */
-            selected->uidnext = view_last_uid(&selected->view) + 1;
     }
     return err;
 }

@@ -358,6 +358,38 @@ static void in_pieces(void **state)
                      "* 1 FETCH (UID 1 BODY[HEADER.FIELDS (SUBJECT)]<0> {3}$\nSub)$\nd OK fetched$\n" BYE);
 }
 
+/* Each message may have a thousand of 255 characters: what is made of a page of them goes in parts. */
+static void long_keywords(void)
+{
+    struct arena *arena = &world.fixture->arena;
+    struct uid_range all = {1, 12};
+    struct slice names[200];
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
+        names[i] = slice_from(arena_printf(arena, "%0255u", i));
+    fill(12);
+    change((struct batch_operation){
+        .kind = BATCH_FLAGS,
+        .mailbox = mailbox_named(S("INBOX")),
+        .flags = {
+            .uids = {&all, 1}, .change = FLAGS_ADD, .keywords = names, .keyword_count = ARRAY_LEN(names)}});
+    struct peer *a = peer_at_inbox();
+    for (unsigned round = 1; round <= 2; round++) { /* asked for, and told */
+        struct slice answer = peer_answer(a, round == 1 ? "FETCH 1:* FLAGS" : "NOOP");
+        for (unsigned i = 1; i <= all.last; i++) {
+            struct slice line = slice_split(&answer, '\n');
+            assert_true(slice_starts_with(line, slice_from(arena_printf(arena, "* %u FETCH (", i))));
+            for (size_t k = 0; k < ARRAY_LEN(names); k++)
+                assert_true(slice_find_text(line, names[k]) < line.len);
+        }
+        assert_true(slice_starts_with(answer, S("OK ")));
+        change((struct batch_operation){
+            .kind = BATCH_FLAGS,
+            .mailbox = mailbox_named(S("INBOX")),
+            .flags = {.uids = {&all, 1}, .change = FLAGS_ADD, .flags = MESSAGE_FLAGGED}});
+    }
+}
+PEER_CASE(long_keywords)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +404,7 @@ int main(void)
         peer_test(new_mail_waits_for_bodies),
         peer_test(new_mail_waits_so_long),
         peer_test(keywords),
+        peer_test(long_keywords),
         peer_test(many),
         peer_test(seen_cannot_be_set),
         peer_test(reading_fails),
