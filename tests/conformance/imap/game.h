@@ -100,6 +100,7 @@ struct gone {
 struct mailbox {
     char name[GAME_NAME]; /* UTF-8 */
     bool deleted;
+    bool is_renamed;
     bool is_shared;       /* the guest may see it */
     bool is_for_reading;  /* and no more than that: "lr" of RFC 4314 */
     bool is_sent;         /* has \\Sent: a message that comes twice within a minute is put there once */

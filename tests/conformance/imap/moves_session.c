@@ -162,15 +162,21 @@ static const struct reply_code *need_code(struct client *client, const char *nam
     return code;
 }
 
+/* A mailbox keeps its own when it is renamed: of what the name had before it must differ, as all do. */
+static bool may_follow(const struct mailbox *mailbox, uint32_t uidvalidity, const struct mailbox *before)
+{
+    return mailbox->is_renamed ? before->uidvalidity != uidvalidity : before->uidvalidity < uidvalidity;
+}
+
 static void check_uidvalidity(struct client *client, struct mailbox *mailbox, uint32_t uidvalidity)
 {
     struct game *game = client->game;
-    if (!mailbox->uidvalidity)
-        for (size_t i = 0; i < game->mailbox_count; i++)
-            if (game->mailboxes[i] != mailbox && strcmp(game->mailboxes[i]->name, mailbox->name) == 0 &&
-                game->mailboxes[i]->uidvalidity >= uidvalidity)
-                game_fail(client, "a greater UIDVALIDITY than %u (RFC 3501 section 2.3.1.1)",
-                          game->mailboxes[i]->uidvalidity);
+    for (size_t i = 0; i < game->mailbox_count && !mailbox->uidvalidity; i++) {
+        const struct mailbox *other = game->mailboxes[i];
+        if (other != mailbox && strcmp(other->name, mailbox->name) == 0 &&
+            !may_follow(mailbox, uidvalidity, other))
+            game_fail(client, "a greater UIDVALIDITY than %u (RFC 3501 section 2.3.1.1)", other->uidvalidity);
+    }
     if (mailbox->uidvalidity && mailbox->uidvalidity != uidvalidity)
         game_fail(client, "UIDVALIDITY %u", mailbox->uidvalidity);
     mailbox->uidvalidity = uidvalidity;

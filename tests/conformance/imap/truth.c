@@ -203,6 +203,7 @@ const char *truth_rename(struct game *game, const char *from, const char *to)
             snprintf(name, sizeof(name), "%s%s", to, mailbox->name + strlen(from));
             if (pass == 0 && (strlen(name) >= GAME_NAME || truth_mailbox(game, name)))
                 return "NO";
+            mailbox->is_renamed = mailbox->is_renamed || pass == 1;
             if (pass == 1)
                 snprintf(mailbox->name, sizeof(mailbox->name), "%.*s", GAME_NAME - 1, name);
         }
