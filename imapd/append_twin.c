@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "storage/snapshot.h"
 
+#include "row_reader.h"
+
 #define TWIN_US   60000000 /* between the two */
 #define LOOK_BACK 50       /* messages */
 
@@ -13,19 +15,14 @@ static enum err look(struct snapshot *snapshot, const struct mailbox_entry *mail
     uint32_t next = mailbox->status.uidnext;
     struct uid_range last = {next > LOOK_BACK ? next - LOOK_BACK : 1, UINT32_MAX};
     struct message_scan scan = {.mailbox_id = mailbox->status.id, .uids = {&last, 1}};
-    struct message_page page;
+    struct row_reader rows;
     int64_t oldest = clock_wall_us() - TWIN_US;
-    enum err err = ERR_OK;
-    message_page_init(&page, SCAN_SIZE | SCAN_DATES | SCAN_ENVELOPE);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++)
-            if (page.saved_us[i] >= oldest && page.sizes[i] == summary->size &&
-                slice_eq(page.envelopes[i], summary->envelope))
-                *uid_r = page.uids[i];
-    }
-    message_page_free(&page);
-    return err;
+    row_reader_begin(&rows, snapshot, &scan, SCAN_SIZE | SCAN_DATES | SCAN_ENVELOPE);
+    while (row_reader_next(&rows))
+        if (rows.page.saved_us[rows.row] >= oldest && rows.page.sizes[rows.row] == summary->size &&
+            slice_eq(rows.page.envelopes[rows.row], summary->envelope))
+            *uid_r = rows.page.uids[rows.row];
+    return row_reader_end(&rows);
 }
 
 enum err append_twin_find(struct account *account, struct mailbox_ref ref,

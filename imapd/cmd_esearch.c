@@ -27,18 +27,12 @@ struct place_job {
     struct arena arena;
 };
 
-static enum err read_view(struct snapshot *snapshot, int64_t mailbox_id, struct view *view)
+static enum err read_view(struct snapshot *snapshot, struct place_job *job)
 {
-    struct message_scan scan = {.mailbox_id = mailbox_id, .uids = uid_set_all};
-    struct message_page page;
-    enum err err = ERR_OK;
-    message_page_init(&page, 0);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t row = 0; row < page.count && !err; row++)
-            view_append(view, page.uids[row]);
-    }
-    message_page_free(&page);
+    struct uid_set uids;
+    enum err err = snapshot_uids(snapshot, job->entry.status.id, &job->arena, &uids);
+    for (size_t i = 0; !err && i < uids.count; i++)
+        view_append_range(&job->view, uids.ranges[i].first, uids.ranges[i].last);
     return err;
 }
 
@@ -57,7 +51,7 @@ static enum err open_place(void *arg)
     if (!err)
         err = snapshot_mailbox(snapshot, mailbox_numbered(status.id), &job->arena, &job->entry);
     if (!err)
-        err = read_view(snapshot, job->entry.status.id, &job->view);
+        err = read_view(snapshot, job);
     snapshot_close(snapshot);
     return err;
 }

@@ -11,6 +11,7 @@
 #include "fetch_run.h"
 #include "resync.h"
 #include "rights.h"
+#include "row_reader.h"
 
 static bool has_item(const struct fetch_request *request, struct slice name)
 {
@@ -102,20 +103,19 @@ static enum err find_unseen(struct prelude *prelude, struct uid_set *unseen_r)
                                 .uids = prelude->wanted,
                                 .viewer = selected->viewer,
                                 .changed_since = prelude->request->changed_since};
-    struct message_page page;
+    struct row_reader rows;
     struct snapshot *snapshot = NULL;
-    message_page_init(&page, SCAN_FLAGS);
     enum err err = snapshot_open(selected->account, &snapshot);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++) {
-            uid_set_add(&found, page.uids[i]);
-            if (!(page.flags[i] & MESSAGE_SEEN))
-                uid_set_add(&unseen, page.uids[i]);
-        }
+    if (err)
+        return err;
+    row_reader_begin(&rows, snapshot, &scan, SCAN_FLAGS);
+    while (row_reader_next(&rows)) {
+        uid_set_add(&found, rows.page.uids[rows.row]);
+        if (!(rows.page.flags[rows.row] & MESSAGE_SEEN))
+            uid_set_add(&unseen, rows.page.uids[rows.row]);
     }
+    err = row_reader_end(&rows);
     snapshot_close(snapshot);
-    message_page_free(&page);
     struct uid_set all_found = uid_set_take(&found, arena);
     *unseen_r = uid_set_take(&unseen, arena);
     /* What is marked now changes by that; what else is to be answered was settled before. */

@@ -10,6 +10,7 @@
 
 #include "flag_report.h"
 #include "flags.h"
+#include "row_reader.h"
 
 struct store_request {
     struct sequence_set set;
@@ -58,18 +59,18 @@ static enum err find_foreign(struct store_job *job, uint64_t *modseq_r)
                                 .uids = job->operation.flags.uids,
                                 .changed_since = selected->changes_known};
     struct uid_set_writer writer = {0};
-    struct message_page page;
+    struct row_reader rows;
     struct snapshot *snapshot = NULL;
     enum err err = snapshot_open(selected->account, &snapshot);
-    message_page_init(&page, 0);
-    while (!err && !scan.done && !(err = snapshot_scan(snapshot, &scan, &page)))
-        for (size_t i = 0; i < page.count; i++)
-            if (!selected_is_own(selected, page.modseqs[i]))
-                uid_set_add(&writer, page.uids[i]);
-    if (!err)
-        *modseq_r = snapshot_modseq(snapshot);
+    if (err)
+        return err;
+    row_reader_begin(&rows, snapshot, &scan, 0);
+    while (row_reader_next(&rows))
+        if (!selected_is_own(selected, rows.page.modseqs[rows.row]))
+            uid_set_add(&writer, rows.page.uids[rows.row]);
+    err = row_reader_end(&rows);
+    *modseq_r = snapshot_modseq(snapshot);
     snapshot_close(snapshot);
-    message_page_free(&page);
     job->foreign = uid_set_take(&writer, &job->session->arena);
     return err;
 }

@@ -9,6 +9,7 @@
 
 #include "incoming.h"
 #include "progress.h"
+#include "row_reader.h"
 
 #define CHUNK      65536
 #define MEMORY_MAX ((size_t)64 * 1024 * 1024) /* of what the parsers found in them */
@@ -53,18 +54,15 @@ static enum err read_rows(struct across_run *run, struct snapshot *snapshot)
                                 .uids = copy->uids,
                                 .viewer = selected->viewer,
                                 .done = copy->uids.count == 0};
-    struct message_page page;
+    struct row_reader rows;
     enum err err = ERR_OK;
-    message_page_init(&page, SCAN_FLAGS | SCAN_DATES);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++)
-            err = run->count == COPY_ACROSS_MAX || copy->session->arena.used > MEMORY_MAX
-                      ? ERR_LIMIT
-                      : describe(run, snapshot, &page, i, &run->messages[run->count++]);
-    }
-    message_page_free(&page);
-    return err;
+    row_reader_begin(&rows, snapshot, &scan, SCAN_FLAGS | SCAN_DATES);
+    while (!err && row_reader_next(&rows))
+        err = run->count == COPY_ACROSS_MAX || copy->session->arena.used > MEMORY_MAX
+                  ? ERR_LIMIT
+                  : describe(run, snapshot, &rows.page, rows.row, &run->messages[run->count++]);
+    enum err reading = row_reader_end(&rows);
+    return err ? err : reading;
 }
 
 static enum err begin(void *arg)

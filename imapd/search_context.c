@@ -18,6 +18,7 @@
 #include "base/mem.h"
 
 #include "context_order.h"
+#include "row_reader.h"
 #include "sort_load.h"
 
 struct context {
@@ -263,16 +264,15 @@ static enum err read_changed(void *arg)
     struct uid_set_writer changed = {0};
     struct message_scan scan = {
         .mailbox_id = job->selected->mailbox_id, .uids = uid_set_all, .changed_since = job->context->modseq};
-    struct message_page page;
-    message_page_init(&page, 0);
+    struct row_reader rows;
     enum err err = snapshot_open(job->selected->account, &snapshot);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t row = 0; row < page.count && !err; row++)
-            uid_set_add(&changed, page.uids[row]);
-    }
+    if (err)
+        return err;
+    row_reader_begin(&rows, snapshot, &scan, 0);
+    while (row_reader_next(&rows))
+        uid_set_add(&changed, rows.page.uids[rows.row]);
+    err = row_reader_end(&rows);
     snapshot_close(snapshot);
-    message_page_free(&page);
     struct uid_set uids = uid_set_take(&changed, job->search.arena);
     job->changed = view_intersect(&job->selected->view, &uids, job->search.arena);
     return err;

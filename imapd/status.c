@@ -8,6 +8,7 @@
 #include "status.h"
 
 #include "respond.h"
+#include "row_reader.h"
 
 static const struct {
     struct slice name;
@@ -58,39 +59,30 @@ static enum err count_recent(struct snapshot *snapshot, struct status_values *va
     const struct mailbox_status *status = &values->mailbox->status;
     struct uid_range unclaimed = {status->first_recent, UINT32_MAX};
     struct message_scan scan = {.mailbox_id = status->id, .uids = {&unclaimed, 1}};
-    struct message_page page;
-    enum err err = ERR_OK;
+    struct row_reader rows;
     if (status->first_recent >= status->uidnext)
         return ERR_OK;
     if (status->first_recent <= 1) {
         values->recent = status->messages;
         return ERR_OK;
     }
-    message_page_init(&page, 0);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        values->recent += err ? 0 : page.count;
-    }
-    message_page_free(&page);
-    return err;
+    row_reader_begin(&rows, snapshot, &scan, 0);
+    while (row_reader_next(&rows))
+        values->recent++;
+    return row_reader_end(&rows);
 }
 
 static enum err sum_deleted(struct snapshot *snapshot, struct status_values *values)
 {
     struct message_scan scan = {.mailbox_id = values->mailbox->status.id, .uids = uid_set_all};
-    struct message_page page;
-    enum err err = ERR_OK;
+    struct row_reader rows;
     if (values->mailbox->status.deleted == 0)
         return ERR_OK;
-    message_page_init(&page, SCAN_FLAGS | SCAN_SIZE);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++)
-            if (page.flags[i] & MESSAGE_DELETED)
-                values->deleted_bytes += page.sizes[i];
-    }
-    message_page_free(&page);
-    return err;
+    row_reader_begin(&rows, snapshot, &scan, SCAN_FLAGS | SCAN_SIZE);
+    while (row_reader_next(&rows))
+        if (rows.page.flags[rows.row] & MESSAGE_DELETED)
+            values->deleted_bytes += rows.page.sizes[rows.row];
+    return row_reader_end(&rows);
 }
 
 enum err status_read(struct snapshot *snapshot, unsigned items, struct slice viewer,

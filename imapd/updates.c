@@ -10,6 +10,7 @@
 
 #include "flag_report.h"
 #include "respond.h"
+#include "row_reader.h"
 #include "search_context.h"
 #include "session.h"
 
@@ -81,16 +82,12 @@ static enum err read_new(struct update_job *job, struct snapshot *snapshot, bool
     struct selected *selected = job->selected;
     struct uid_range from = {selected->uidnext, UINT32_MAX};
     struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = {&from, 1}};
-    struct message_page page;
+    struct row_reader rows;
     struct uid_set_writer found = {0};
-    enum err err = ERR_OK;
-    message_page_init(&page, 0);
-    while (!err && !scan.done) {
-        err = snapshot_scan(snapshot, &scan, &page);
-        for (size_t i = 0; !err && i < page.count; i++)
-            uid_set_add(&found, page.uids[i]);
-    }
-    message_page_free(&page);
+    row_reader_begin(&rows, snapshot, &scan, 0);
+    while (row_reader_next(&rows))
+        uid_set_add(&found, rows.page.uids[rows.row]);
+    enum err err = row_reader_end(&rows);
     /* All of them or none: what is read twice must not be in the view twice. */
     for (size_t i = 0; !err && i < found.count; i++)
         view_append_range(&selected->view, found.ranges[i].first, found.ranges[i].last);
