@@ -95,10 +95,12 @@ static void append_login_ways(const struct imap_session *session, struct buf *ou
     }
 }
 
-/* RFC 7889 section 2, RFC 8437 section 3. */
+/* RFC 7889 section 2, RFC 8437 section 3, RFC 9738 section 3. */
 static void append_limits(const struct imap_session *session, struct buf *out)
 {
     buf_printf(out, " APPENDLIMIT=%lld", (long long)session->conf->message_size_limit);
+    if (session->conf->imap_message_limit > 0)
+        buf_printf(out, " MESSAGELIMIT=%lld", (long long)session->conf->imap_message_limit);
     if (!conn_is_deflated(session->conn))
         append_name(out, S("UNAUTHENTICATE"));
 }

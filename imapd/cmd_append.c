@@ -8,6 +8,7 @@
  */
 #include "append_parse.h"
 #include "append_twin.h"
+#include "message_limit.h"
 #include "respond.h"
 #include "session.h"
 
@@ -92,6 +93,10 @@ static void take_all(struct imap_session *session, struct parser *parser, struct
             err = ERR_OVER_QUOTA;
         if (err) {
             append_refuse(session, err);
+            return;
+        }
+        if (message_limit_exceeded(session, job->count + 1)) {
+            message_limit_refuse(session, 0);
             return;
         }
         if (job->count++ == MESSAGES_MAX || session->arena.used > MEMORY_MAX || imap_hold(session, 0)) {

@@ -11,6 +11,7 @@
 
 #include "access.h"
 #include "copy_across.h"
+#include "message_limit.h"
 #include "respond.h"
 
 struct copy_job {
@@ -111,6 +112,12 @@ static void answer_moved(const struct copy_job *job)
 
 static void copy(struct imap_session *session, enum batch_kind kind, struct uid_set uids, struct slice target)
 {
+    uint32_t lowest = message_limit_lowest(session, &uids);
+    if (kind == BATCH_COPY && lowest > 0) { /* RFC 9738 section 3.1: all or nothing */
+        message_limit_refuse(session, lowest);
+        return;
+    }
+    message_limit_cut(session, &uids);
     struct copy_job job = {.session = session, .kind = kind, .uids = uids, .name = target};
     enum err err = imap_on_thread(session, begin, &job);
     if (!err && job.is_across)
@@ -127,6 +134,8 @@ static void copy(struct imap_session *session, enum batch_kind kind, struct uid_
         answer_moved(&job);
     else
         imap_ok(session, copyuid_code(&job), "copied");
+    if (!err)
+        message_limit_tell(session, lowest);
     if (!err && job.copies.count > 0)
         event_set(&session->member.changed);
 }

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 #include "access.h"
+#include "message_limit.h"
 #include "respond.h"
 #include "search_command.h"
 #include "search_context.h"
@@ -153,6 +154,8 @@ static void search_places(struct search_command *command, const struct search_pl
     struct imap_session *session = command->session;
     struct list_job list = {.session = session, .places = places};
     enum err err = ERR_OK;
+    /* Of several mailboxes nobody could tell whose UID it is. */
+    command->limit = places->group_count > 0 ? SEARCH_ALL : SEARCH_THE_LAST;
     if (places->selected && !search_open_mailbox(command))
         return;
     if (places->group_count > 0)
@@ -164,6 +167,8 @@ static void search_places(struct search_command *command, const struct search_pl
         search_command_fail(command, err);
     else
         imap_ok(session, NULL, "searched");
+    if (!err)
+        message_limit_tell(session, command->lowest);
 }
 
 /* RFC 7377 section 2.2: what makes sense for the open mailbox only. */

@@ -9,15 +9,60 @@
  */
 #include "storage/batch.h"
 
-#include "session.h"
+#include "message_limit.h"
+#include "row_reader.h"
+
+struct deleted_job {
+    struct imap_session *session;
+    struct uid_set *uids;
+};
+
+/* Leaves those that have \Deleted. */
+static enum err find_deleted(void *arg)
+{
+    struct deleted_job *job = arg;
+    struct selected *selected = job->session->selected;
+    struct message_scan scan = {.mailbox_id = selected->mailbox_id, .uids = *job->uids};
+    struct uid_set_writer deleted = {0};
+    struct row_reader rows;
+    struct snapshot *snapshot = NULL;
+    enum err err = snapshot_open(selected->account, &snapshot);
+    if (err)
+        return err;
+    row_reader_begin(&rows, snapshot, &scan, SCAN_FLAGS);
+    while (row_reader_next(&rows))
+        if (rows.page.flags[rows.row] & MESSAGE_DELETED)
+            uid_set_add(&deleted, rows.page.uids[rows.row]);
+    err = row_reader_end(&rows);
+    snapshot_close(snapshot);
+    *job->uids = uid_set_take(&deleted, &job->session->arena);
+    return err;
+}
+
+/* RFC 9738 section 3.1: UID EXPUNGE has a limit, which counts what it would remove; EXPUNGE has none. */
+static enum err limit_messages(struct imap_session *session, struct uid_set *uids, uint32_t *lowest_r)
+{
+    struct deleted_job job = {session, uids};
+    *lowest_r = 0;
+    if (!session->by_uid || message_limit_lowest(session, uids) == 0)
+        return ERR_OK;
+    enum err err = imap_on_thread(session, find_deleted, &job);
+    if (!err)
+        *lowest_r = message_limit_cut(session, uids);
+    return err;
+}
 
 static void expunge(struct imap_session *session, struct uid_set uids)
 {
     struct selected *selected = session->selected;
     struct batch_operation operation = {.kind = BATCH_EXPUNGE,
-                                        .mailbox = mailbox_numbered(selected->mailbox_id),
-                                        .expunge = {.uids = uids, .deleted_only = true}};
-    enum err err = imap_commit(session, selected->account, &operation);
+                                        .mailbox = mailbox_numbered(selected->mailbox_id)};
+    uint32_t lowest;
+    enum err err = limit_messages(session, &uids, &lowest);
+    operation.expunge.uids = uids;
+    operation.expunge.deleted_only = true;
+    if (!err)
+        err = imap_commit(session, selected->account, &operation);
     if (err) {
         imap_no_err(session, err);
         return;
@@ -31,6 +76,7 @@ static void expunge(struct imap_session *session, struct uid_set uids)
                                 (unsigned long long)operation.result.modseq);
     }
     imap_ok(session, code, "expunged");
+    message_limit_tell(session, lowest);
 }
 
 void imap_expunge(struct imap_session *session, struct parser *parser)

@@ -9,6 +9,7 @@
 #include "storage/batch.h"
 
 #include "fetch_run.h"
+#include "message_limit.h"
 #include "resync.h"
 #include "rights.h"
 #include "row_reader.h"
@@ -82,6 +83,22 @@ static struct uid_set cut_window(const struct fetch_request *request, struct uid
     if (!partial_positions(&request->window, uid_set_size(&uids), &first, &last))
         return (struct uid_set){0};
     return partial_uids(&uids, first, last, arena);
+}
+
+/* A window is never cut, but may be too wide (RFC 9738 section 3.1). False when that is answered. */
+static bool limit_messages(struct imap_session *session, const struct fetch_request *request,
+                           struct uid_set *uids, uint32_t *lowest_r)
+{
+    *lowest_r = 0;
+    if (!request->has_window) {
+        *lowest_r = message_limit_cut(session, uids);
+    } else if (message_limit_exceeded(session, partial_width(&request->window))) {
+        message_limit_refuse(session, 0);
+        return false;
+    } else {
+        *uids = cut_window(request, *uids, &session->arena);
+    }
+    return true;
 }
 
 /* --- before the first answer --- */
@@ -179,6 +196,7 @@ static void answer(struct imap_session *session, const struct fetch_run *run)
         imap_no(session, "EXPUNGEISSUED", "some of the messages were expunged"); /* RFC 5530 section 3 */
     else
         imap_ok(session, NULL, "fetched");
+    message_limit_tell(session, run->lowest);
 }
 
 /* The client was promised more octets than there are: whatever came next, it would take it for them. */
@@ -247,6 +265,7 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
 {
     struct fetch_request request;
     struct prelude prelude = {.session = session, .request = &request};
+    struct fetch_run run = {0};
     if (!parse_fetch(parser, &request)) {
         imap_bad_syntax(session, parser);
         return;
@@ -257,10 +276,9 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
         session->enabled |= ENABLED_CONDSTORE;
     if (asks_for_bodies(&request))
         selected_hold(session->selected, loop_now(conn_loop(session->conn)));
-    if (!imap_resolve(session, &request.set, &prelude.wanted))
+    if (!imap_resolve(session, &request.set, &prelude.wanted) ||
+        !limit_messages(session, &request, &prelude.wanted, &run.lowest))
         return;
-    if (request.has_window)
-        prelude.wanted = cut_window(&request, prelude.wanted, &session->arena);
     add_implied_items(session, &request);
     enum err err = request.wants_vanished ? send_vanished(session, &request) : ERR_OK;
     if (!err && selected_may(session->selected, RIGHT_SEEN) && has_trait(&request, FETCH_SETS_SEEN))
@@ -269,7 +287,7 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
         imap_no_err(session, err);
         return;
     }
-    struct fetch_run run = {.seen_now = prelude.seen_now};
+    run.seen_now = prelude.seen_now;
     fetch_run_init(&run, session, &request, prelude.wanted);
     send_answers(session, &run);
     /* Otherwise some of the new flags may not have been told: they are with the updates. */

@@ -8,6 +8,7 @@
  * Without RETURN the answer is `* SEARCH 2 84 882`, also an empty one; a client that enabled IMAP4rev2 gets
  * ESEARCH instead.
  */
+#include "message_limit.h"
 #include "search_context.h"
 
 /*     mailbox-data    =/ "SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]    RFC 7162 */
@@ -42,4 +43,5 @@ void imap_search(struct imap_session *session, struct parser *parser)
         write_search(&command, &result);
     search_context_begin(&command, &result, NULL);
     imap_ok(session, NULL, command.wanted.options & RETURN_SAVE ? "searched, and saved" : "searched");
+    message_limit_tell(session, command.lowest);
 }

@@ -38,7 +38,7 @@ static bool parse_sort(struct search_command *command, struct parser *parser, st
 
 void imap_sort(struct imap_session *session, struct parser *parser)
 {
-    struct search_command command = {.session = session};
+    struct search_command command = {.session = session, .limit = SEARCH_REFUSED};
     struct sort_criteria criteria;
     struct search_result result;
     if (!parse_search_return(parser, &command.wanted)) {

@@ -10,6 +10,7 @@
 
 #include "flag_report.h"
 #include "flags.h"
+#include "message_limit.h"
 #include "row_reader.h"
 
 struct store_request {
@@ -150,6 +151,7 @@ static enum err answer_flags(struct imap_session *session, const struct store_jo
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)
 {
+    uint32_t lowest = message_limit_cut(session, &uids);
     const struct selected *selected = session->selected;
     struct store_job job = {
         .session = session,
@@ -178,6 +180,8 @@ static void store(struct imap_session *session, const struct store_request *requ
         imap_ok(session, modified_code(session, &job.operation.result.failed), "some were changed meanwhile");
     else
         imap_ok(session, NULL, "stored");
+    if (!err)
+        message_limit_tell(session, lowest);
 }
 
 /* How much of a STORE the user has the right to (RFC 4314 section 4): it fails only when there is nothing

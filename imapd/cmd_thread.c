@@ -70,7 +70,8 @@ static void write_threads(struct search_command *command, const struct thread_fo
 
 void imap_thread(struct imap_session *session, struct parser *parser)
 {
-    struct search_command command = {.session = session, .wanted.options = RETURN_ALL};
+    struct search_command command = {
+        .session = session, .wanted.options = RETURN_ALL, .limit = SEARCH_REFUSED};
     struct threading_job job = {.arena = &session->arena};
     struct thread_data data = {0};
     struct search_result result;

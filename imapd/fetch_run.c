@@ -20,7 +20,7 @@ void fetch_put_literal(struct fetch_run *run, uint64_t octets, bool binary)
 
 /* --- pages --- */
 
-static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot)
+static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot, struct message_scan *scan)
 {
     struct message_page *page = &run->page;
     run->flags = arena_array(&run->page_arena, struct message_flags, page->count);
@@ -29,8 +29,64 @@ static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot)
     for (size_t i = 0; !err && i < page->count; i++) {
         err = message_flags_of(run->selected, snapshot, page, i, &run->page_arena, &run->flags[i]);
         if (!err && run->page_arena.used >= most)
-            message_scan_back(&run->scan, page, i + 1);
+            message_scan_back(scan, page, i + 1);
     }
+    return err;
+}
+
+static enum err read_rows(struct fetch_run *run, struct snapshot *snapshot, struct message_scan *scan)
+{
+    enum err err = snapshot_scan(snapshot, scan, &run->page);
+    if (!err && run->page.flags && run->page.count > 0)
+        err = read_flags(run, snapshot, scan);
+    return err;
+}
+
+/* So many messages make a page, when the last comes first. */
+#define FALLING_PAGE 64
+
+/* The last ones of what is left, at most `count`. */
+static struct uid_set last_wanted(struct fetch_run *run, size_t count)
+{
+    struct uid_range *last = arena_array(&run->page_arena, struct uid_range, count);
+    const struct uid_range *ranges = run->wanted.ranges;
+    size_t begin = 0, end = run->wanted.count, at = count;
+    while (begin < end) { /* the ranges that reach below `below` */
+        size_t middle = begin + (end - begin) / 2;
+        if (ranges[middle].first < run->below)
+            begin = middle + 1;
+        else
+            end = middle;
+    }
+    for (uint64_t left = count; end > 0 && left > 0;) {
+        struct uid_range range = ranges[--end];
+        range.last = (uint32_t)MIN_OF((uint64_t)range.last, run->below - 1);
+        uint64_t size = MIN_OF(left, (uint64_t)range.last - range.first + 1);
+        range.first = (uint32_t)(range.last - (size - 1));
+        last[--at] = range;
+        left -= size;
+    }
+    return (struct uid_set){last + at, count - at};
+}
+
+/* RFC 9738 section 3.1: where the limit tells, messages are processed "from highest to lowest UID". A scan
+ * knows only the other direction; so a page is all of a scan, or it is made smaller. */
+static enum err read_last_rows(struct fetch_run *run, struct snapshot *snapshot)
+{
+    struct message_scan scan;
+    enum err err = ERR_OK;
+    size_t count = FALLING_PAGE;
+    do {
+        scan = run->scan;
+        scan.uids = last_wanted(run, count);
+        scan.done = scan.uids.count == 0;
+        if (!scan.done)
+            err = read_rows(run, snapshot, &scan);
+        count /= 2;
+    } while (!err && !scan.done && count > 0);
+    run->below = scan.uids.count > 0 ? scan.uids.ranges[0].first : run->lowest;
+    run->scan.done = run->below <= run->lowest;
+    run->row = run->page.count - 1; /* none, where there are none */
     return err;
 }
 
@@ -45,9 +101,7 @@ static enum err read_page(struct fetch_run *run)
                        : snapshot_open(run->selected->account, &snapshot);
     if (err)
         return err;
-    err = snapshot_scan(snapshot, &run->scan, &run->page);
-    if (!err && run->page.flags && run->page.count > 0)
-        err = read_flags(run, snapshot);
+    err = run->lowest > 0 ? read_last_rows(run, snapshot) : read_rows(run, snapshot, &run->scan);
     run->found += run->page.count;
     snapshot_close(snapshot);
     return err;
@@ -61,7 +115,7 @@ static void end_message(struct fetch_run *run)
     if (run->has_file)
         blob_reader_close(&run->file);
     run->has_file = run->in_message = run->is_partly_sent = false;
-    run->row++;
+    run->row = run->lowest > 0 ? run->row - 1 : run->row + 1; /* no row is before the first, either */
 }
 
 /* Nothing was sent of it yet, and nothing will be; the command will end in NO. */
@@ -96,8 +150,11 @@ static enum err prepare_items(struct fetch_run *run, bool *file_r)
 
 static enum err open_file(struct fetch_run *run)
 {
-    enum err err = message_open_next(run->selected->account, run->selected->mailbox_id,
-                                     run->page.uids[run->row], &run->places, &run->file);
+    struct account *account = run->selected->account;
+    int64_t mailbox_id = run->selected->mailbox_id;
+    uint32_t uid = run->page.uids[run->row];
+    enum err err = run->lowest > 0 ? message_open(account, mailbox_id, uid, &run->file)
+                                   : message_open_next(account, mailbox_id, uid, &run->places, &run->file);
     run->has_file = !err;
     if (!err && run->page.sizes && run->file.size > run->page.sizes[run->row])
         return ERR_CORRUPT; /* it grew: what the index tells of it does not hold */
@@ -245,6 +302,7 @@ void fetch_run_init(struct fetch_run *run, struct imap_session *session, const s
     run->selected = session->selected;
     run->request = request;
     run->wanted = wanted;
+    run->below = (uint64_t)UINT32_MAX + 1;
     run->tells_modseq = session->enabled & ENABLED_CONDSTORE;
     run->scan = (struct message_scan){.mailbox_id = run->selected->mailbox_id,
                                       .uids = wanted,

@@ -29,6 +29,7 @@ struct fetch_run {
     struct uid_set wanted;   /* what is to be answered, as far as it is there */
     struct uid_set seen_now; /* those that became \Seen by this command */
     bool tells_modseq;       /* with flags that changed (RFC 7162 section 3.2) */
+    uint32_t lowest;         /* nothing below it is wanted although it was asked for: the last comes first */
 
     struct buf out;
     int64_t visit_end; /* clock_monotonic_ms */
@@ -41,6 +42,7 @@ struct fetch_run {
     struct flag_source source;
     struct message_flags *flags; /* by row; NULL when they are not wanted */
     size_t row;
+    uint64_t below; /* of pages from the last to the first: what was not read yet lies below this UID */
 
     /* The message of that row. */
     bool in_message;
@@ -61,7 +63,7 @@ struct fetch_run {
     enum err failure;  /* of a message that could not be read; the others are answered */
 };
 
-/* `run` is zeroed, with seen_now set. */
+/* `run` is zeroed, with seen_now and lowest set. */
 void fetch_run_init(struct fetch_run *run, struct imap_session *session, const struct fetch_request *request,
                     struct uid_set wanted);
 /* The next piece into run->out; run->done with the last one. An error with `is_partly_sent` means that the

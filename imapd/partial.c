@@ -12,6 +12,11 @@ bool parse_partial_range(struct parser *parser, struct partial_range *range_r)
     return true;
 }
 
+uint64_t partial_width(const struct partial_range *range)
+{
+    return (uint64_t)MAX_OF(range->first, range->last) - MIN_OF(range->first, range->last) + 1;
+}
+
 bool partial_positions(const struct partial_range *range, uint64_t count, uint64_t *first_r, uint64_t *last_r)
 {
     uint64_t low = MIN_OF(range->first, range->last), high = MAX_OF(range->first, range->last);

@@ -18,6 +18,8 @@ struct partial_range {
 };
 
 bool parse_partial_range(struct parser *parser, struct partial_range *range_r);
+/* How many it asks for. */
+uint64_t partial_width(const struct partial_range *range);
 /* The positions (from 1) that it means in a list of so many; false when there are none. */
 bool partial_positions(const struct partial_range *range, uint64_t count, uint64_t *first_r,
                        uint64_t *last_r);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include "message_limit.h"
 #include "search_context.h"
 
 /* So many ranges are kept as "$" at most: 2 MB. */
@@ -138,6 +139,43 @@ enum err search_command_visit(void *data, enum err (*fn)(void *arg), void *arg)
     return err;
 }
 
+/* RFC 9738 section 3.1 counts what is looked at, not what is found: the messages that the sets among the keys
+ * leave. */
+static enum err find_candidates(struct search_job *job, struct uid_set *uids_r)
+{
+    const struct search_node *nodes = job->program->nodes;
+    enum err err = ERR_OK;
+    *uids_r = view_slice(job->view, 1, job->view->count, job->arena);
+    for (uint32_t i = nodes[0].child; i != 0 && !err; i = nodes[i].next)
+        if (nodes[i].key == KEY_NUMBERS || nodes[i].key == KEY_UIDS)
+            err = search_combine(job, uid_set_common, uids_r, &nodes[i].uids, uids_r);
+    return err;
+}
+
+/* False when it is answered. */
+static bool limit_messages(struct search_command *command)
+{
+    struct imap_session *session = command->session;
+    struct search_job *job = &command->job;
+    struct uid_set candidates;
+    if (command->limit == SEARCH_ALL || !message_limit_exceeded(session, job->view->count))
+        return true;
+    enum err err = find_candidates(job, &candidates);
+    if (err) {
+        search_command_fail(command, err);
+        return false;
+    }
+    uint32_t lowest = message_limit_lowest(session, &candidates);
+    if (lowest > 0 && command->limit == SEARCH_REFUSED) {
+        forget_saved(command);
+        message_limit_refuse(session, 0);
+        return false;
+    }
+    command->lowest = lowest;
+    job->first_number = lowest > 0 ? view_number(job->view, lowest) : 0;
+    return true;
+}
+
 bool search_command_begin(struct search_command *command)
 {
     struct imap_session *session = command->session;
@@ -164,9 +202,11 @@ bool search_command_begin(struct search_command *command)
                                        .data = command};
     command->goal = selected->view.count;
     enum err err = search_bind(&command->job);
-    if (err)
+    if (err) {
         search_command_fail(command, err);
-    return !err;
+        return false;
+    }
+    return limit_messages(command);
 }
 
 enum err search_command_find(struct search_command *command, struct search_result *result_r)

@@ -6,6 +6,9 @@
 #include "progress.h"
 #include "search_return.h"
 
+/* What happens when more messages would have to be looked at than one command may work with (RFC 9738). */
+enum search_limit { SEARCH_THE_LAST, SEARCH_REFUSED, SEARCH_ALL };
+
 struct search_command {
     struct imap_session *session;
     struct search_return wanted;
@@ -14,7 +17,9 @@ struct search_command {
     struct slice charset;
     struct search_job job;
     struct progress progress;
-    uint64_t goal; /* how many messages are to be looked at; 0: unknown */
+    enum search_limit limit;
+    uint32_t lowest; /* for message_limit_tell: where the search ended that was to go on */
+    uint64_t goal;   /* how many messages are to be looked at; 0: unknown */
 };
 
 /* The search keys, in command->charset; `err` is what came out of reading the charset. False when the command

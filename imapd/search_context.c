@@ -115,6 +115,10 @@ void search_context_begin(struct search_command *command, const struct search_re
     struct selected *selected = session->selected;
     if (!(command->wanted.options & RETURN_UPDATE))
         return;
+    if (command->lowest > 0) {
+        tell_refusal(session, session->tag, "not all messages were searched");
+        return;
+    }
     if (is_refused(selected, result, criteria)) {
         tell_refusal(session, session->tag, "too many contexts");
         return;

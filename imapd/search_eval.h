@@ -31,7 +31,8 @@ struct search_job {
     bool is_bound;  /* message numbers and "$" of the program are those of an earlier time (RFC 5267) */
     int64_t now_us; /* for OLDER and YOUNGER */
     struct arena *arena;
-    uint32_t first_piece; /* for tests: how many messages are looked at first; 0: whatever is best */
+    uint32_t first_number; /* messages before it are not looked at; 0: all are */
+    uint32_t first_piece;  /* for tests: how many messages are looked at first; 0: whatever is best */
 
     /* Runs fn(arg) where blocking is allowed. An error of its own (the client is gone) ends the search. */
     enum err (*visit)(void *data, enum err (*fn)(void *arg), void *arg);

@@ -37,6 +37,8 @@ enum argument {
     ARGUMENT_NONZERO,
     ARGUMENT_KEYWORD,
     ARGUMENT_SET,
+    ARGUMENT_BELOW_UID, /* a set of those below it, or above it */
+    ARGUMENT_ABOVE_UID,
     ARGUMENT_MODSEQ,
     ARGUMENT_OBJECT
 };
@@ -106,6 +108,8 @@ static const struct key_row rows[] = {
     OTHER(OLDER, KEY_OLDER_SECONDS, ARGUMENT_NONZERO),
     OTHER(YOUNGER, KEY_YOUNGER_SECONDS, ARGUMENT_NONZERO),
     OTHER(UID, KEY_UIDS, ARGUMENT_SET),
+    OTHER(UIDAFTER, KEY_UIDS, ARGUMENT_ABOVE_UID),
+    OTHER(UIDBEFORE, KEY_UIDS, ARGUMENT_BELOW_UID),
     OTHER(MODSEQ, KEY_MODSEQ, ARGUMENT_MODSEQ),
     OTHER(EMAILID, KEY_EMAILID, ARGUMENT_OBJECT),
     OTHER(THREADID, KEY_THREADID, ARGUMENT_OBJECT),
@@ -229,6 +233,20 @@ static bool parse_object(struct search_builder *builder, struct search_node *nod
     return true;
 }
 
+/* RFC 9738 section 3.2: UIDAFTER <uniqueid>, UIDBEFORE <uniqueid>. */
+static bool parse_uid_border(struct parser *parser, enum argument argument, struct sequence_set *set_r)
+{
+    uint32_t uid;
+    if (!parse_space(parser) || !parse_nonzero(parser, &uid))
+        return false;
+    struct sequence_range *range = arena_new(parser->arena, struct sequence_range);
+    *range = argument == ARGUMENT_ABOVE_UID ? (struct sequence_range){uid + 1, UINT32_MAX}
+                                            : (struct sequence_range){1, uid - 1};
+    bool is_empty = uid == (argument == ARGUMENT_ABOVE_UID ? UINT32_MAX : 1);
+    *set_r = (struct sequence_set){.ranges = range, .count = is_empty ? 0 : 1};
+    return true;
+}
+
 static bool parse_argument(struct search_builder *builder, const struct key_row *row,
                            struct search_node *node)
 {
@@ -253,6 +271,9 @@ static bool parse_argument(struct search_builder *builder, const struct key_row 
         return parse_space(parser) && parse_astring(parser, &node->keyword);
     case ARGUMENT_SET:
         return parse_space(parser) && parse_sequence_set(parser, &node->set);
+    case ARGUMENT_ABOVE_UID:
+    case ARGUMENT_BELOW_UID:
+        return parse_uid_border(parser, row->argument, &node->set);
     case ARGUMENT_MODSEQ:
         builder->program.has_modseq = true;
         return parse_modseq(parser, &node->number);

@@ -20,7 +20,8 @@ static enum err search_piece(struct search_job *job, uint32_t from, uint32_t to,
 
 enum err search_run(struct search_job *job, struct search_demand demand, struct uid_set *found_r)
 {
-    uint32_t low = 1, high = job->view->count; /* what was not looked at yet */
+    uint32_t low = MAX_OF(job->first_number, (uint32_t)1),
+             high = job->view->count; /* what was not looked at yet */
     struct uid_set first = {0}, last = {0};
     bool all = demand.first == 0 && demand.last == 0;
     enum err err = ERR_OK;

@@ -148,8 +148,10 @@ static void tell_modseq(struct imap_session *session, bool held)
     if (!selected || !(session->enabled & ENABLED_CONDSTORE) ||
         (!held && !selected->holds_expunges && selected->knows_modseq))
         return;
-    imap_untagged(session, "OK [HIGHESTMODSEQ %llu] %s", (unsigned long long)selected_modseq(selected),
-                  selected->holds_expunges ? "what is gone is told later" : "this far you know all");
+    imap_say(
+        session, ANSWER_OK,
+        arena_printf(&session->arena, "HIGHESTMODSEQ %llu", (unsigned long long)selected_modseq(selected)),
+        selected->holds_expunges ? "what is gone is told later" : "this far you know all");
     selected->knows_modseq = true;
 }
 

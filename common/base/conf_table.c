@@ -118,6 +118,13 @@ const struct conf_option conf_options[] = {
          "The language that IMAP clients get who ask for the server's own by LANGUAGE \"default\" (RFC 5255 "
          "section 3.2). Who asks for nothing gets English."},
 
+    {TOP(imap_message_limit), .type = CONF_NUMBER, .default_text = "0", RANGE(0, UINT32_MAX),
+     .reloadable = RELOAD,
+     .help =
+         "The number of messages that one IMAP command may work with (RFC 9738). Programs that do not know "
+         "of this see only the newest messages of a large mailbox; the RFC wants at least 1000. 0 means no "
+         "limit."},
+
     {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
      .help =
          "The memory that all password checks which run at the same time may take together. Further checks "

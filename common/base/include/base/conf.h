@@ -83,7 +83,8 @@ struct conf {
     int64_t pop3_login_delay; /* seconds between logins of one user, 0: none (RFC 2449 section 6.5) */
     int64_t pop3_expire;      /* days that mail is kept on the server, -1: for ever (RFC 2449 section 6.7) */
 
-    int64_t imap_language; /* enum conf_language: what LANGUAGE "default" chooses (RFC 5255) */
+    int64_t imap_language;      /* enum conf_language: what LANGUAGE "default" chooses (RFC 5255) */
+    int64_t imap_message_limit; /* messages that one command works with, 0: all (RFC 9738) */
 
     int64_t auth_memory_limit; /* bytes that all running password checks may take together */
     int64_t auth_cache_time;   /* milliseconds that a success is remembered */
