@@ -103,7 +103,8 @@ static void two_codes(void)
             "* 6 FETCH (UID 6)$\n* 4 FETCH (UID 4)$\n* NO [MESSAGELIMIT 3 4] " MORE
             "\nNO [EXPUNGEISSUED] some of the messages were expunged$");
     peer_do(a, "STORE 1:4 (UNCHANGEDSINCE 1) +FLAGS (\\Flagged)",
-            "* 2 FETCH (\n* 3 FETCH (\n* 4 FETCH (\n* NO [MESSAGELIMIT 3 2] " MORE "\nOK [MODIFIED 2:4] ");
+            "* 2 FETCH (\n* 3 FETCH (\n* 4 FETCH (\n* NO [MESSAGELIMIT 3 2] " MORE
+            "\n* OK [HIGHESTMODSEQ \nOK [MODIFIED 2:4] ");
 }
 PEER_CASE(two_codes)
 
@@ -156,7 +157,7 @@ static void expunging(void)
     peer_do(a, "UID EXPUNGE 1:6", "* 5 EXPUNGE$\n* 3 EXPUNGE$\n* 1 EXPUNGE$\n* 4 FETCH (\nOK expunged$");
     for (uint32_t uid = 2; uid <= 8; uid += 2)
         flag_elsewhere("INBOX", uid, FLAGS_ADD, MESSAGE_DELETED);
-    peer_do(a, "ENABLE CONDSTORE", "* ENABLED CONDSTORE$\nOK ");
+    peer_do(a, "ENABLE CONDSTORE", "* ENABLED CONDSTORE$\n* OK [HIGHESTMODSEQ \nOK ");
     peer_do(a, "UID EXPUNGE 1:*",
             "* NO [MESSAGELIMIT 3 6] " MORE
             "\n* 5 EXPUNGE$\n* 4 EXPUNGE$\n* 3 EXPUNGE$\n* 1 FETCH (\n* 2 FETCH (\nOK [HIGHESTMODSEQ ");
