@@ -39,7 +39,10 @@ void imap_notify(struct imap_session *session, struct parser *parser)
     session->updates = UPDATE_ALL; /* an implicit NOOP (section 3.1) */
     if (err) {
         notify_end(session);
-        imap_no_err(session, err);
+        if (err == ERR_LIMIT) /* section 3.1 */
+            imap_no(session, "NOTIFICATIONOVERFLOW", "there is too much to be told");
+        else
+            imap_no_err(session, err);
     } else {
         imap_ok(session, NULL, "noted");
     }

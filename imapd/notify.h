@@ -7,6 +7,7 @@
 #ifndef IMAPD_NOTIFY_H
 #define IMAPD_NOTIFY_H
 
+#include "budget.h"
 #include "hub.h"
 #include "parser.h"
 
@@ -69,6 +70,8 @@ struct notify {
     struct notify_request request;
     struct hub_member member;   /* hears of all of the account */
     struct notify_known *known; /* what the client was told of its mailboxes */
+    struct budget *budget;
+    struct budget_share memory; /* of which that takes so much */
 };
 void notify_free(struct notify *notify); /* NULL is fine; of a session's own: notify_end */
 /* The session hears no more than it did before it ever asked. */
@@ -77,7 +80,7 @@ void notify_end(struct imap_session *session);
 unsigned notify_update_mask(const struct notify *notify);
 
 /* Notes how things are, so that changes from now on are told; with `status`, sends the STATUS lines that
- * NOTIFY SET STATUS asks for. */
+ * NOTIFY SET STATUS asks for. ERR_LIMIT: there are too many mailboxes to remember. */
 enum err notify_begin(struct imap_session *session) MUST_CHECK;
 /* Tells what changed in other mailboxes. */
 enum err notify_tell(struct imap_session *session) MUST_CHECK;

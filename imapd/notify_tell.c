@@ -11,12 +11,20 @@
 #include "session.h"
 #include "status.h"
 
+static void forget_known(struct notify *notify)
+{
+    notify_known_free(notify->known);
+    notify->known = NULL;
+    if (notify->budget)
+        budget_release(notify->budget, &notify->memory);
+}
+
 void notify_free(struct notify *notify)
 {
     if (!notify)
         return;
     hub_leave(&notify->member);
-    notify_known_free(notify->known);
+    forget_known(notify);
     arena_free(&notify->arena);
     mem_free(notify);
 }
@@ -231,19 +239,37 @@ static enum err read_and_compare(void *arg)
     return ERR_OK;
 }
 
+static enum err remember(struct tell_job *job)
+{
+    struct notify *notify = job->notify;
+    forget_known(notify);
+    notify->known = job->fresh;
+    notify->budget = job->session->context->budget;
+    return budget_hold(notify->budget, &notify->memory, buf_slice(&job->session->login),
+                       notify->known->arena.used);
+}
+
 static enum err run(struct tell_job *job)
 {
     struct notify *notify = job->notify;
     buf_init(&job->out, SIZE_MAX / 2);
     event_clear(&notify->member.changed);
     enum err err = imap_on_thread(job->session, read_and_compare, job);
-    if (!err) {
-        notify_known_free(notify->known);
-        notify->known = job->fresh;
+    if (!err)
+        err = remember(job);
+    if (!err)
         err = conn_write(job->session->conn, buf_slice(&job->out));
-    }
     buf_free(&job->out);
     return err;
+}
+
+/* Section 5.8: from now on it is as after NOTIFY NONE. */
+static void overflow(struct imap_session *session)
+{
+    struct notify *notify = session->notify;
+    imap_say(session, ANSWER_OK, "NOTIFICATIONOVERFLOW", "there is too much to be told");
+    forget_known(notify);
+    notify->request = (struct notify_request){.none = true};
 }
 
 enum err notify_begin(struct imap_session *session)
@@ -262,5 +288,8 @@ enum err notify_tell(struct imap_session *session)
         event_clear(&notify->member.changed);
         return ERR_OK;
     }
-    return run(&job);
+    enum err err = run(&job);
+    if (err == ERR_LIMIT)
+        overflow(session);
+    return err == ERR_LIMIT ? ERR_OK : err;
 }

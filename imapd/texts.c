@@ -222,6 +222,7 @@ const struct imap_translation imap_translations[] = {
     {"there is no such mailbox, create it first", "diese Mailbox gibt es nicht, erst anlegen"},
     {"there is no such part of a message", "diesen Teil einer Nachricht gibt es nicht"},
     {"there is no such user", "diesen Benutzer gibt es nicht"},
+    {"there is too much to be told", "es gibt zu viel zu melden"},
     {"there was nothing to copy", "es gab nichts zu kopieren"},
     {"these are the languages", "das sind die Sprachen"},
     {"these are the namespaces", "das sind die Namensräume"},

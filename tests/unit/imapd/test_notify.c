@@ -187,6 +187,33 @@ static void store_fails(void)
 }
 PEER_CASE(store_fails)
 
+/* Section 3.1: a tagged NO; section 5.8: an untagged OK, and then it is as after NOTIFY NONE. */
+static void overflow(void)
+{
+    struct peer *a = peer_login();
+    world.budget.user_max = 1;
+    peer_do(a, "NOTIFY SET (personal (MailboxName))", "NO [NOTIFICATIONOVERFLOW] there ");
+    assert_int_equal(world.budget.held, 0);
+    world.budget.user_max = BUDGET_USER_MAX;
+    peer_do(a, "NOTIFY SET (personal (MailboxName)) (selected (MessageNew MessageExpunge))", "OK ");
+    assert_true(world.budget.held > 0);
+    create("One");
+    peer_expect(a, "* LIST () \"/\" \"One\"$");
+    world.budget.user_max = 1;
+    create("Two");
+    peer_expect(a, "* OK [NOTIFICATIONOVERFLOW] there ");
+    world.budget.user_max = BUDGET_USER_MAX;
+    create("Three");
+    peer_do(a, "NOOP", "OK ");
+    assert_int_equal(world.budget.held, 0);
+    peer_do(a, "NOTIFY SET (personal (MailboxName))", "OK ");
+    create("Four");
+    peer_expect(a, "* LIST () \"/\" \"Four\"$");
+    peer_do(a, "UNAUTHENTICATE", "OK ");
+    assert_int_equal(world.budget.held, 0);
+}
+PEER_CASE(overflow)
+
 static void test_syntax(void **state)
 {
     (void)state;
@@ -208,8 +235,15 @@ static void test_syntax(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(other_mailboxes),      peer_test(names), peer_test(metadata),       peer_test(selected),
-        peer_test(fetches_new_messages), peer_test(idle),  peer_test(unauthenticate), peer_test(store_fails),
+        peer_test(other_mailboxes),
+        peer_test(names),
+        peer_test(metadata),
+        peer_test(selected),
+        peer_test(fetches_new_messages),
+        peer_test(idle),
+        peer_test(unauthenticate),
+        peer_test(store_fails),
+        peer_test(overflow),
         dialogue_test(test_syntax),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
