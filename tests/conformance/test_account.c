@@ -47,7 +47,13 @@ static void annotations_of_account_and_mailboxes(void **state)
     assert_true(strcasecmp(text, "/private/a=1 /private/b=3") == 0);
     assert_string_equal(annotations_text(fixture, account, 1), "");
     assert_true(entry_of(fixture, account, "Sent").attr_modseq > before);
+    /* RFC 7162 section 3.2: HIGHESTMODSEQ is raised by what changes an annotation, and by nothing else. */
+    uint64_t highest = status_of(account, "Sent").highestmodseq;
+    assert_int_equal(highest, entry_of(fixture, account, "Sent").attr_modseq);
+    run(fixture, account, annotate("Sent", "/private/a", "1"));
+    assert_int_equal(status_of(account, "Sent").highestmodseq, highest);
     run(fixture, account, annotate("Sent", "/Private/A", NULL));
+    assert_true(status_of(account, "Sent").highestmodseq > highest);
     run(fixture, account, annotate("Sent", "/private/unknown", NULL));
     assert_true(strcasecmp(annotations_text(fixture, account, sent), "/private/b=3") == 0);
     run(fixture, account, annotate("Sent", "/private/b", "")); /* an empty value is one */

@@ -161,6 +161,28 @@ static void condstore(void)
 }
 PEER_CASE(condstore)
 
+/* RFC 7162 section 6: while expunges wait, MODSEQs that are higher than theirs must not mislead. */
+static void modseqs_meanwhile(void)
+{
+    fill(5);
+    struct peer *a = peer_login();
+    peer_do(a, "ENABLE QRESYNC", "* ENABLED QRESYNC$\nOK ");
+    peer_do(a, "SELECT INBOX", SELECTED);
+    unsigned long long before = modseq_of_inbox();
+    expunge_elsewhere("INBOX", 3);
+    peer_do(a, "STORE 1 +FLAGS.SILENT (\\Seen)",
+            text("* 1 FETCH (UID 1 MODSEQ (\n* OK [HIGHESTMODSEQ #] what is gone\nOK ", before));
+    unsigned long long after = modseq_of_inbox();
+    peer_do(a, "FETCH 1 FLAGS", text("* 1 FETCH (FLAGS (\n* OK [HIGHESTMODSEQ #] what is gone\nOK ", before));
+    peer_do(a, "NOOP", text("* VANISHED 3$\n* OK [HIGHESTMODSEQ #] this far\nOK ", after));
+    peer_do(a, "FETCH 1 FLAGS", "* 1 FETCH (FLAGS (\nOK ");
+    /* Section 3.1.3: a conditional STORE tells MODSEQ also of what was so before. */
+    peer_do(a, text("STORE 1 (UNCHANGEDSINCE #) +FLAGS.SILENT (\\Seen)", after),
+            text("* 1 FETCH (UID 1 MODSEQ (#))$\nOK stored", after));
+    peer_do(a, "STORE 1 +FLAGS.SILENT (\\Seen)", "OK ");
+}
+PEER_CASE(modseqs_meanwhile)
+
 #define RESYNCED                                                                      \
     "* FLAGS (\n* OK [PERMANENTFLAGS (\n* 4 EXISTS$\n* 1 RECENT$\n* OK [UNSEEN 1] \n" \
     "* OK [UIDVALIDITY \n* OK [UIDNEXT 7] \n* OK [HIGHESTMODSEQ \n* OK [MAILBOXID \n"
@@ -283,9 +305,11 @@ PEER_CASE(select_that_fails)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(store),         peer_test(expunges_wait),   peer_test(expunge),
-        peer_test(copy_and_move), peer_test(unannounced_uid), peer_test(condstore),
-        peer_test(qresync),       peer_test(failing_reads),   peer_test(select_that_fails),
+        peer_test(store),         peer_test(expunges_wait),
+        peer_test(expunge),       peer_test(modseqs_meanwhile),
+        peer_test(copy_and_move), peer_test(unannounced_uid),
+        peer_test(condstore),     peer_test(qresync),
+        peer_test(failing_reads), peer_test(select_that_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
