@@ -51,6 +51,13 @@ enum err imap_access_made(struct imap_session *session, const struct imap_access
                           enum err err) MUST_CHECK;
 void imap_access_end(struct imap_access *access);
 
+/* UIDs in APPENDUID and COPYUID tell of the mailbox: "these response codes SHOULD NOT be issued if the client
+ * does not have access to SELECT or EXAMINE the mailbox" (RFC 4315 section 5). */
+static inline bool imap_access_tells_uids(const struct imap_access *access)
+{
+    return access->rights & RIGHT_READ;
+}
+
 /* What the session's client calls the mailbox. */
 struct slice imap_access_name(struct imap_session *session, const struct imap_access *access);
 

@@ -69,6 +69,10 @@ static void finish(struct imap_session *session, struct append_job *job)
         append_refuse(session, err);
         return;
     }
+    if (!imap_access_tells_uids(&job->target)) {
+        imap_ok(session, NULL, "appended");
+        return;
+    }
     struct buf code;
     buf_init(&code, SIZE_MAX / 2);
     buf_printf(&code, "APPENDUID %u ", (unsigned)job->uidvalidity);

@@ -83,9 +83,11 @@ static enum err copy_across(struct copy_job *job)
     return err;
 }
 
-/* "COPYUID 38505 304,319:320 3956:3958" */
+/* "COPYUID 38505 304,319:320 3956:3958"; NULL where it would tell too much. */
 static const char *copyuid_code(const struct copy_job *job)
 {
+    if (!imap_access_tells_uids(&job->target))
+        return NULL;
     struct buf code;
     buf_init(&code, SIZE_MAX / 2);
     buf_printf(&code, "COPYUID %u ", (unsigned)job->uidvalidity);
@@ -100,7 +102,9 @@ static const char *copyuid_code(const struct copy_job *job)
 static void answer_moved(const struct copy_job *job)
 {
     struct imap_session *session = job->session;
-    imap_say(session, ANSWER_OK, copyuid_code(job), "moved");
+    const char *code = copyuid_code(job);
+    if (code)
+        imap_say(session, ANSWER_OK, code, "moved");
     session->updates |= UPDATE_EXPUNGES;
     /* As for EXPUNGE (RFC 7162 section 3.2.7). */
     imap_ok(session,

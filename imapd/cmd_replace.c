@@ -72,10 +72,11 @@ static void replace(struct imap_session *session, struct uid_set old, const stru
     }
     /* Section 4.3: before the EXPUNGE. */
     const struct batch_result *result = &job.operations[1].result;
-    imap_say(session, ANSWER_OK,
-             arena_printf(&session->arena, "APPENDUID %u %u", (unsigned)result->uidvalidity,
-                          (unsigned)result->uid),
-             "the new version is there");
+    if (imap_access_tells_uids(target))
+        imap_say(session, ANSWER_OK,
+                 arena_printf(&session->arena, "APPENDUID %u %u", (unsigned)result->uidvalidity,
+                              (unsigned)result->uid),
+                 "the new version is there");
     event_set(&session->member.changed);
     session->updates = UPDATE_ALL;
     imap_ok(session, NULL, "replaced");

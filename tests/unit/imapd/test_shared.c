@@ -186,7 +186,7 @@ static void append_sets_the_flags_one_may_set(void)
     give("INBOX", "bob@example.org", "lr");
     peer_do(b, "APPEND " SHARED " {17+}\r\n" TEXT, "NO [NOPERM] ");
     give("INBOX", "bob@example.org", "i"); /* a letter-box */
-    peer_do(b, "APPEND " SHARED " (\\Seen \\Deleted \\Flagged Work) {17+}\r\n" TEXT, "OK [APPENDUID ");
+    peer_do(b, "APPEND " SHARED " (\\Seen \\Deleted \\Flagged Work) {17+}\r\n" TEXT, "OK appended$");
     give("INBOX", "bob@example.org", "lris");
     peer_do(b, "APPEND " SHARED " (\\Seen \\Deleted \\Flagged Work) {17+}\r\n" TEXT, "OK [APPENDUID ");
     give("INBOX", "bob@example.org", "lritw");
@@ -231,6 +231,23 @@ static void copies_lose_flags_without_right(void)
             "* 6 FETCH (FLAGS (\\Seen \\Recent))$\n* 7 FETCH (FLAGS (\\Recent))$\nOK ");
 }
 PEER_CASE(copies_lose_flags_without_right)
+
+/* RFC 4315 section 5: who may put something into a mailbox that he may not open hears no UIDs of it. */
+static void letter_boxes_tell_no_uids(void)
+{
+    add_users();
+    create("Target");
+    fill(4);
+    give("Target", "bob@example.org", "i");
+    struct peer *b = open_with("lrswite");
+    peer_do(b, "COPY 1 " SHARED "/Target", "OK copied$");
+    peer_do(b, "MOVE 1 " SHARED "/Target", "* 1 EXPUNGE$\nOK moved$");
+    peer_do(b, "REPLACE 1 " SHARED "/Target {17+}\r\n" TEXT, "* 1 EXPUNGE$\nOK replaced$");
+    peer_do(b, "COPY 1 INBOX", "OK [COPYUID ");
+    give("Target", "bob@example.org", "lri");
+    peer_do(b, "STATUS " SHARED "/Target (MESSAGES)", "* STATUS \"" SHARED "/Target\" (MESSAGES 3)$\nOK ");
+}
+PEER_CASE(letter_boxes_tell_no_uids)
 
 /* From one account into the other, and back. */
 static void messages_go_from_user_to_user(void)
@@ -425,6 +442,7 @@ int main(void)
         peer_test(expunging_needs_the_right),
         peer_test(append_sets_the_flags_one_may_set),
         peer_test(copies_lose_flags_without_right),
+        peer_test(letter_boxes_tell_no_uids),
         peer_test(messages_go_from_user_to_user),
         peer_test(mailboxes_are_made_and_removed_by_right),
         peer_test(lists_show_what_is_shared),
