@@ -19,6 +19,7 @@ struct store_request {
     uint64_t unchanged_since;
     enum batch_flag_change change;
     bool silent;
+    bool tells_gone; /* see answer() */
     struct flag_list list;
 };
 
@@ -48,6 +49,7 @@ struct store_job {
     struct imap_session *session;
     struct batch_operation operation;
     bool silent;
+    bool some_gone;         /* of one that is not silent: not all of its messages are there */
     struct uid_set foreign; /* of a silent one: what others changed, which the client was not told of */
 };
 
@@ -113,12 +115,13 @@ static const char *modified_code(struct imap_session *session, const struct uid_
     return text;
 }
 
-static enum err report(struct imap_session *session, struct uid_set uids, bool only_modseq)
+static enum err report(struct imap_session *session, struct uid_set uids, bool only_modseq, uint64_t *found_r)
 {
     struct flag_report report;
     flag_report_begin(&report, session, uids, 0);
     report.only_modseq = only_modseq;
     enum err err = flag_report_send(&report);
+    *found_r = report.found;
     flag_report_end(&report);
     return err;
 }
@@ -139,14 +142,28 @@ static struct uid_set silently_told(struct imap_session *session, const struct s
 /* The new flags of all that the command named. Of a silent one only the new MODSEQs, for those who keep them,
  * and the flags where somebody else had his hand in (RFC 9051 section 6.4.6): the client cannot know those by
  * itself. */
-static enum err answer_flags(struct imap_session *session, const struct store_job *job)
+static enum err answer_flags(struct imap_session *session, struct store_job *job)
 {
-    if (!job->silent)
-        return report(session, job->operation.flags.uids, false);
-    enum err err = report(session, job->foreign, false);
-    if (err || !(session->enabled & ENABLED_CONDSTORE))
+    const struct uid_set *uids = &job->operation.flags.uids;
+    uint64_t found;
+    enum err err = report(session, job->silent ? job->foreign : *uids, false, &found);
+    job->some_gone = !job->silent && !err && found < uid_set_size(uids);
+    if (err || !job->silent || !(session->enabled & ENABLED_CONDSTORE))
         return err;
-    return report(session, silently_told(session, job), true);
+    return report(session, silently_told(session, job), true, &found);
+}
+
+/* Of message numbers that have no message any more the client learns by NO (RFC 2180 sections 4.2.2
+ * and 4.2.3, RFC 5530), unless it wants silence (section 4.2.1) or named them by UID. */
+static void answer(struct imap_session *session, const struct store_request *request,
+                   const struct store_job *job)
+{
+    const struct uid_set *failed = &job->operation.result.failed;
+    const char *modified = failed->count > 0 ? modified_code(session, failed) : NULL;
+    if (request->tells_gone && job->some_gone)
+        imap_no(session, modified ? modified : "EXPUNGEISSUED", "some of the messages were expunged");
+    else
+        imap_ok(session, modified, modified ? "some were changed meanwhile" : "stored");
 }
 
 static void store(struct imap_session *session, const struct store_request *request, struct uid_set uids)
@@ -176,10 +193,8 @@ static void store(struct imap_session *session, const struct store_request *requ
         selected_note_own(session->selected, job.operation.result.modseq);
     if (err)
         imap_no_err(session, err);
-    else if (job.operation.result.failed.count > 0)
-        imap_ok(session, modified_code(session, &job.operation.result.failed), "some were changed meanwhile");
     else
-        imap_ok(session, NULL, "stored");
+        answer(session, request, &job);
     if (!err)
         message_limit_tell(session, lowest);
 }
@@ -219,6 +234,7 @@ void imap_store(struct imap_session *session, struct parser *parser)
     else if (permission(session->selected, &request) == NOT_PERMITTED)
         imap_no_err(session, ERR_DENIED);
     else if (imap_resolve(session, &request.set, &uids)) {
+        request.tells_gone = !request.silent && !session->by_uid;
         /* What was left out the client has to be told. */
         if (permission(session->selected, &request) == PERMITTED_IN_PART)
             request.silent = false;

@@ -67,6 +67,7 @@ enum err flag_report_piece(struct flag_report *report, struct snapshot *snapshot
         err = snapshot_scan(snapshot, &report->scan, &report->page);
         for (size_t i = 0; !err && i < report->page.count; i++) {
             err = write_row(report, snapshot, i, &source, out);
+            report->found++;
             if (!err && out->len + report->arena.used >= MESSAGE_FLAGS_MUCH)
                 message_scan_back(&report->scan, &report->page, i + 1);
         }

@@ -15,6 +15,7 @@ struct flag_report {
     struct message_scan scan;
     struct message_page page;
     struct arena arena; /* of one piece */
+    uint64_t found;     /* messages that are there */
     bool skips_own;     /* the client's own changes, which were answered */
     bool only_modseq;   /* without FLAGS: STORE .SILENT of a client that keeps MODSEQs */
 };

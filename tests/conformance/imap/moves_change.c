@@ -44,10 +44,11 @@ static void change_view(struct client *client, const struct move *move, uint32_t
 static void effect_store(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
-    move->expected = move->set.is_bad     ? (client->readonly ? NULL : "BAD")
-                     : client->readonly   ? (client->is_guest && !move->flags && !move->words ? NULL : "NO")
-                     : move->set.has_gone ? NULL
-                                          : "OK";
+    bool tells_gone = move->set.has_gone && !move->silent && !move->set.by_uid; /* RFC 2180 section 4.2 */
+    move->expected = move->set.is_bad   ? (client->readonly ? NULL : "BAD")
+                     : client->readonly ? (client->is_guest && !move->flags && !move->words ? NULL : "NO")
+                     : tells_gone       ? "NO"
+                                        : "OK";
     client->condstore = client->condstore || (move->has_limit && !move->set.is_bad);
     if (move->set.is_bad || client->readonly)
         return;
@@ -117,7 +118,8 @@ static void check_store(struct client *client, struct move *move)
             game_fail(client, "FETCH with MODSEQ of UID %u (RFC 7162 section 3.1.3)", uid);
     }
     if (move->set.has_gone && reply_is(client->end, "NO") &&
-        !slice_eq(client->end->code.name, S("EXPUNGEISSUED")))
+        !slice_eq(client->end->code.name, S("EXPUNGEISSUED")) &&
+        !slice_eq(client->end->code.name, S("MODIFIED"))) /* RFC 7162 section 3.1.3, example 11 */
         game_fail(client, "[EXPUNGEISSUED] (RFC 5530 section 3)");
 }
 

@@ -53,7 +53,10 @@ static void expunges_wait(void)
     expunge_elsewhere("INBOX", 2);
     peer_do(a, "STORE 3 +FLAGS (\\Seen)", "* 3 FETCH (UID 3 FLAGS (\\Seen \\Recent))$\nOK ");
     fill(1);
-    peer_do(a, "STORE 2 +FLAGS (\\Seen)", "* 6 EXISTS$\n* 6 RECENT$\nOK ");
+    peer_do(a, "STORE 2 +FLAGS.SILENT (\\Seen)", "* 6 EXISTS$\n* 6 RECENT$\nOK ");
+    peer_do(a, "STORE 2 +FLAGS (\\Seen)", "NO [EXPUNGEISSUED] ");
+    peer_do(a, "STORE 2:3 -FLAGS (\\Draft)",
+            "* 3 FETCH (UID 3 FLAGS (\\Seen \\Recent))$\nNO [EXPUNGEISSUED] ");
     peer_do(a, "UID STORE 4 +FLAGS (\\Seen)",
             "* 4 FETCH (UID 4 FLAGS (\\Seen \\Recent))$\n* 2 EXPUNGE$\nOK ");
     peer_do(a, "NOOP", "OK ");
