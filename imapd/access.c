@@ -155,11 +155,6 @@ struct slice imap_access_name(struct imap_session *session, const struct imap_ac
 
 /* ---- LIST ---- */
 
-struct shared_list {
-    struct shared_mailbox *mailboxes;
-    size_t count, room;
-};
-
 static void add_shared(struct shared_list *list, struct shared_mailbox mailbox)
 {
     if (list->count == list->room) {
@@ -214,19 +209,23 @@ static enum err list_owner(struct imap_session *session, struct slice owner, str
     return err;
 }
 
-enum err imap_list_shared(struct imap_session *session, struct arena *arena, struct shared_mailbox **list_r,
-                          size_t *count_r)
+enum err shared_list_begin(struct imap_session *session, struct arena *arena, struct shared_list *list)
 {
-    struct shared_list list = {0};
-    struct slice *owners;
-    size_t count = 0;
-    enum err err = directory_shares(session->context->store, own_login(session), arena, &owners, &count);
-    for (size_t i = 0; i < count && !err; i++) {
-        enum err failed = list_owner(session, owners[i], arena, &list);
-        if (failed) /* somebody else's trouble: one's own mailboxes are to be listed all the same */
-            log_warning("imap.shared_unavailable", log_text("owner", owners[i]), log_err(failed));
-    }
-    *list_r = arena_take_array(arena, list.mailboxes, list.count, sizeof(*list.mailboxes));
-    *count_r = list.count;
-    return err;
+    *list = (struct shared_list){0};
+    return directory_shares(session->context->store, own_login(session), arena, &list->owners,
+                            &list->owner_count);
+}
+
+void shared_list_next(struct imap_session *session, struct arena *arena, struct shared_list *list)
+{
+    struct slice owner = list->owners[list->next_owner++];
+    enum err failed = list_owner(session, owner, arena, list);
+    if (failed) /* somebody else's trouble: one's own mailboxes are to be listed all the same */
+        log_warning("imap.shared_unavailable", log_text("owner", owner), log_err(failed));
+}
+
+void shared_list_free(struct shared_list *list)
+{
+    mem_free(list->mailboxes);
+    *list = (struct shared_list){0};
 }

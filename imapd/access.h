@@ -68,8 +68,17 @@ struct shared_mailbox {
     struct mailbox_entry entry; /* entry.name: in the owner's account */
     unsigned rights;
 };
-/* All on which the user has the right "l", by owner; INBOX first, then by name. */
-enum err imap_list_shared(struct imap_session *session, struct arena *arena, struct shared_mailbox **list_r,
-                          size_t *count_r) MUST_CHECK;
+/* All on which the user has the right "l", by owner; INBOX first, then by name. Each owner's account has to
+ * be opened, so that goes one by one; zeroed it has none, and must be freed. */
+struct shared_list {
+    struct slice *owners;
+    size_t owner_count, next_owner; /* until they are equal */
+    struct shared_mailbox *mailboxes;
+    size_t count, room;
+};
+enum err shared_list_begin(struct imap_session *session, struct arena *arena,
+                           struct shared_list *list) MUST_CHECK;
+void shared_list_next(struct imap_session *session, struct arena *arena, struct shared_list *list);
+void shared_list_free(struct shared_list *list);
 
 #endif

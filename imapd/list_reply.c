@@ -5,12 +5,17 @@
  * worker thread, so that neither an account with many mailboxes nor a slow client needs much memory.
  */
 #include "base/buf.h"
+#include "base/clock.h"
 
 #include "access.h"
 #include "list.h"
 #include "list_tree.h"
+#include "progress.h"
 #include "respond.h"
 #include "status.h"
+
+/* How long one visit may take; at least one mailbox is written, or one account opened. */
+#define VISIT_MS 30
 
 /* A mailbox of one's own (no owner), or of somebody who shares it. */
 struct listed {
@@ -26,11 +31,20 @@ struct list_source {
     struct snapshot *snapshot;
 };
 
+/* What the tree is made of. */
+struct found_names {
+    struct mailbox_entry *own;
+    struct slice *subscriptions;
+    size_t own_count, subscription_count;
+    struct shared_list shared;
+};
+
 struct list_job {
     struct imap_session *session;
     const struct list_request *request;
     struct arena *arena;
-    bool is_read;
+    bool has_names, has_tree;
+    struct found_names found;
     struct list_tree tree;
     size_t next; /* node to be written */
     struct buf out;
@@ -57,47 +71,42 @@ static bool may_be_shared(const struct list_request *request)
     return false;
 }
 
-struct found_names {
-    struct mailbox_entry *own;
-    struct shared_mailbox *shared;
-    struct slice *subscriptions;
-    size_t own_count, shared_count, subscription_count;
-};
-
-static enum err find_own_names(struct list_job *job, struct snapshot *snapshot, struct found_names *found)
+static enum err find_own_names(struct list_job *job, struct snapshot *snapshot)
 {
+    struct found_names *found = &job->found;
     enum err err = snapshot_mailboxes(snapshot, job->arena, &found->own, &found->own_count);
     if (!err && needs_subscriptions(job->request))
         err = snapshot_subscriptions(snapshot, job->arena, &found->subscriptions, &found->subscription_count);
     return err;
 }
 
-/* No snapshot is held while others' accounts are opened. */
-static enum err find_names(struct list_job *job, struct found_names *found)
+/* The names of one's own, and whose else are to be asked for. */
+static enum err find_names(struct list_job *job)
 {
     struct snapshot *snapshot = NULL;
     enum err err = mailbox_refresh(job->session->account, 0);
     if (!err)
         err = snapshot_open(job->session->account, &snapshot);
     if (!err)
-        err = find_own_names(job, snapshot, found);
+        err = find_own_names(job, snapshot);
     snapshot_close(snapshot);
     if (!err && may_be_shared(job->request))
-        err = imap_list_shared(job->session, job->arena, &found->shared, &found->shared_count);
+        err = shared_list_begin(job->session, job->arena, &job->found.shared);
+    job->has_names = !err;
     return err;
 }
 
 static struct list_tree make_tree(struct arena *arena, const struct found_names *found)
 {
-    size_t count = 0, mailbox_count = found->own_count + found->shared_count;
+    size_t count = 0, mailbox_count = found->own_count + found->shared.count;
     struct listed *listed = arena_array(arena, struct listed, mailbox_count);
     struct list_name *names = arena_array(arena, struct list_name, mailbox_count + found->subscription_count);
     for (size_t i = 0; i < found->own_count; i++, count++) {
         listed[count] = (struct listed){.entry = found->own[i], .rights = RIGHTS_ALL};
         names[count] = (struct list_name){.name = found->own[i].name, .mailbox = &listed[count]};
     }
-    for (size_t i = 0; i < found->shared_count; i++, count++) {
-        const struct shared_mailbox *shared = &found->shared[i];
+    for (size_t i = 0; i < found->shared.count; i++, count++) {
+        const struct shared_mailbox *shared = &found->shared.mailboxes[i];
         listed[count] =
             (struct listed){.owner = shared->owner, .entry = shared->entry, .rights = shared->rights};
         names[count] = (struct list_name){.name = shared->name, .mailbox = &listed[count]};
@@ -121,19 +130,30 @@ static bool meets_options(const struct list_request *request, const struct list_
     return lists_subscriptions(request) ? node->subscribed : node->mailbox != NULL;
 }
 
-static enum err read_tree(struct list_job *job)
+static void grow_tree(struct list_job *job)
 {
-    struct found_names found = {0};
-    enum err err = find_names(job, &found);
-    if (err)
-        return err;
     const struct list_request *request = job->request;
-    job->tree = make_tree(job->arena, &found);
+    job->tree = make_tree(job->arena, &job->found);
     for (size_t i = 0; i < job->tree.count; i++)
         job->tree.nodes[i].is_chosen = meets_options(request, &job->tree.nodes[i]);
     list_tree_match(&job->tree, request->patterns, request->pattern_count);
-    job->is_read = true;
-    return ERR_OK;
+    job->has_tree = true;
+}
+
+/* As far as there is time: each of those who share something has an account that is to be opened, while no
+ * snapshot of another is held. */
+static enum err read_names(struct list_job *job, int64_t end)
+{
+    struct shared_list *shared = &job->found.shared;
+    enum err err = job->has_names ? ERR_OK : find_names(job);
+    while (!err && shared->next_owner < shared->owner_count) {
+        shared_list_next(job->session, job->arena, shared);
+        if (clock_monotonic_ms() >= end)
+            break;
+    }
+    if (!err && shared->next_owner == shared->owner_count)
+        grow_tree(job);
+    return err;
 }
 
 /* --- what is shown --- */
@@ -322,11 +342,15 @@ static enum err visit(void *arg)
 {
     struct list_job *job = arg;
     struct list_source source = {0};
-    enum err err = job->is_read ? ERR_OK : read_tree(job);
+    int64_t end = clock_monotonic_ms() + VISIT_MS;
+    enum err err = job->has_tree ? ERR_OK : read_names(job, end);
     while (!err && job->next < job->tree.count && job->out.len < IMAP_PIECE_SIZE) {
         const struct list_node *node = &job->tree.nodes[job->next++];
-        if (is_shown(job->request, node))
-            err = write_node(job, node, &source);
+        if (!is_shown(job->request, node))
+            continue;
+        err = write_node(job, node, &source);
+        if (clock_monotonic_ms() >= end) /* DELETED-STORAGE, say, reads whole mailboxes */
+            break;
     }
     close_source(job, &source);
     return err;
@@ -335,6 +359,7 @@ static enum err visit(void *arg)
 enum err imap_list(struct imap_session *session, const struct list_request *request)
 {
     struct list_job job = {.session = session, .request = request, .arena = &session->arena};
+    struct progress progress = {0};
     enum err err = ERR_OK;
     if (request->status_items & STATUS_HIGHESTMODSEQ) /* RFC 7162 section 3.1 */
         session->enabled |= ENABLED_CONDSTORE;
@@ -343,8 +368,11 @@ enum err imap_list(struct imap_session *session, const struct list_request *requ
         err = imap_on_thread(session, visit, &job);
         if (!err)
             err = conn_write(session->conn, buf_slice(&job.out));
+        if (!err)
+            err = imap_tell_progress(session, &progress, job.next, job.tree.count);
         buf_clear(&job.out);
-    } while (!err && job.next < job.tree.count);
+    } while (!err && (!job.has_tree || job.next < job.tree.count));
+    shared_list_free(&job.found.shared);
     buf_free(&job.out);
     return err;
 }

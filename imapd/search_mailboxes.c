@@ -89,16 +89,19 @@ static bool may_be_shared(const struct search_places *places)
 static enum err add_shared(struct imap_session *session, const struct search_places *places,
                            const struct slice *subscribed, size_t subscribed_count, struct name_list *list)
 {
-    struct shared_mailbox *shared;
-    size_t count;
-    enum err err = imap_list_shared(session, &session->arena, &shared, &count);
-    for (size_t i = 0; i < count && !err; i++) {
+    struct shared_list shared;
+    enum err err = shared_list_begin(session, &session->arena, &shared);
+    while (!err && shared.next_owner < shared.owner_count)
+        shared_list_next(session, &session->arena, &shared);
+    for (size_t i = 0; i < shared.count; i++) {
+        const struct shared_mailbox *mailbox = &shared.mailboxes[i];
         bool is_subscribed = false;
         for (size_t s = 0; s < subscribed_count; s++)
-            is_subscribed |= slice_eq(subscribed[s], shared[i].name);
-        if (shared[i].rights & RIGHT_READ && is_covered(places, shared[i].name, is_subscribed, true))
-            add(list, shared[i].name);
+            is_subscribed |= slice_eq(subscribed[s], mailbox->name);
+        if (mailbox->rights & RIGHT_READ && is_covered(places, mailbox->name, is_subscribed, true))
+            add(list, mailbox->name);
     }
+    shared_list_free(&shared);
     return err;
 }
 
