@@ -78,18 +78,13 @@ void buf_commit(struct buf *buf, size_t n)
     buf->data[buf->len] = '\0';
 }
 
-void buf_append(struct buf *buf, struct slice text)
+void buf_append_growing(struct buf *buf, struct slice text)
 {
     char *room = buf_reserve(buf, text.len);
     if (room && text.len) {
         memcpy(room, text.data, text.len);
         buf_commit(buf, text.len);
     }
-}
-
-void buf_append_char(struct buf *buf, char c)
-{
-    buf_append(buf, (struct slice){&c, 1});
 }
 
 void buf_vprintf(struct buf *buf, const char *format, va_list args)

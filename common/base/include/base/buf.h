@@ -8,6 +8,7 @@
 #define BASE_BUF_H
 
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/slice.h"
@@ -26,8 +27,22 @@ void buf_free(struct buf *buf);
 /* Empty again, error cleared, memory kept (memory above 64 KiB is released). */
 void buf_clear(struct buf *buf);
 
-void buf_append(struct buf *buf, struct slice text);
-void buf_append_char(struct buf *buf, char c);
+/* Answers are made of short pieces by the million: where there is room for one, a copy is all. */
+void buf_append_growing(struct buf *buf, struct slice text);
+static inline void buf_append(struct buf *buf, struct slice text)
+{
+    if (text.len == 0 || buf->error || text.len >= buf->size - buf->len) {
+        buf_append_growing(buf, text);
+        return;
+    }
+    memcpy(buf->data + buf->len, text.data, text.len);
+    buf->len += text.len;
+    buf->data[buf->len] = '\0';
+}
+static inline void buf_append_char(struct buf *buf, char c)
+{
+    buf_append(buf, (struct slice){&c, 1});
+}
 /* Decimal, with leading zeros up to `digits` (at most 20). Where a number is written for every message, this
  * costs a tenth of buf_printf. */
 void buf_append_number(struct buf *buf, uint64_t number, unsigned digits);
