@@ -16,7 +16,7 @@ struct uid_set uid_set_from_uids(struct arena *arena, const uint32_t *uids, size
     return uid_set_take(&writer, arena);
 }
 
-bool uid_set_has(const struct uid_set *set, uint32_t uid)
+size_t uid_set_find(const struct uid_set *set, uint32_t uid)
 {
     size_t low = 0, high = set->count;
     while (low < high) {
@@ -27,7 +27,13 @@ bool uid_set_has(const struct uid_set *set, uint32_t uid)
             high = middle;
         }
     }
-    return low < set->count && set->ranges[low].first <= uid;
+    return low;
+}
+
+bool uid_set_has(const struct uid_set *set, uint32_t uid)
+{
+    size_t range = uid_set_find(set, uid);
+    return range < set->count && set->ranges[range].first <= uid;
 }
 
 uint64_t uid_set_size(const struct uid_set *set)

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "columns.h"
 #include "fts.h"
 #include "letters.h"
 #include "mailbox_folder.h"
@@ -215,6 +216,7 @@ void account_unload(struct account *account)
     }
     finish_letters(account);
     readers_free(&account->readers);
+    columns_forget(account->store->columns, account);
     uid_cache_free(&account->uid_cache);
     fts_free(account->fts);
     db_close(account->db);

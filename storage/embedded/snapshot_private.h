@@ -4,6 +4,7 @@
 #define STORAGE_SNAPSHOT_PRIVATE_H
 
 #include "account_private.h"
+#include "columns.h"
 #include "storage/snapshot.h"
 
 struct snapshot {
@@ -13,6 +14,7 @@ struct snapshot {
     uint64_t modseq;
     int64_t body, threaded;
     struct quota_state quota;
+    struct columns_state columns; /* of the mailbox that was scanned last; account NULL: of none */
 };
 
 /* A statement on the snapshot's handle with its first parameter bound. */
@@ -21,6 +23,11 @@ sqlite3_stmt *snapshot_statement(struct snapshot *snapshot, const char *sql, int
 enum err snapshot_outcome(struct snapshot *snapshot, int step);
 /* The same for a statement whose row must be there: ERR_NOT_FOUND. */
 enum err snapshot_found(struct snapshot *snapshot, int step);
+
+/* A page of a scan by what the process has kept (snapshot_columns.c); *read_r: it is filled, and the cursor is
+ * to be moved. */
+enum err snapshot_scan_kept(struct snapshot *snapshot, const struct message_scan *scan,
+                            struct message_page *page, bool *read_r) MUST_CHECK;
 
 /* Room for one element more in a list from mem_realloc_array; doubles. */
 void *snapshot_grow(void *list, size_t count, size_t size) NEVER_NULL;

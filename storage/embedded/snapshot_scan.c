@@ -8,6 +8,8 @@
  * passed over, as that costs less than going down the tree again. When few messages have changed since the
  * MODSEQ that was asked for, the index by MODSEQ tells their UIDs, and these are read like a set; when many
  * have, all are walked and the others passed over, so that a scan reads each row once at most.
+ *
+ * Of large mailboxes the narrow columns may be there already (snapshot_columns.c).
  */
 #include "snapshot_private.h"
 
@@ -182,28 +184,25 @@ static enum err read_span(struct walk *walk, struct uid_range span)
     return snapshot_outcome(walk->snapshot, more);
 }
 
-/* The first range that reaches `uid`. */
-static size_t find_range(const struct uid_set *uids, uint32_t uid)
+/* Behind what the page has. */
+static void move_cursor(struct message_scan *scan, const struct message_page *page)
 {
-    size_t low = 0, high = uids->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (uids->ranges[middle].last < uid) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    if (is_full(page)) {
+        uint32_t last = page->uids[page->count - 1];
+        scan->done = last == UINT32_MAX;
+        scan->next_uid = last + !scan->done;
+    } else {
+        scan->done = true;
     }
-    return low;
 }
 
-/* Fills the page out of this set, from the cursor on, and moves the cursor. */
-static enum err read_set(struct snapshot *snapshot, struct message_scan *scan, const struct uid_set *uids,
-                         struct message_page *page)
+/* Fills the page out of this set, from the cursor on. */
+static enum err read_set(struct snapshot *snapshot, const struct message_scan *scan,
+                         const struct uid_set *uids, struct message_page *page)
 {
     struct walk walk = {.snapshot = snapshot, .scan = scan, .page = page, .uids = uids};
     uint32_t gap = reads_bodies(page->fields) ? 0 : GAP_MAX; /* a wide row is dear to pass over */
-    size_t i = find_range(uids, scan->next_uid);
+    size_t i = uid_set_find(uids, scan->next_uid);
     enum err err = ERR_OK;
     walk.range = i;
     while (i < uids->count && !is_full(page) && !err) {
@@ -213,13 +212,6 @@ static enum err read_set(struct snapshot *snapshot, struct message_scan *scan, c
         }
         span.first = MAX_OF(span.first, scan->next_uid);
         err = read_span(&walk, span);
-    }
-    if (!err && is_full(page)) {
-        uint32_t last = page->uids[page->count - 1];
-        scan->done = last == UINT32_MAX;
-        scan->next_uid = last + !scan->done;
-    } else if (!err) {
-        scan->done = true;
     }
     return err;
 }
@@ -264,7 +256,8 @@ static struct uid_set choose_changed(const struct message_scan *scan, uint32_t *
     return uid_set_from_uids(arena, uids, kept);
 }
 
-static enum err read_changes(struct snapshot *snapshot, struct message_scan *scan, struct message_page *page)
+static enum err read_changes(struct snapshot *snapshot, const struct message_scan *scan,
+                             struct message_page *page)
 {
     struct arena arena = {0};
     uint32_t *uids = arena_array(&arena, uint32_t, FEW_CHANGES + 1);
@@ -308,7 +301,15 @@ enum err snapshot_scan(struct snapshot *snapshot, struct message_scan *scan, str
     if (scan->done) {
         return ERR_OK;
     }
-    enum err err = scan->changed_since ? read_changes(snapshot, scan, page)
-                                       : read_set(snapshot, scan, &scan->uids, page);
-    return err ? err : show_to_viewer(snapshot, scan, page);
+    bool is_read = false;
+    enum err err = snapshot_scan_kept(snapshot, scan, page, &is_read);
+    if (!err && !is_read) {
+        err = scan->changed_since ? read_changes(snapshot, scan, page)
+                                  : read_set(snapshot, scan, &scan->uids, page);
+    }
+    if (err) {
+        return err;
+    }
+    move_cursor(scan, page);
+    return show_to_viewer(snapshot, scan, page);
 }

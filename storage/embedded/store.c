@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "blob_private.h"
+#include "columns.h"
 #include "directory_private.h"
 #include "mail_file.h"
 #include "maintain.h"
@@ -108,6 +109,7 @@ static enum err open_store(struct store *store, const char *path, struct buf *wh
     }
     if (!err) {
         spool_remove_leftovers(store);
+        store->columns = columns_new(COLUMNS_MAX);
         store->registry = registry_new();
         store->notifier = notifier_new(store);
     }
@@ -148,6 +150,7 @@ void store_close(struct store *store)
     }
     maintenance_stop(store->maintenance);
     registry_free(store->registry);
+    columns_free(store->columns);
     notifier_free(store->notifier);
     db_close(store->directory);
     if (store->spool_fd >= 0) {

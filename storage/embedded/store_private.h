@@ -9,6 +9,7 @@
 #include "storage/directory.h"
 #include "storage/store.h"
 
+struct columns;
 struct maintenance;
 struct notifier;
 struct registry;
@@ -19,6 +20,7 @@ struct store {
     int data_fd, spool_fd;           /* <data>, <data>/spool */
     struct db *directory;            /* directory.db */
     struct registry *registry;       /* the open accounts */
+    struct columns *columns;         /* what was read of large mailboxes (columns.h) */
     struct notifier *notifier;       /* tells other processes of commits */
     struct maintenance *maintenance; /* the work in the background; NULL: none was started */
     atomic_uint sequence;            /* numbers file names */

@@ -24,8 +24,8 @@ struct store *account_store(const struct account *account);
  * login, and now and then while a mailbox is watched. */
 enum err mailbox_refresh(struct account *account, int64_t mailbox_id) MUST_CHECK;
 
-/* Counters of one mailbox by its UTF-8 name ("INBOX" in any case); read from its row, without walking the
- * messages. */
+/* Counters of one mailbox by its UTF-8 name ("INBOX" in any case), after mailbox_refresh; read from its row,
+ * without walking the messages. */
 enum err mailbox_status(struct account *account, struct slice name,
                         struct mailbox_status *status_r) MUST_CHECK;
 

@@ -21,6 +21,8 @@ extern const struct uid_set uid_set_all;
 /* A set out of sorted UIDs without doubles; in the arena. */
 struct uid_set uid_set_from_uids(struct arena *arena, const uint32_t *uids, size_t count);
 bool uid_set_has(const struct uid_set *set, uint32_t uid);
+/* The first range that does not end before this UID; set->count when there is none. */
+size_t uid_set_find(const struct uid_set *set, uint32_t uid);
 /* How many UIDs it names, of which not all need exist. */
 uint64_t uid_set_size(const struct uid_set *set);
 /* What is in one of them; in both; in `a` and not in `b`. Ranges in the arena. */
