@@ -28,6 +28,7 @@ struct fetch_run {
     const struct fetch_request *request;
     struct uid_set wanted;   /* what is to be answered, as far as it is there */
     struct uid_set seen_now; /* those that became \Seen by this command */
+    bool is_plain;           /* all that is asked for is copied out of the page */
     bool tells_modseq;       /* with flags that changed (RFC 7162 section 3.2) */
     uint32_t lowest;         /* nothing below it is wanted although it was asked for: the last comes first */
 

@@ -166,6 +166,8 @@ void fetch_replace_nul(struct buf *out, size_t start)
 
 void fetch_stream_free(struct fetch_stream *stream)
 {
+    if (!stream->file) /* most messages are answered without one, and it is large */
+        return;
     if (stream->made.cap)
         buf_free(&stream->made);
     *stream = (struct fetch_stream){0};

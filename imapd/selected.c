@@ -92,13 +92,12 @@ static enum err read_mailbox(struct snapshot *snapshot, struct selected *selecte
 static enum err open_at(const struct select_request *request, struct selected *selected, struct arena *arena,
                         struct select_result *result_r)
 {
-    struct mailbox_status status;
+    struct mailbox_status status; /* after what other programs did to the folder was taken in */
     enum err err = mailbox_status(request->account, request->name, &status);
     if (err)
         return err;
     selected->mailbox_id = status.id;
-    err = mailbox_refresh(request->account, status.id);
-    if (!err && request->wants_recent && !(err = mailbox_status(request->account, request->name, &status)))
+    if (request->wants_recent)
         err = claim_recent(selected, &status);
     struct snapshot *snapshot = NULL;
     if (!err)
