@@ -15,6 +15,8 @@
 
 #define PASSIVE_PAGES \
     1000 /* copied without waiting for readers; the next writer starts the WAL from its beginning */
+#define LEFT_PAGES_MAX \
+    16384 /* nobody came for the checkpoint that was left to him: whoever commits does it himself */
 #define TRUNCATE_PAGES 4096 /* 8 to 16 MiB: readers kept it from restarting for long; try to cut the file */
 
 static int note_pages(void *data, sqlite3 *handle, const char *schema, int pages)
@@ -37,11 +39,8 @@ void db_checkpoint_init(struct db *db)
     sqlite3_wal_hook(db->handle, note_pages, db);
 }
 
-void db_checkpoint_if_due(struct db *db)
+static void checkpoint(struct db *db)
 {
-    if (db->wal_pages < db->checkpoint_from) {
-        return;
-    }
     int mode = db->wal_pages >= db->truncate_from ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
     /* A reader in the way is no reason to hold up the writers behind us. */
     sqlite3_busy_timeout(db->handle, 0);
@@ -53,6 +52,43 @@ void db_checkpoint_if_due(struct db *db)
     }
     /* While a long reader holds old pages, do not try again at every commit. */
     db->checkpoint_from = db->wal_pages + PASSIVE_PAGES;
+}
+
+void db_checkpoint_if_due(struct db *db)
+{
+    if (db->wal_pages < db->checkpoint_from) {
+        return;
+    }
+    if (db->checkpoint_later && db->wal_pages < LEFT_PAGES_MAX) {
+        atomic_store(&db->checkpoint_left, true);
+        return;
+    }
+    checkpoint(db);
+}
+
+void db_checkpoint_later(struct db *db, bool later)
+{
+    db->checkpoint_later = later;
+}
+
+bool db_checkpoint_is_due(struct db *db)
+{
+    return atomic_load(&db->checkpoint_left);
+}
+
+void db_checkpoint_put_off(struct db *db)
+{
+    if (!atomic_exchange(&db->checkpoint_left, false)) {
+        return;
+    }
+    pthread_mutex_lock(&db->mutex);
+    if (!db_lock(db)) {
+        if (db->wal_pages >= db->checkpoint_from) { /* nobody did it meanwhile */
+            checkpoint(db);
+        }
+        db_unlock(db);
+    }
+    pthread_mutex_unlock(&db->mutex);
 }
 
 static bool wal_has(struct db *db, uint64_t bytes)

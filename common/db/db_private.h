@@ -4,6 +4,7 @@
 #define DB_PRIVATE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "db/db.h"
 
@@ -34,6 +35,8 @@ struct db {
 
     int wal_pages;       /* length of the WAL at the last commit of ours */
     int checkpoint_from; /* the next passive checkpoint waits until the WAL has this many pages */
+    bool checkpoint_later; /* leave them to db_checkpoint_put_off */
+    atomic_bool checkpoint_left;
     int truncate_from;   /* from so many pages on it is cut as well */
 };
 

@@ -15,6 +15,13 @@ struct batch_request;
 struct entry;
 struct fts;
 
+/* In the queue of what commits leave behind; under its mutex. */
+struct afterwards_place {
+    struct afterwards_place *prev, *next;
+    struct account *account;
+    bool waits;
+};
+
 struct account {
     struct store *store;
     struct entry *entry; /* in the registry */
@@ -26,6 +33,7 @@ struct account {
     ino_t folder_inode, index_inode;
     atomic_bool damaged;       /* not to be used by anyone new */
     atomic_bool shares_unsaid; /* the directory could not be told of them (shares.h) */
+    atomic_bool has_unlinks;   /* files of expunged messages are to be unlinked (afterwards.h) */
     atomic_bool has_trash;     /* there may be folders of deleted mailboxes to be unlinked (trash.h) */
     struct db *db;             /* commits */
     struct fts *fts;           /* the full-text index (fts.h) */
@@ -40,6 +48,8 @@ struct account {
     _Atomic int64_t folders_mtime;
 
     atomic_uint looks_put_off; /* in a row (mailbox_refresh) */
+
+    struct afterwards_place afterwards;
 
     /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
     pthread_mutex_t queue_mutex;

@@ -11,25 +11,25 @@
  *   3. files linked into cur, folders synced                         files without rows: the journal takes
  *                                                                    them back
  *   4. COMMIT, synced                                                the messages are there
- *   5. files of expunged messages unlinked                           intents, done again by a restart
- *   6. the caller is told
+ *   5. the caller is told
+ *   6. files of expunged messages unlinked                           intents, done again by a restart
  *
  * The folder of a new mailbox is made like a file in step 3. Folders that are renamed or go, and the copy of
  * the settings, are intents which are done before the caller is told, so that he may rely on them even when
- * the index is lost.
+ * the index is lost. What comes last is another thread's in a daemon (afterwards.h).
  */
 #include "storage/batch.h"
 
 #include <limits.h>
 #include <unistd.h>
 
+#include "afterwards.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "intents.h"
 #include "keywords.h"
 #include "mailbox_folder.h"
 #include "operations.h"
-#include "trash.h"
 
 struct batch_request {
     struct batch_request *next;
@@ -38,6 +38,7 @@ struct batch_request {
     enum err err;
     bool done;
     bool has_intents; /* work on files that this batch put down */
+    bool has_unlinks; /* files that it leaves to be unlinked */
     struct batch_work work;
 };
 
@@ -174,7 +175,7 @@ static bool needs_all_files(const struct batch_request *request)
 
 static void run_operations(struct change *change, struct batch_request *request)
 {
-    change->has_intents = false;
+    change->has_intents = change->has_unlinks = false;
     request->work.change = change;
     if (needs_all_files(request)) {
         request->err = journal_promise_all(&change->journal, change->account->store, change->stored.modseq);
@@ -183,6 +184,7 @@ static void run_operations(struct change *change, struct batch_request *request)
         request->err = run_operation(&request->work, &request->operations[i]);
     }
     request->has_intents = change->has_intents && !request->err;
+    request->has_unlinks = change->has_unlinks && !request->err;
 }
 
 /* Runs one batch in its savepoint; request->err tells what came of it. An error is the transaction's only if
@@ -330,6 +332,20 @@ static void commit_or_wait(struct account *account, struct batch_request *reques
     pthread_mutex_unlock(&account->queue_mutex);
 }
 
+/* By the thread whose batch it was: nobody else waits for it. */
+static void tidy_up(struct account *account, const struct batch_request *request)
+{
+    if (request->has_intents) {
+        intents_run_now(account, INTENTS_BUT_UNLINKS);
+    }
+    if (request->has_unlinks) {
+        atomic_store(&account->has_unlinks, true);
+    }
+    if (request->has_intents || request->has_unlinks) {
+        afterwards_note(account);
+    }
+}
+
 enum err batch_commit(struct account *account, struct batch_operation *operations, size_t count,
                       struct arena *arena)
 {
@@ -339,9 +355,8 @@ enum err batch_commit(struct account *account, struct batch_operation *operation
         return err;
     }
     commit_or_wait(account, &request);
-    if (!request.err && request.has_intents) {
-        intents_run_now(account); /* by the thread whose batch it was: nobody else waits for it */
-        trash_empty(account);
+    if (!request.err) {
+        tidy_up(account, &request);
     }
     return request.err;
 }

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "afterwards.h"
 #include "base/fsio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -97,6 +98,7 @@ static enum err try_begin(struct change *change, bool relaxed, bool overwritten,
     if (err) {
         return err;
     }
+    db_checkpoint_later(change->db, account->store->afterwards && account->entry);
     err = index_is_ours(account) ? read_counters(change) : ERR_UNAVAILABLE;
     if (!err && journal_is_unfinished(account, change->counters.modseq)) {
         if (!overwritten) {
@@ -385,6 +387,9 @@ enum err change_commit(struct change *change)
     enum err err = db_commit_then(change->db, commit_arrived, change);
     if (!err) {
         tell_others(change);
+        if (db_checkpoint_is_due(change->db)) {
+            afterwards_note_later(change->account);
+        }
     }
     store_note_commit_error(change->account->store, db_sync_failed(change->db) ? ERR_IO : err);
     return err;

@@ -61,6 +61,7 @@ struct change {
     struct journal journal;
     struct change_mailbox *mailboxes;
     size_t mailbox_count;
+    bool has_unlinks;               /* files are to be unlinked after the commit */
     bool has_intents;               /* work on files was put down for right after the commit (intents.h) */
     struct keyword_names *keywords; /* keywords.c; NULL: not read yet */
 };

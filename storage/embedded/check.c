@@ -142,7 +142,7 @@ static enum err check_shares(struct checking *work)
     if (err || !differ) {
         return err;
     }
-    intents_run_now(work->account);
+    intents_run_now(work->account, INTENTS_ALL);
     shares_mend_later(work->account);
     err = shares_differ(work->account, &differ);
     if (!err && differ) {

@@ -16,7 +16,7 @@
 #include "shares.h"
 
 #define LINES_MAX    (64 * 1024) /* bytes of lines in one row */
-#define ROWS_AT_ONCE 4           /* of some 600 files each, while others wait for the lock */
+#define ROWS_AT_ONCE 2           /* of some 600 files each, while others wait for the lock */
 
 struct intent_writer intent_writer(struct change *change, const char *op, int64_t mailbox)
 {
@@ -37,7 +37,9 @@ static enum err write_row(struct intent_writer *writer)
     db_bind_blob(statement, 3, buf_slice(&writer->lines));
     enum err err = db_run(writer->change->db, statement);
     buf_clear(&writer->lines);
-    if (strcmp(writer->op, INTENT_LETTERS) != 0) {
+    if (strcmp(writer->op, INTENT_UNLINK) == 0) {
+        writer->change->has_unlinks = true;
+    } else if (strcmp(writer->op, INTENT_LETTERS) != 0) {
         writer->change->has_intents = true;
     }
     return err;
@@ -77,6 +79,7 @@ enum err intent_put(struct change *change, const char *op, int64_t mailbox, stru
 /* Rows of the table on their way. */
 struct intent_run {
     struct change *change;
+    enum intents_kind kind;
     int64_t after;   /* rows up to this one are done, or left for later */
     int64_t mailbox; /* that `names` is of */
     struct folder_names names;
@@ -190,17 +193,23 @@ static enum err run_intent(struct intent_run *run, const struct intent *intent)
     return db_run(change->db, statement);
 }
 
-#define READ_INTENTS \
-    "SELECT id, mailbox, op, args FROM intent WHERE op<>'" INTENT_LETTERS "' AND id>?2 ORDER BY id LIMIT ?1"
+#define READ_INTENTS(which) \
+    "SELECT id, mailbox, op, args FROM intent WHERE " which " AND id>?2 ORDER BY id LIMIT ?1"
 
-static enum err read_intents(struct change *change, int64_t after, struct intent list[ROWS_AT_ONCE],
-                             size_t *count_r)
+static const char *const read_intents_sql[] = {
+    [INTENTS_ALL] = READ_INTENTS("op<>'" INTENT_LETTERS "'"),
+    [INTENTS_BUT_UNLINKS] = READ_INTENTS("op NOT IN ('" INTENT_LETTERS "', '" INTENT_UNLINK "')"),
+    [INTENTS_UNLINKS] = READ_INTENTS("op='" INTENT_UNLINK "'"),
+};
+
+static enum err read_intents(struct intent_run *run, struct intent list[ROWS_AT_ONCE], size_t *count_r)
 {
     size_t count = 0;
     int more;
-    sqlite3_stmt *statement = db_statement(change->db, READ_INTENTS);
+    struct change *change = run->change;
+    sqlite3_stmt *statement = db_statement(change->db, read_intents_sql[run->kind]);
     db_bind_int(statement, 1, ROWS_AT_ONCE);
-    db_bind_int(statement, 2, after);
+    db_bind_int(statement, 2, run->after);
     while ((more = db_step(change->db, statement)) == 1) {
         list[count++] = (struct intent){
             .id = sqlite3_column_int64(statement, 0),
@@ -217,7 +226,7 @@ static enum err read_intents(struct change *change, int64_t after, struct intent
 static enum err run_some(struct intent_run *run, size_t *count_r)
 {
     struct intent list[ROWS_AT_ONCE];
-    enum err err = read_intents(run->change, run->after, list, count_r);
+    enum err err = read_intents(run, list, count_r);
     for (size_t i = 0; i < *count_r && !err; i++) {
         err = run_intent(run, &list[i]);
     }
@@ -236,21 +245,27 @@ enum err intents_run(struct change *change)
     return err;
 }
 
-static enum err run_some_now(struct account *account, int64_t *after, size_t *count_r)
+static enum err run_part(struct change *change, struct intents_progress *progress, size_t *count_r)
+{
+    struct intent_run run = {
+        .change = change, .kind = progress->kind, .after = progress->after, .names.dir_fd = -1};
+    enum err err = run_some(&run, count_r);
+    folder_names_free(&run.names);
+    progress->after = run.after;
+    return err ? err : change_prepare(change); /* the unlinking is durable before it is forgotten */
+}
+
+enum err intents_run_part(struct account *account, struct intents_progress *progress)
 {
     struct change change;
+    size_t count = 0;
     enum err err = change_begin_relaxed(account, &change);
     if (err) {
         return err;
     }
-    struct intent_run run = {.change = &change, .after = *after, .names.dir_fd = -1};
-    err = run_some(&run, count_r);
-    folder_names_free(&run.names);
-    *after = run.after;
-    if (!err) {
-        err = change_prepare(&change); /* the unlinking is durable before it is forgotten */
-    }
-    if (err || *count_r == 0) {
+    err = run_part(&change, progress, &count);
+    progress->done = count < ROWS_AT_ONCE;
+    if (err || count == 0) {
         change_abort(&change);
     } else {
         err = change_commit(&change);
@@ -259,15 +274,25 @@ static enum err run_some_now(struct account *account, int64_t *after, size_t *co
     return err;
 }
 
-void intents_run_now(struct account *account)
+void intents_run_now(struct account *account, enum intents_kind kind)
 {
-    int64_t after = 0;
-    size_t count = 0;
-    enum err err;
-    do {
-        err = run_some_now(account, &after, &count);
-    } while (!err && count == ROWS_AT_ONCE);
+    struct intents_progress progress = {.kind = kind};
+    enum err err = ERR_OK;
+    while (!err && !progress.done) {
+        err = intents_run_part(account, &progress);
+    }
     if (err) {
         log_warning("intents.left", log_cstr("account", account->login), log_err(err));
     }
+}
+
+bool intents_left(struct account *account)
+{
+    int step = 0;
+    if (!db_begin_read(account->db)) {
+        step = db_step(account->db, db_statement(account->db, "SELECT 1 FROM intent WHERE op='" INTENT_UNLINK
+                                                              "' LIMIT 1"));
+        db_end_read(account->db);
+    }
+    return step == 1;
 }

@@ -11,7 +11,8 @@
  *     shares    tell the directory to whom the account gives rights (shares.h)
  *
  * Each can be done twice, and looks at the rows as they are when it is done. The caller of a batch is told
- * when the intents of it are done.
+ * when the intents of it are done, but for letters; files are unlinked afterwards (afterwards.h) where there
+ * is somebody to do it.
  */
 #ifndef STORAGE_INTENTS_H
 #define STORAGE_INTENTS_H
@@ -47,11 +48,29 @@ enum err intent_remove(struct change *change, int64_t mailbox, struct slice dir)
 
 /* Whether something stands in the table that should have been done. */
 #define INTENTS_UNDONE "EXISTS(SELECT 1 FROM intent WHERE op<>'" INTENT_LETTERS "')"
+#define INTENTS_UNDONE_AT_ONCE \
+    "EXISTS(SELECT 1 FROM intent WHERE op NOT IN ('" INTENT_LETTERS "', '" INTENT_UNLINK "'))"
 
 /* Does all that stands in the table, but for letters, inside a change. */
 enum err intents_run(struct change *change) MUST_CHECK;
-/* The same in changes of its own, right after a commit; others get their turn in between. What goes wrong is
- * left for later. */
-void intents_run_now(struct account *account);
+
+enum intents_kind {
+    INTENTS_ALL,
+    INTENTS_BUT_UNLINKS,
+    INTENTS_UNLINKS,
+};
+
+/* In changes of its own, a part of them each time, so that others get their turn in between. Zero but for the
+ * kind at first. */
+struct intents_progress {
+    enum intents_kind kind;
+    int64_t after; /* those up to this one were done, or left for later */
+    bool done;
+};
+enum err intents_run_part(struct account *account, struct intents_progress *progress) MUST_CHECK;
+/* Whether files are still to be unlinked. */
+bool intents_left(struct account *account);
+/* All of it, right after a commit. What goes wrong is left for later. */
+void intents_run_now(struct account *account, enum intents_kind kind);
 
 #endif

@@ -19,11 +19,13 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "afterwards.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "fts.h"
 #include "index_backup.h"
+#include "intents.h"
 #include "letters.h"
 #include "recovery.h"
 #include "shares.h"
@@ -71,6 +73,16 @@ struct pass {
 static bool may_go_on(const struct pass *pass)
 {
     return !pass->go_on || pass->go_on(pass->data);
+}
+
+/* Left by a process that died, or by an error that may be gone. */
+static enum err unlink_files(struct pass *pass)
+{
+    if (intents_left(pass->account)) {
+        atomic_store(&pass->account->has_unlinks, true);
+    }
+    afterwards_do(pass->account, true);
+    return ERR_OK;
 }
 
 static enum err rename_files(struct pass *pass)
@@ -160,9 +172,16 @@ static const struct {
     const char *name;
     enum err (*run)(struct pass *pass);
 } jobs[] = {
-    {"letters of files", rename_files},  {"folders", compare_folders}, {"vanished messages", trim_vanished},
-    {"threads", find_threads},           {"full text", index_text},    {"copy of the index", copy_index},
-    {"damaged indexes", remove_damaged}, {"shares", tell_shares},      {"checkpoint", cut_wal},
+    {"files of expunged messages", unlink_files},
+    {"letters of files", rename_files},
+    {"folders", compare_folders},
+    {"vanished messages", trim_vanished},
+    {"threads", find_threads},
+    {"full text", index_text},
+    {"copy of the index", copy_index},
+    {"damaged indexes", remove_damaged},
+    {"shares", tell_shares},
+    {"checkpoint", cut_wal},
 };
 
 /* One job that fails is no reason to leave the others. */
@@ -331,7 +350,7 @@ static void free_maintenance(struct maintenance *maintenance)
     mem_free(maintenance);
 }
 
-enum err store_maintenance_start(struct store *store)
+static enum err start_thread(struct store *store)
 {
     struct maintenance *maintenance = mem_new(struct maintenance);
     pthread_condattr_t attributes;
@@ -350,6 +369,15 @@ enum err store_maintenance_start(struct store *store)
     }
     store->maintenance = maintenance;
     return ERR_OK;
+}
+
+enum err store_maintenance_start(struct store *store)
+{
+    enum err err = afterwards_start(store);
+    if (!err && (err = start_thread(store))) {
+        afterwards_stop(store);
+    }
+    return err;
 }
 
 void maintenance_stop(struct maintenance *maintenance)

@@ -162,8 +162,9 @@ static enum err read_meta(struct db *db, const char *sql, int64_t *value_r)
     return db_step_err(step);
 }
 
-#define HAS_WORK "SELECT " INTENTS_UNDONE
-#define REBUILDS "SELECT EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
+#define HAS_WORK         "SELECT " INTENTS_UNDONE
+#define HAS_WORK_AT_ONCE "SELECT " INTENTS_UNDONE_AT_ONCE
+#define REBUILDS         "SELECT EXISTS(SELECT 1 FROM meta WHERE k='rebuild')"
 
 /* A look without the lock: what is in the middle of another's commit looks like a difference too, so the
  * answer is checked again under the lock. But no commit of ours puts anything into new/. */
@@ -174,7 +175,7 @@ enum err account_differs(struct account *account, struct db *db, int64_t mailbox
     struct folder_state *folders;
     size_t count = 0;
     int64_t modseq = 0, work = 0, rebuilds = 0;
-    enum err err = read_meta(db, HAS_WORK, &work);
+    enum err err = read_meta(db, account->store->afterwards ? HAS_WORK_AT_ONCE : HAS_WORK, &work);
     if (!err) {
         err = read_meta(db, REBUILDS, &rebuilds);
     }

@@ -189,6 +189,16 @@ enum err registry_acquire(struct store *store, struct slice login, struct accoun
     return err;
 }
 
+void registry_hold(struct account *account)
+{
+    struct registry *registry = account->store->registry;
+    struct entry *entry = account->entry;
+    pthread_mutex_lock(&registry->mutex);
+    assert(entry->users > 0);
+    entry->users++;
+    pthread_mutex_unlock(&registry->mutex);
+}
+
 void registry_release(struct account *account)
 {
     struct registry *registry = account->store->registry;

@@ -17,6 +17,8 @@ void registry_free(struct registry *registry);
 /* The account, opened by account_load when it is not there yet; ERR_NOT_FOUND and what account_load returns.
  */
 enum err registry_acquire(struct store *store, struct slice login, struct account **account_r) MUST_CHECK;
+/* One user more, for somebody who has it open. */
+void registry_hold(struct account *account);
 void registry_release(struct account *account);
 
 #endif

@@ -19,6 +19,7 @@
 
 #include <sodium.h>
 
+#include "afterwards.h"
 #include "base/fsio.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -149,6 +150,8 @@ void store_close(struct store *store)
         return;
     }
     maintenance_stop(store->maintenance);
+    store->maintenance = NULL;
+    afterwards_stop(store);
     registry_free(store->registry);
     columns_free(store->columns);
     notifier_free(store->notifier);

@@ -9,6 +9,7 @@
 #include "storage/directory.h"
 #include "storage/store.h"
 
+struct afterwards;
 struct columns;
 struct maintenance;
 struct notifier;
@@ -23,6 +24,7 @@ struct store {
     struct columns *columns;         /* what was read of large mailboxes (columns.h) */
     struct notifier *notifier;       /* tells other processes of commits */
     struct maintenance *maintenance; /* the work in the background; NULL: none was started */
+    struct afterwards *afterwards;   /* what commits leave behind; NULL: who commits does it himself */
     atomic_uint sequence;            /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */

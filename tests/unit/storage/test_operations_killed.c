@@ -22,13 +22,16 @@ static const char *const folders[] = {ALICE_INBOX "/cur", ALICE_INBOX "/.Archive
 
 /* Moves everything in a circle, so that a message is always in exactly one mailbox, with copies in Sent that
  * come and go. */
-static void work_until_killed(const char *directory, int acknowledge)
+static void work_until_killed(const char *directory, int acknowledge, bool in_background)
 {
     struct store *store = NULL;
     struct account *account = NULL;
     struct slice keyword = S("$Work");
     if (store_open(directory, "mx", &store, NULL) || account_open(store, ALICE, &account)) {
         _exit(1);
+    }
+    if (in_background && store_maintenance_start(store)) {
+        _exit(3);
     }
     for (unsigned round = 0;; round++) {
         const char *from = mailboxes[round % 3], *to = mailboxes[(round + 1) % 3];
@@ -47,14 +50,14 @@ static void work_until_killed(const char *directory, int acknowledge)
     }
 }
 
-static void kill_once(struct fixture *fixture)
+static void kill_once(struct fixture *fixture, bool in_background)
 {
     int ends[2], status = 0;
     unsigned round = 0;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     if (child == 0) {
-        work_until_killed(fixture->directory, ends[1]);
+        work_until_killed(fixture->directory, ends[1], in_background);
     }
     assert_true(read(ends[0], &round, sizeof(round)) == sizeof(round));
     struct timespec pause = {.tv_nsec = 1000000 + rand() % 80000000};
@@ -113,7 +116,7 @@ static void nothing_is_lost_or_doubled(void **state)
     srand((unsigned)getpid());
     for (int i = 0; i < KILLS; i++) {
         store_close(fixture->store);
-        kill_once(fixture);
+        kill_once(fixture, i % 2 != 0);
         open_store(fixture);
         check_all(fixture);
     }

@@ -60,6 +60,13 @@ void db_rollback(struct db *db);
 /* For a database that is idle: moves the whole WAL into it and cuts the file, when it has at least
  * `bytes_min`. Takes the lock file only when nobody holds it. ERR_BUSY: somebody does, or reads. */
 enum err db_checkpoint(struct db *db, uint64_t bytes_min) MUST_CHECK;
+/* From now on a commit leaves the checkpoint to somebody who asks for it, unless the WAL got very long: the
+ * one who commits does not wait for it. Inside a transaction of db_begin. */
+void db_checkpoint_later(struct db *db, bool later);
+/* Whether one was left. */
+bool db_checkpoint_is_due(struct db *db);
+/* Does it, waiting for the lock file; outside of transactions. */
+void db_checkpoint_put_off(struct db *db);
 /* A read transaction, for several reads that belong together. From db_begin or db_begin_read to the end of
  * the transaction the handle belongs to the calling thread, others wait; a handle that several threads use
  * must not be used outside of one. */
