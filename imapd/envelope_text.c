@@ -11,27 +11,31 @@
  */
 #include "envelope_text.h"
 
-#include "base/scan.h"
+/* Whether the quote at `end` belongs to the text: so many backslashes stand before it. */
+static bool is_quoted(struct slice text, size_t end)
+{
+    size_t before = end;
+    while (before > 0 && text.data[before - 1] == '\\')
+        before--;
+    return (end - before) % 2 != 0;
+}
 
 /* nstring: the quoted text as it stands, quoting within. */
 static bool scan_nstring(struct scan *scan, struct slice *raw_r)
 {
-    if (scan_word(scan, S("NIL"))) {
+    if (scan_peek(scan) != '"') {
         *raw_r = (struct slice){NULL, 0};
-        return true;
+        return scan_word(scan, S("NIL"));
     }
-    if (!scan_char(scan, '"'))
+    struct slice text = slice_skip(scan->rest, 1);
+    size_t end = slice_find(text, '"');
+    while (end < text.len && is_quoted(text, end))
+        end += 1 + slice_find(slice_skip(text, end + 1), '"');
+    if (end >= text.len)
         return false;
-    for (size_t i = 0; i < scan->rest.len; i++) {
-        if (scan->rest.data[i] == '\\') {
-            i++;
-        } else if (scan->rest.data[i] == '"') {
-            *raw_r = slice_take(scan->rest, i);
-            scan->rest = slice_skip(scan->rest, i + 1);
-            return true;
-        }
-    }
-    return false;
+    *raw_r = slice_take(text, end);
+    scan->rest = slice_skip(text, end + 1);
+    return true;
 }
 
 static struct slice unquoted(struct slice raw, struct arena *arena)
@@ -71,31 +75,49 @@ static bool is_list(enum envelope_item item)
     return item >= ENVELOPE_FROM && item <= ENVELOPE_BCC;
 }
 
-/* To where the item stands. */
-static bool find_item(struct scan *scan, enum envelope_item item)
+struct envelope_cursor envelope_cursor(struct slice envelope)
 {
+    struct envelope_cursor cursor = {.rest = scan_of(envelope)};
+    if (!scan_char(&cursor.rest, '('))
+        cursor.rest = scan_of(SLICE_EMPTY);
+    return cursor;
+}
+
+/* To where the item stands. */
+static bool find_item(struct envelope_cursor *cursor, enum envelope_item item)
+{
+    struct scan *scan = &cursor->rest;
     struct slice skipped;
-    bool good = scan_char(scan, '(');
-    for (enum envelope_item i = ENVELOPE_DATE; good && i < item; i++)
-        good = (is_list(i) ? skip_addresses(scan) : scan_nstring(scan, &skipped)) && scan_char(scan, ' ');
+    bool good = true;
+    for (; good && cursor->at < item; cursor->at++)
+        good = (is_list(cursor->at) ? skip_addresses(scan) : scan_nstring(scan, &skipped)) &&
+               scan_char(scan, ' ');
     return good;
+}
+
+struct slice envelope_next_text(struct envelope_cursor *cursor, enum envelope_item item, struct arena *arena)
+{
+    struct slice raw;
+    if (!find_item(cursor, item)) {
+        cursor->rest = scan_of(SLICE_EMPTY); /* nothing behind it can be found either */
+        return SLICE_EMPTY;
+    }
+    struct scan here = cursor->rest;
+    return scan_nstring(&here, &raw) && raw.data ? unquoted(raw, arena) : SLICE_EMPTY;
 }
 
 struct slice envelope_text(struct slice envelope, enum envelope_item item, struct arena *arena)
 {
-    struct scan scan = scan_of(envelope);
-    struct slice raw;
-    if (!find_item(&scan, item) || !scan_nstring(&scan, &raw) || !raw.data)
-        return SLICE_EMPTY;
-    return unquoted(raw, arena);
+    struct envelope_cursor cursor = envelope_cursor(envelope);
+    return envelope_next_text(&cursor, item, arena);
 }
 
 bool envelope_first_address(struct slice envelope, enum envelope_item item, struct arena *arena,
                             struct envelope_address *address_r)
 {
-    struct scan scan = scan_of(envelope);
+    struct envelope_cursor cursor = envelope_cursor(envelope);
     struct envelope_address raw;
-    if (!find_item(&scan, item) || !scan_char(&scan, '(') || !scan_address(&scan, &raw))
+    if (!find_item(&cursor, item) || !scan_char(&cursor.rest, '(') || !scan_address(&cursor.rest, &raw))
         return false;
     address_r->name = unquoted(raw.name, arena);
     address_r->mailbox = unquoted(raw.mailbox, arena);

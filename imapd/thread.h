@@ -22,7 +22,9 @@ enum thread_algorithm {
 struct thread_texts {
     struct arena arena;
     struct slice *list;
-    uint32_t *table;
+    struct thread_slot {
+        uint32_t hash, number; /* THREAD_NONE: free */
+    } * table;
     size_t count, room, table_size;
     unsigned char key[16]; /* of the table's hash */
 };

@@ -13,47 +13,60 @@
 /* --- texts as numbers --- */
 
 /* With a key that nobody knows: Message-IDs come from strangers, who could choose such as collide. */
-static uint64_t hash_of(const struct thread_texts *texts, struct slice text)
+static uint32_t hash_of(const struct thread_texts *texts, struct slice text)
 {
     uint64_t hash;
     _Static_assert(sizeof(hash) == crypto_shorthash_BYTES, "one number");
     _Static_assert(sizeof(texts->key) == crypto_shorthash_KEYBYTES, "the key");
     crypto_shorthash((unsigned char *)&hash, (const unsigned char *)text.data, text.len, texts->key);
-    return hash;
+    return (uint32_t)hash;
 }
 
-static uint32_t *find_slot(struct thread_texts *texts, struct slice text)
+/* The texts themselves are far from each other in memory: the hash tells of nearly all others that they are
+ * not it. */
+static struct thread_slot *find_slot(struct thread_texts *texts, uint32_t hash, struct slice text)
 {
-    size_t i = hash_of(texts, text) & (texts->table_size - 1);
-    while (texts->table[i] != THREAD_NONE && !slice_eq(texts->list[texts->table[i]], text))
+    size_t i = hash & (texts->table_size - 1);
+    while (texts->table[i].number != THREAD_NONE &&
+           (texts->table[i].hash != hash || !slice_eq(texts->list[texts->table[i].number], text)))
         i = (i + 1) & (texts->table_size - 1);
     return &texts->table[i];
 }
 
 static void grow(struct thread_texts *texts)
 {
-    if (texts->table_size == 0)
+    size_t old_size = texts->table_size;
+    struct thread_slot *old = texts->table;
+    if (old_size == 0)
         randombytes_buf(texts->key, sizeof(texts->key));
-    texts->table_size = texts->table_size > 0 ? texts->table_size * 2 : 64;
-    texts->table = mem_realloc_array(texts->table, texts->table_size, sizeof(*texts->table));
+    texts->table_size = old_size > 0 ? old_size * 2 : 64;
+    texts->table = mem_realloc_array(NULL, texts->table_size, sizeof(*texts->table));
     memset(texts->table, 0xff, texts->table_size * sizeof(*texts->table));
-    for (size_t i = 0; i < texts->count; i++)
-        *find_slot(texts, texts->list[i]) = (uint32_t)i;
+    for (size_t k = 0; k < old_size; k++) {
+        if (old[k].number == THREAD_NONE)
+            continue;
+        size_t i = old[k].hash & (texts->table_size - 1);
+        while (texts->table[i].number != THREAD_NONE)
+            i = (i + 1) & (texts->table_size - 1);
+        texts->table[i] = old[k];
+    }
+    mem_free(old);
 }
 
 uint32_t thread_text(struct thread_texts *texts, struct slice text)
 {
     if (texts->count * 2 >= texts->table_size)
         grow(texts);
-    uint32_t *slot = find_slot(texts, text);
-    if (*slot != THREAD_NONE)
-        return *slot;
+    uint32_t hash = hash_of(texts, text);
+    struct thread_slot *slot = find_slot(texts, hash, text);
+    if (slot->number != THREAD_NONE)
+        return slot->number;
     if (texts->count == texts->room) {
         texts->room = texts->room > 0 ? texts->room * 2 : 64;
         texts->list = mem_realloc_array(texts->list, texts->room, sizeof(*texts->list));
     }
     texts->list[texts->count] = arena_copy(&texts->arena, text);
-    *slot = (uint32_t)texts->count;
+    *slot = (struct thread_slot){hash, (uint32_t)texts->count};
     return (uint32_t)texts->count++;
 }
 

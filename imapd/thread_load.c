@@ -108,11 +108,13 @@ static struct slice read_header(struct load_job *job, uint32_t uid)
     return slice_of(text, len);
 }
 
-static void take_references(struct load_job *job, size_t row, struct thread_message *message)
+static void take_references(struct load_job *job, size_t row, struct envelope_cursor *envelope,
+                            struct thread_message *message)
 {
-    struct slice envelope = job->page.envelopes[row], headers = job->page.headers[row], id;
+    struct slice headers = job->page.headers[row], id;
     struct header_field field;
-    struct slice own = envelope_text(envelope, ENVELOPE_MESSAGE_ID, &job->scratch);
+    struct slice in_reply_to = envelope_next_text(envelope, ENVELOPE_IN_REPLY_TO, &job->scratch);
+    struct slice own = envelope_next_text(envelope, ENVELOPE_MESSAGE_ID, &job->scratch);
     size_t end = own.len;
     if (last_id(own, &end, &id))
         message->id = number_of_id(job, id);
@@ -122,13 +124,13 @@ static void take_references(struct load_job *job, size_t row, struct thread_mess
     if (header_find(headers, S("References"), &field))
         message->reference_count = add_references(job, field.value);
     if (message->reference_count == 0)
-        message->reference_count =
-            add_in_reply_to(job, envelope_text(envelope, ENVELOPE_IN_REPLY_TO, &job->scratch));
+        message->reference_count = add_in_reply_to(job, in_reply_to);
 }
 
-static void take_subject(struct load_job *job, size_t row, struct thread_message *message)
+static void take_subject(struct load_job *job, struct envelope_cursor *envelope,
+                         struct thread_message *message)
 {
-    struct slice subject = envelope_text(job->page.envelopes[row], ENVELOPE_SUBJECT, &job->scratch);
+    struct slice subject = envelope_next_text(envelope, ENVELOPE_SUBJECT, &job->scratch);
     buf_clear(&job->text);
     encoded_word_decode(&job->text, subject, job->charsets);
     struct slice base = subject_base(&job->scratch, buf_slice(&job->text), &message->is_reply);
@@ -148,10 +150,11 @@ static void take_row(struct load_job *job, size_t row)
     message.date = page->internal_dates_us[row] / 1000000;
     if (job->algorithm != THREAD_REFS && page->sent[row] != INT64_MIN)
         message.date = page->sent[row];
-    if (job->algorithm != THREAD_ORDEREDSUBJECT)
-        take_references(job, row, &message);
+    struct envelope_cursor envelope = envelope_cursor(page->envelopes[row]);
     if (job->algorithm != THREAD_REFS)
-        take_subject(job, row, &message);
+        take_subject(job, &envelope, &message);
+    if (job->algorithm != THREAD_ORDEREDSUBJECT)
+        take_references(job, row, &envelope, &message);
     job->data.messages[job->data.count++] = message;
     arena_reset(&job->scratch);
 }

@@ -31,7 +31,7 @@ static void configure_sqlite(void)
     sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* its counters are behind one mutex for all threads */
     sqlite3_initialize();
-    db_wal_writer_init();
+    db_vfs_init();
 }
 
 /* SQLITE_FULL is ENOSPC at a write to the database or its log only: not a disk quota, and not the shared
@@ -123,7 +123,7 @@ static void create_private(const char *path)
 enum err db_open_handle(struct db *db, int flags)
 {
     int result = sqlite3_open_v2(db->path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | flags,
-                                 db_wal_writer_vfs());
+                                 db_vfs_name());
     if (result != SQLITE_OK) {
         return db_error(db, result, "open");
     }

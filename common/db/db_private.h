@@ -33,11 +33,11 @@ struct db {
     struct db_cached_statement *statements;
     size_t statement_count;
 
-    int wal_pages;       /* length of the WAL at the last commit of ours */
-    int checkpoint_from; /* the next passive checkpoint waits until the WAL has this many pages */
+    int wal_pages;         /* length of the WAL at the last commit of ours */
+    int checkpoint_from;   /* the next passive checkpoint waits until the WAL has this many pages */
     bool checkpoint_later; /* leave them to db_checkpoint_put_off */
     atomic_bool checkpoint_left;
-    int truncate_from;   /* from so many pages on it is cut as well */
+    int truncate_from; /* from so many pages on it is cut as well */
 };
 
 /* Waits for the lock file, and lets it go. The caller holds the mutex. */
@@ -62,10 +62,23 @@ enum err db_execute(struct db *db, const char *sql);
 /* schema.c: brings the schema to the program's version. */
 enum err db_upgrade(struct db *db, const struct db_schema *schema, struct buf *why);
 
-/* wal_writer.c: registers the VFS for databases with fewer writes; from begin to end of a transaction that
- * syncs, the frames of the log are collected. */
-void db_wal_writer_init(void);
-const char *db_wal_writer_vfs(void);
+/* vfs.c: registers the VFS of our databases. */
+void db_vfs_init(void);
+const char *db_vfs_name(void);
+
+/* Its files. `file`: memory of the size; `real`: of the system's file behind it. */
+size_t db_wal_writer_size(void);
+int db_wal_writer_open(sqlite3_vfs *system, const char *name, sqlite3_file *file, sqlite3_file *real,
+                       int flags, int *flags_r);
+size_t db_read_ahead_size(void);
+int db_read_ahead_open(sqlite3_vfs *system, const char *name, sqlite3_file *file, sqlite3_file *real,
+                       int flags, int *flags_r);
+
+/* read_ahead.c: of a handle that only reads, during a view. */
+void db_read_ahead_begin(struct db *db);
+void db_read_ahead_end(struct db *db);
+
+/* wal_writer.c: from begin to end of a transaction that syncs, the frames of the log are collected. */
 void db_wal_writer_begin(struct db *db);
 void db_wal_writer_end(struct db *db);
 

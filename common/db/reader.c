@@ -58,11 +58,15 @@ enum err db_begin_view(struct db *reader)
     for (int attempt = 0; attempt < ATTEMPTS && err == ERR_UNAVAILABLE; attempt++) {
         err = try_begin(reader);
     }
+    if (!err) {
+        db_read_ahead_begin(reader);
+    }
     return err;
 }
 
 void db_end_view(struct db *reader)
 {
+    db_read_ahead_end(reader);
     db_reset_statements(reader);
     if (db_run(reader, db_statement(reader, "COMMIT"))) {
         db_roll_back_all(reader);

@@ -5,18 +5,16 @@
  * db_begin and db_commit they are collected, and written with one call before that sync, or before anything
  * reads the file.
  *
- * It is a VFS that is the system's own but for the files with the log. Only transactions that sync are
+ * Only transactions that sync are
  * collected (not db_begin_relaxed): there the sync comes before SQLite tells other connections of the new
  * frames, and a write that fails is reported by it.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "db_private.h"
 
-#define VFS_NAME    "postern"
 #define COLLECT_MAX (64 * 1024) /* SQLite's unix VFS writes less than 128 KiB with one call */
 
 struct wal_file {
@@ -176,42 +174,19 @@ static const sqlite3_io_methods wal_methods = {
     .xDeviceCharacteristics = wal_device_characteristics,
 };
 
-/* The system's own VFS, and a copy of it that opens the log in our way. */
-static sqlite3_vfs *system_vfs;
-static sqlite3_vfs vfs;
-
-/* Room in front of the system's file, which has to be aligned. */
-#define HEAD_SIZE \
-    ((sizeof(struct wal_file) + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t))
-
-static int open_file(sqlite3_vfs *self, const char *name, sqlite3_file *file, int flags, int *flags_r)
+size_t db_wal_writer_size(void)
 {
-    (void)self;
-    if (!(flags & SQLITE_OPEN_WAL)) {
-        return system_vfs->xOpen(system_vfs, name, file, flags, flags_r);
-    }
+    return sizeof(struct wal_file);
+}
+
+int db_wal_writer_open(sqlite3_vfs *system, const char *name, sqlite3_file *file, sqlite3_file *real,
+                       int flags, int *flags_r)
+{
     struct wal_file *wal = wal_file_of(file);
-    *wal = (struct wal_file){.real = (sqlite3_file *)((char *)file + HEAD_SIZE)};
-    memset(wal->real, 0, (size_t)system_vfs->szOsFile);
-    int result = system_vfs->xOpen(system_vfs, name, wal->real, flags, flags_r);
+    *wal = (struct wal_file){.real = real};
+    int result = system->xOpen(system, name, real, flags, flags_r);
     wal->base.pMethods = result == SQLITE_OK ? &wal_methods : NULL;
     return result;
-}
-
-void db_wal_writer_init(void)
-{
-    system_vfs = sqlite3_vfs_find(NULL);
-    vfs = *system_vfs;
-    vfs.zName = VFS_NAME;
-    vfs.szOsFile = system_vfs->szOsFile + (int)HEAD_SIZE;
-    vfs.xOpen = open_file;
-    vfs.pNext = NULL;
-    sqlite3_vfs_register(&vfs, 0);
-}
-
-const char *db_wal_writer_vfs(void)
-{
-    return VFS_NAME;
 }
 
 static struct wal_file *find_wal(struct db *db)

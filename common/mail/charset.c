@@ -199,8 +199,8 @@ static const struct charset_name *find_name(struct slice name)
 {
     char simple[24];
     simplify(name, simple);
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(simple, names[i].name) == 0) {
+    for (size_t i = 0; i < ARRAY_LEN(names) && simple[0]; i++) { /* most text says nothing */
+        if (simple[0] == names[i].name[0] && strcmp(simple, names[i].name) == 0) {
             return &names[i];
         }
     }

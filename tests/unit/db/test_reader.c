@@ -228,6 +228,106 @@ static void many_come_after_a_crash(void **state)
     }
 }
 
+/* ---- a large table, which is read ahead ---- */
+
+#define ROWS 8000 /* of which a page holds a few */
+
+#define FILL                                                                     \
+    "WITH RECURSIVE n(k) AS (SELECT 1 UNION ALL SELECT k+1 FROM n WHERE k<8000)" \
+    " INSERT INTO t SELECT k, 1000000000000000000 + k FROM n"
+#define WIDEN "CREATE TABLE wide AS SELECT k, 0 AS v, zeroblob(700) AS filler FROM t WHERE k>0"
+
+static void fill(struct db *db)
+{
+    assert_ok(db_begin(db));
+    assert_ok(db_run(db, db_statement(db, FILL)));
+    assert_ok(db_run(db, db_statement(db, WIDEN)));
+    assert_ok(db_commit(db));
+    assert_ok(db_checkpoint(db, 0));
+}
+
+static void change_all(struct db *db, int64_t value)
+{
+    assert_ok(db_begin(db));
+    sqlite3_stmt *statement = db_statement(db, "UPDATE wide SET v=?1");
+    db_bind_int(statement, 1, value);
+    assert_ok(db_run(db, statement));
+    assert_ok(db_commit(db)); /* so many pages that it moves them into the file, as far as readers let it */
+}
+
+/* The rows from..to-1 have this value. */
+static void expect_values(struct db *reader, int from, int to, int64_t value)
+{
+    sqlite3_stmt *statement = db_statement(reader, "SELECT v FROM wide WHERE rowid>?1 AND rowid<=?2");
+    db_bind_int(statement, 1, from);
+    db_bind_int(statement, 2, to);
+    int rows = 0;
+    while (db_step(reader, statement) == 1) {
+        assert_int_equal(sqlite3_column_int64(statement, 0), value);
+        rows++;
+    }
+    assert_int_equal(rows, to - from);
+}
+
+static void what_was_read_ahead_is_of_the_view(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_writer(fixture), *reader = open_reader(fixture), *other = open_reader(fixture);
+    fill(db);
+    for (int64_t value = 0; value < 4; value++) {
+        assert_ok(db_begin_view(reader));
+        expect_values(reader, 0, ROWS / 2, value);
+        change_all(db, value + 1);
+        assert_ok(db_begin_view(other)); /* sees the file, the log and both, in turns */
+        expect_values(other, 0, ROWS, value + 1);
+        expect_values(reader, ROWS / 2, ROWS, value);
+        expect_values(reader, 0, ROWS, value);
+        db_end_view(reader);
+        if (value % 2) {
+            db_end_view(other);
+            assert_ok(db_checkpoint(db, 0));
+            assert_ok(db_begin_view(other));
+        }
+        expect_values(other, 0, ROWS, value + 1);
+        db_end_view(other);
+    }
+    db_close(other);
+    db_close(reader);
+    db_close(db);
+}
+
+/* Reads that this process has done so far; -1: the kernel does not tell. */
+static long read_calls(void)
+{
+    char line[100];
+    long calls = -1;
+    FILE *file = fopen("/proc/self/io", "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        sscanf(line, "syscr: %ld", &calls);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return calls;
+}
+
+static void a_scan_reads_many_pages_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+    struct db *db = open_writer(fixture);
+    fill(db);
+    struct db *reader = open_reader(fixture);
+    long before = read_calls();
+    assert_ok(db_begin_view(reader));
+    expect_values(reader, 0, ROWS, 0);
+    db_end_view(reader);
+    if (before >= 0) {
+        assert_in_range(read_calls() - before, 1, ROWS / 5 / 4); /* five rows in a page */
+    }
+    db_close(reader);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +336,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reader_writes_nothing_and_makes_no_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_first_after_a_crash_may_be_a_reader, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_come_after_a_crash, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_read_ahead_is_of_the_view, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_scan_reads_many_pages_at_once, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
