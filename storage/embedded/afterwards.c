@@ -61,6 +61,9 @@ static void unlink_files(struct account *account, bool gently)
 void afterwards_do(struct account *account, bool gently)
 {
     db_checkpoint_put_off(account->db);
+    if (db_sync_failed(account->db)) {
+        store_note_commit_error(account->store, ERR_IO);
+    }
     if (atomic_exchange(&account->has_unlinks, false) && account_is_current(account)) {
         unlink_files(account, gently);
     }
