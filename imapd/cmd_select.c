@@ -23,12 +23,19 @@ static void free_selected(void *arg)
     selected_free(arg);
 }
 
-void imap_leave_mailbox(struct imap_session *session)
+/* What is left is to be freed where blocking is allowed. */
+static struct selected *leave(struct imap_session *session)
 {
     struct selected *selected = session->selected;
     hub_leave(&session->member);
     session->selected = NULL;
     session->state = IMAP_AUTHENTICATED;
+    return selected;
+}
+
+void imap_leave_mailbox(struct imap_session *session)
+{
+    struct selected *selected = leave(session);
     if (selected)
         imap_on_thread_surely(session, free_selected, selected);
 }
@@ -73,6 +80,7 @@ static void write_flag_lists(struct imap_session *session, const struct select_r
 
 struct open_job {
     struct imap_session *session;
+    struct selected *former; /* the mailbox that was open before; NULL: none, or it is freed */
     struct slice said, name; /* as the client wrote it, and as it is right */
     struct select_request request;
     struct selected *selected;
@@ -108,6 +116,8 @@ static enum err open_mailbox(void *arg)
 {
     struct open_job *job = arg;
     struct imap_access access;
+    selected_free(job->former);
+    job->former = NULL;
     enum err err = imap_access(job->session, job->said, RIGHT_READ, &access);
     job->request.account = access.account;
     job->request.name = access.mailbox;
@@ -149,11 +159,13 @@ static void open_for(struct imap_session *session, struct parser *parser, bool r
         session->enabled |= ENABLED_CONDSTORE;
     /* RFC 9051 section 6.3.2: also a SELECT that fails leaves the former mailbox. */
     if (session->selected) {
-        imap_leave_mailbox(session);
+        job.former = leave(session);
         imap_say(session, ANSWER_OK, "CLOSED", "the former mailbox is closed");
     }
     job.request.wants_recent = !(session->enabled & ENABLED_REV2);
     enum err err = imap_on_thread(session, open_mailbox, &job);
+    if (job.former) /* no thread was to be had */
+        imap_on_thread_surely(session, free_selected, job.former);
     if (err) {
         imap_no_err(session, err);
         return;
