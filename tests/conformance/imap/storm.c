@@ -175,6 +175,14 @@ static void check_promise(struct client *client, struct move *move)
     move->first_uid = code->set.ranges[0].first;
 }
 
+/* Whether nothing was done: FETCH may set \Seen and then fail to read, and what went meanwhile is no reason
+ * to leave the rest alone. */
+static bool is_refused(const struct reply *end, const struct move *move)
+{
+    return !reply_is(end, "OK") && !slice_eq(end->code.name, S("EXPUNGEISSUED")) &&
+           move->kind != &kind_fetch_body;
+}
+
 static void blow(struct storm *storm)
 {
     for (size_t i = 0; i < storm->count; i++)
@@ -190,9 +198,7 @@ static void blow(struct storm *storm)
             if (!storm->clients[i]->end)
                 break;
             check_promise(storm->clients[i], &storm->moves[i][j]);
-            /* FETCH may set \Seen and then fail to read. */
-            storm->refused = storm->refused || (!reply_is(storm->clients[i]->end, "OK") &&
-                                                storm->moves[i][j].kind != &kind_fetch_body);
+            storm->refused = storm->refused || is_refused(storm->clients[i]->end, &storm->moves[i][j]);
             storm->game->done++;
         }
     }
