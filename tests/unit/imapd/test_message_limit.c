@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* MESSAGELIMIT (RFC 9738): its examples with a limit of 3 instead of 1000. */
+/* MESSAGELIMIT (RFC 9738), with a limit of 3. */
 #include "world.h"
 
 #define MORE "only the last messages had their turn$"
