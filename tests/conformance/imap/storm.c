@@ -180,7 +180,7 @@ static void check_promise(struct client *client, struct move *move)
 static bool is_refused(const struct reply *end, const struct move *move)
 {
     return !reply_is(end, "OK") && !slice_eq(end->code.name, S("EXPUNGEISSUED")) &&
-           move->kind != &kind_fetch_body;
+           !slice_eq(end->code.name, S("MODIFIED")) && move->kind != &kind_fetch_body;
 }
 
 static void blow(struct storm *storm)
