@@ -64,6 +64,9 @@ void afterwards_do(struct account *account, bool gently)
     if (db_sync_failed(account->db)) {
         store_note_commit_error(account->store, ERR_IO);
     }
+    if (store_check_writable(account->store)) {
+        return; /* a restart does the rest */
+    }
     if (atomic_exchange(&account->has_unlinks, false) && account_is_current(account)) {
         unlink_files(account, gently);
     }

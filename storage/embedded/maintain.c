@@ -82,7 +82,7 @@ static enum err unlink_files(struct pass *pass)
         atomic_store(&pass->account->has_unlinks, true);
     }
     afterwards_do(pass->account, true);
-    return ERR_OK;
+    return pass->in_turns && intents_left(pass->account) ? ERR_UNAVAILABLE : ERR_OK; /* to be tried again */
 }
 
 static enum err rename_files(struct pass *pass)
