@@ -40,13 +40,26 @@ static void check_may_expunge(struct client *client)
         game_fail(client, "no expunge during FETCH, STORE and SEARCH (RFC 3501 section 7.4.1)");
 }
 
-/* Messages whose UIDs were not told yet stand at the end with 0. */
+/* Of a message whose UID was not told yet, which stands in the view with 0: behind all that have lower ones.
+ */
+static struct entry *unknown_entry(struct client *client, uint32_t uid)
+{
+    struct entry *found = NULL;
+    for (size_t i = client->count; i-- > 0;) {
+        struct entry *entry = &client->view[i];
+        if (entry->uid && entry->uid < uid)
+            break;
+        found = entry->uid ? found : entry;
+    }
+    return found;
+}
+
 static void apply_vanished(struct client *client, const struct reply *reply)
 {
     for (size_t i = 0; i < reply->set.count && !reply->earlier; i++) {
         for (uint32_t uid = reply->set.ranges[i].first; uid <= reply->set.ranges[i].last; uid++) {
             struct entry *entry = view_entry(client, uid);
-            entry = entry ? entry : view_entry(client, 0);
+            entry = entry ? entry : unknown_entry(client, uid);
             if (!entry)
                 game_fail(client, "VANISHED of messages that the client has; not %u", uid);
             remove_entry(client, (size_t)(entry - client->view));
