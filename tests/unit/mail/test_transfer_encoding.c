@@ -2,6 +2,7 @@
 /* base64 and quoted-printable, good and bad, whole and byte by byte. */
 #include "check.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "mail/transfer_encoding.h"
@@ -46,7 +47,29 @@ static void quoted_printable_is_decoded(void **state)
     check(ENCODING_QUOTED_PRINTABLE, "1=2 x=y =3Z = z == =41 =\r=41", "1=2 x=y =3Z = z == A =\rA");
     check(ENCODING_QUOTED_PRINTABLE, "end=", "end");
     check(ENCODING_QUOTED_PRINTABLE, "end=4", "end=4");
-    check(ENCODING_QUOTED_PRINTABLE, "=         \r\nx", "=         \r\nx");
+    check(ENCODING_QUOTED_PRINTABLE, "=         \r\nx", "x");
+}
+
+/* RFC 2045 section 6.7 (3): "any trailing white space on a line must be deleted". */
+static void spaces_at_the_end_of_a_line_go(void **state)
+{
+    (void)state;
+    check(ENCODING_QUOTED_PRINTABLE, "a \r\nb\t \n \t\r\n\r\nc d", "a\r\nb\n\r\n\r\nc d");
+    check(ENCODING_QUOTED_PRINTABLE, "kept=20\r\nkept =\r\n=41  =\r\n", "kept \r\nkept A  ");
+    check(ENCODING_QUOTED_PRINTABLE, "a \rb \r\r\n \r =41\r\r\n", "a \rb \r\r\n \r A\r\r\n");
+    check(ENCODING_QUOTED_PRINTABLE, "the end \t", "the end \t");
+    /* A limit, which is the same wherever the bytes are cut. */
+    char text[200], expected[200];
+    for (size_t count = TRANSFER_SPACES_MAX - 1; count < TRANSFER_SPACES_MAX + 3; count++) {
+        size_t stay = count > TRANSFER_SPACES_MAX ? count - TRANSFER_SPACES_MAX : 0;
+        snprintf(text, sizeof(text), "a%*s\r\nb", (int)count, "");
+        snprintf(expected, sizeof(expected), "a%*s\r\nb", (int)stay, "");
+        check(ENCODING_QUOTED_PRINTABLE, text, expected);
+    }
+    snprintf(text, sizeof(text), "a=%*s\r\nb", TRANSFER_SPACES_MAX, "");
+    check(ENCODING_QUOTED_PRINTABLE, text, "ab");
+    snprintf(text, sizeof(text), "a=%*s\r\nb", TRANSFER_SPACES_MAX + 1, "");
+    check(ENCODING_QUOTED_PRINTABLE, text, text);
 }
 
 static void other_encodings_stay(void **state)
@@ -64,6 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(base64_is_decoded),
         cmocka_unit_test(quoted_printable_is_decoded),
+        cmocka_unit_test(spaces_at_the_end_of_a_line_go),
         cmocka_unit_test(other_encodings_stay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

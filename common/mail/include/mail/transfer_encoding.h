@@ -14,17 +14,21 @@
 #include "base/buf.h"
 #include "mail/layout.h"
 
+/* So much white space before a line end is taken away: a line of quoted-printable has 76 characters. */
+#define TRANSFER_SPACES_MAX 76
+
 struct transfer_decoder {
     enum part_encoding encoding; /* ENCODING_UNKNOWN: bytes as they are */
     uint32_t bits;               /* base64: of `count` characters */
     unsigned count;
-    char held[8]; /* quoted-printable: "=" and what followed, until its meaning is clear */
+    /* quoted-printable: "=" or white space and what followed, until its meaning is clear */
+    char held[TRANSFER_SPACES_MAX + 3]; /* with "=", CR and LF */
     size_t held_length;
 };
 
 /* Of the lower-case text of the field. */
 enum part_encoding transfer_encoding_of(struct slice name);
-/* Appends at most as many bytes as come in, and 8 more. */
+/* Appends at most as many bytes as come in, and what was held. */
 void transfer_decode(struct transfer_decoder *decoder, struct buf *out, struct slice bytes);
 /* The decoder is as new then. */
 void transfer_decode_finish(struct transfer_decoder *decoder, struct buf *out);
