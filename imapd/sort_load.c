@@ -94,13 +94,16 @@ static struct slice text_of(struct sort_job *job, enum sort_key key, struct slic
     return key == SORT_DISPLAYFROM || key == SORT_DISPLAYTO ? display_of(job, &address) : address.mailbox;
 }
 
-/* RFC 5255 section 4.6: what could not be decoded is sorted behind all that could. */
+/* RFC 5051 section 2 compares in title case, RFC 4790 section 9.2 in upper case: "_" and "[" come behind "Z".
+ * RFC 5255 section 4.6: what could not be decoded is sorted behind all that could. */
 static struct slice folded(struct sort_job *job, struct slice text)
 {
     buf_clear(&job->folded);
     if (slice_find_text(text, S("\xef\xbf\xbd")) < text.len)
         buf_append_char(&job->folded, '\xff');
     fold_text(&job->folded, slice_take(text, KEY_TEXT_MAX));
+    for (size_t i = 0; i < job->folded.len; i++)
+        job->folded.data[i] = char_upper(job->folded.data[i]);
     return arena_copy(job->search->arena, slice_take(buf_slice(&job->folded), KEY_TEXT_MAX));
 }
 

@@ -50,6 +50,19 @@ static void criteria(void)
 }
 PEER_CASE(criteria)
 
+/* RFC 5256 section 2.2 sorts by RFC 5051, in title case: what stands between "Z" and "a" comes behind both.
+ */
+static void marks_behind_letters(void)
+{
+    static const char *const subjects[] = {"zoo", "_draft", "Ant", "[list]", "{x", "`y", "~", "7"};
+    for (size_t i = 0; i < ARRAY_LEN(subjects); i++)
+        append("INBOX", arena_printf(&world.fixture->arena, "Subject: %s\r\n\r\nx\r\n", subjects[i]));
+    struct peer *peer = peer_login();
+    select_inbox(peer);
+    SORT("(SUBJECT) UTF-8 ALL", " 8 3 1 4 2 6 5 7");
+}
+PEER_CASE(marks_behind_letters)
+
 /* RFC 5267 section 3. */
 static void extended(void)
 {
@@ -127,7 +140,7 @@ PEER_CASE(comparator)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        peer_test(criteria), peer_test(extended),   peer_test(relevancy),
+        peer_test(criteria), peer_test(marks_behind_letters), peer_test(extended), peer_test(relevancy),
         peer_test(mistakes), peer_test(comparator),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
