@@ -57,7 +57,7 @@ struct tell_job {
     struct buf out;
 };
 
-/* Section 3.1 and 5.1 to 5.3. */
+/* Section 5.1 to 5.3. */
 static unsigned status_items(const struct tell_job *job, unsigned what)
 {
     bool condstore = job->session->enabled & ENABLED_CONDSTORE;
@@ -67,10 +67,10 @@ static unsigned status_items(const struct tell_job *job, unsigned what)
     return condstore ? items | STATUS_HIGHESTMODSEQ : items;
 }
 
-static void write_status(struct tell_job *job, const struct mailbox_entry *mailbox, unsigned what)
+static void write_status(struct tell_job *job, const struct mailbox_entry *mailbox, unsigned items)
 {
     struct status_values values = {.mailbox = mailbox, .unseen = mailbox->status.unseen};
-    respond_status(&job->out, mailbox->name, status_items(job, what), &values, imap_utf8(job->session));
+    respond_status(&job->out, mailbox->name, items, &values, imap_utf8(job->session));
 }
 
 /* What happened to the messages of a mailbox, as events. */
@@ -163,7 +163,7 @@ static void tell_mailbox(struct tell_job *job, const struct notify_known_mailbox
     else if (wanted & NOTIFY_SUBSCRIPTION_CHANGE && old->subscribed != now->subscribed)
         write_list(job, now->name, now->subscribed ? "\\Subscribed" : "", SLICE_EMPTY);
     if (wanted & what && !is_selected(job, now->status.id))
-        write_status(job, now, what);
+        write_status(job, now, status_items(job, what));
     if (wanted & NOTIFY_MAILBOX_METADATA)
         tell_metadata(job, now->name, before, after);
 }
@@ -175,7 +175,7 @@ static void tell_new_mailbox(struct tell_job *job, const struct notify_known_mai
     if (wanted & NOTIFY_MAILBOX_NAME)
         write_list(job, now->name, now->subscribed ? "\\Subscribed" : "", SLICE_EMPTY);
     if (wanted & NOTIFY_MESSAGES && now->status.messages > 0)
-        write_status(job, now, NOTIFY_MESSAGE_NEW);
+        write_status(job, now, status_items(job, NOTIFY_MESSAGE_NEW));
 }
 
 static void tell_gone(struct tell_job *job)
@@ -211,13 +211,17 @@ static void compare(struct tell_job *job)
     }
 }
 
+/* Section 3.1. For FlagChange there is HIGHESTMODSEQ if the server knows CONDSTORE, enabled or not. */
 static void list_status(struct tell_job *job)
 {
     for (size_t i = 0; i < job->after->count; i++) {
         const struct mailbox_entry *now = &job->after->mailboxes[i].entry;
         unsigned wanted = notify_events_of(&job->notify->request, now->name, now->subscribed);
+        unsigned items = status_items(job, NOTIFY_MESSAGE_NEW);
+        if (wanted & NOTIFY_FLAG_CHANGE)
+            items |= STATUS_HIGHESTMODSEQ;
         if (wanted & NOTIFY_MESSAGES && !is_selected(job, now->status.id))
-            write_status(job, now, NOTIFY_MESSAGE_NEW);
+            write_status(job, now, items);
     }
 }
 

@@ -31,6 +31,11 @@ static void annotate_elsewhere(const char *name, const char *entry, const char *
     change(operation);
 }
 
+static bool has(struct slice line, const char *what)
+{
+    return slice_find_text(line, slice_from(what)) < line.len;
+}
+
 /* Section 3.1: STATUS of what is watched, and then of what changes; without any command in progress. */
 static void other_mailboxes(void)
 {
@@ -50,6 +55,14 @@ static void other_mailboxes(void)
     peer_do(a, "NOTIFY NONE", "OK ");
     append("Lists/Lemonade", "Subject: 1\r\n\r\n1\r\n");
     peer_do(a, "NOOP", "OK ");
+    /* With FlagChange, whoever knows CONDSTORE says HIGHESTMODSEQ, enabled or not; later only when enabled.
+     */
+    peer_send(a, "x NOTIFY SET STATUS (mailboxes Lists/Lemonade (MessageNew MessageExpunge FlagChange))\r\n");
+    assert_true(has(peer_line(a), " UNSEEN 1 HIGHESTMODSEQ "));
+    peer_expect(a, "x OK ");
+    flag_elsewhere("Lists/Lemonade", 2, FLAGS_ADD, MESSAGE_SEEN);
+    struct slice line = peer_line(a);
+    assert_true(has(line, " UNSEEN 0)") && !has(line, "HIGHESTMODSEQ"));
 }
 PEER_CASE(other_mailboxes)
 
