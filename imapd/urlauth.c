@@ -63,18 +63,23 @@ static void sign(struct slice key, struct slice rump, char token_r[URLAUTH_TOKEN
     buf_free(&hex);
 }
 
-static bool is_here(const struct imap_session *session, const struct imapurl *url)
+/* Whose mailbox it is. Programs that make "imap://alice@example.org/…" of the login alice@example.org mean
+ * this server, too. */
+static bool owner_of(struct imap_session *session, const struct imapurl *url, struct slice *login_r)
 {
-    return url->has_server && slice_eq_nocase(url->host, slice_from(session->conf->hostname)) &&
-           url->user.len > 0 && url->mailbox.data && url->access.len > 0;
+    *login_r = url->user;
+    if (!slice_eq_nocase(url->host, slice_from(session->conf->hostname)))
+        *login_r = slice_from(
+            arena_printf(&session->arena, "%.*s@%.*s", SLICE_ARG(url->user), SLICE_ARG(url->host)));
+    return url->has_server && url->user.len > 0 && url->mailbox.data && url->access.len > 0;
 }
 
 enum err urlauth_make(struct imap_session *session, const struct imapurl *url,
                       char token_r[URLAUTH_TOKEN_MAX])
 {
-    struct slice key;
+    struct slice key, owner;
     struct slice mailbox = mailbox_name_canonical(&session->arena, url->mailbox);
-    if (!is_here(session, url) || !slice_eq_nocase(url->user, buf_slice(&session->login)))
+    if (!owner_of(session, url, &owner) || !slice_eq_nocase(owner, buf_slice(&session->login)))
         return ERR_DENIED;
     enum err err = read_key(session->account, &session->arena, mailbox, &key);
     if (!err && key.len == 0)
@@ -107,10 +112,11 @@ static enum err check_token(struct account *account, struct arena *arena, const 
 enum err urlauth_open(struct imap_session *session, const struct imapurl *url, struct account **account_r)
 {
     struct directory_user owner;
+    struct slice login;
     struct store *store = session->context->store;
-    if (!is_here(session, url) || !slice_eq_nocase(url->mechanism, S("internal")) ||
+    if (!owner_of(session, url, &login) || !slice_eq_nocase(url->mechanism, S("internal")) ||
         !access_covers(session, url->access) || (url->expires_us != 0 && url->expires_us < clock_wall_us()) ||
-        directory_user_get(store, &session->arena, url->user, &owner) || owner.disabled ||
+        directory_user_get(store, &session->arena, login, &owner) || owner.disabled ||
         account_open(store, owner.login, account_r))
         return ERR_DENIED;
     enum err err = check_token(*account_r, &session->arena, url);

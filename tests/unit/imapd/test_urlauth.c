@@ -115,6 +115,13 @@ static void fetch_by_url(void)
     const char *url = authorise(a, RUMP "anonymous");
     expect_content(a, url, "{10}$\nthe body$\n$");
     expect_content(a, authorise(a, RUMP "user+alice@example.org"), "{10}$\nthe body$\n$");
+    /* The login itself before the first slash: for alice@example.org that is alice at this server. */
+    expect_content(a, authorise(a, "imap://alice@example.org/INBOX/;uid=1/;section=TEXT;urlauth=anonymous"),
+                   "{10}$\nthe body$\n$");
+    peer_do(a, "GENURLAUTH \"imap://bob@example.org/INBOX/;uid=1;urlauth=anonymous\" INTERNAL",
+            "NO [NOPERM] ");
+    peer_do(a, "GENURLAUTH \"imap://alice@other.example/INBOX/;uid=1;urlauth=anonymous\" INTERNAL",
+            "NO [NOPERM] ");
     /* For somebody else; for nobody who comes by IMAP; forged; not signed; expired; another server. */
     expect_content(a, authorise(a, RUMP "user+fred"), "NIL$");
     expect_content(a, authorise(a, RUMP "submit+fred"), "NIL$");
