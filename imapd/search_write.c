@@ -129,8 +129,11 @@ static void write_partial(struct search_writer *writer, const struct partial_ran
 {
     uint64_t first, last;
     const char *minus = range->from_end ? "-" : "";
-    buf_printf(&writer->out, " PARTIAL (%s%u:%s%u ", minus, (unsigned)range->first, minus,
-               (unsigned)range->last);
+    /* RFC 9394 section 4: "A range 500:400 is the same as 400:500", and so it is called. Those from the end
+     * stay as they came: the RFC's own begin with the number nearest to 0. */
+    bool swap = !range->from_end && range->first > range->last;
+    buf_printf(&writer->out, " PARTIAL (%s%u:%s%u ", minus, (unsigned)(swap ? range->last : range->first),
+               minus, (unsigned)(swap ? range->first : range->last));
     if (partial_positions(range, count, &first, &last))
         write_set(writer, result, first, last);
     else

@@ -162,7 +162,7 @@ static void return_options(void)
     peer_do(peer, "SEARCH RETURN (PARTIAL -1:-2) UNSEEN",
             "* ESEARCH (TAG \"t11\") PARTIAL (-1:-2 3:4)$\nOK ");
     peer_do(peer, "SEARCH RETURN (PARTIAL 3:2 COUNT) UNSEEN",
-            "* ESEARCH (TAG \"t12\") COUNT 3 PARTIAL (3:2 3:4)$\nOK ");
+            "* ESEARCH (TAG \"t12\") COUNT 3 PARTIAL (2:3 3:4)$\nOK ");
     peer_do(peer, "UID SEARCH RETURN (PARTIAL 24000:24500) UNSEEN",
             "* ESEARCH (TAG \"t13\") UID PARTIAL (24000:24500 NIL)$\nOK ");
     peer_do(peer, "SEARCH RETURN (PARTIAL 1:2 ALL) UNSEEN", "BAD ");
