@@ -37,7 +37,8 @@ static bool asks_for_bodies(const struct fetch_request *request)
     for (size_t i = 0; i < request->item_count; i++) {
         const struct fetch_item *item = &request->items[i];
         bool is_text = item->section.text == SECTION_WHOLE || item->section.text == SECTION_TEXT;
-        if (item->type->traits & FETCH_BODY || (item->type->traits & FETCH_SECTION && is_text))
+        unsigned traits = item->type->traits & (FETCH_BODY | FETCH_SECTION | FETCH_ONLY_SIZE);
+        if (traits & FETCH_BODY || (traits == FETCH_SECTION && is_text))
             return true;
     }
     return false;
@@ -180,6 +181,32 @@ static enum err send_vanished(struct imap_session *session, const struct fetch_r
 
 /* --- the answers --- */
 
+/* A few, so that the loop may write them. */
+#define SMALL_SET 1000
+
+/* Which UID a number stands for the session knows by itself: for that, what another session expunged
+ * meanwhile is still available (RFC 2180 section 4.1.1). */
+static bool asks_for_few_uids(const struct imap_session *session, const struct fetch_request *request,
+                              const struct uid_set *wanted)
+{
+    return !session->by_uid && request->item_count == 1 && !request->has_changed_since &&
+           has_item(request, S("UID")) && uid_set_size(wanted) <= SMALL_SET;
+}
+
+static void send_uids(struct imap_session *session, const struct uid_set *uids)
+{
+    const struct view *view = &session->selected->view;
+    struct buf out;
+    buf_init(&out, SIZE_MAX / 2);
+    for (size_t i = 0; i < uids->count; i++)
+        for (uint64_t uid = uids->ranges[i].first; uid <= uids->ranges[i].last; uid++)
+            buf_printf(&out, "* %u FETCH (UID %u)\r\n", (unsigned)view_number(view, (uint32_t)uid),
+                       (unsigned)uid);
+    conn_write(session->conn, buf_slice(&out));
+    buf_free(&out);
+    imap_ok(session, NULL, "fetched");
+}
+
 static enum err visit(void *arg)
 {
     return fetch_run_visit(arg);
@@ -279,6 +306,10 @@ void imap_fetch(struct imap_session *session, struct parser *parser)
     if (!imap_resolve(session, &request.set, &prelude.wanted) ||
         !limit_messages(session, &request, &prelude.wanted, &run.lowest))
         return;
+    if (run.lowest == 0 && asks_for_few_uids(session, &request, &prelude.wanted)) {
+        send_uids(session, &prelude.wanted);
+        return;
+    }
     add_implied_items(session, &request);
     enum err err = request.wants_vanished ? send_vanished(session, &request) : ERR_OK;
     if (!err && selected_may(session->selected, RIGHT_SEEN) && has_trait(&request, FETCH_SETS_SEEN))

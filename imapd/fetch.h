@@ -75,9 +75,9 @@ typedef enum err fetch_writer(struct fetch_run *run, const struct fetch_item *it
 typedef enum err fetch_preparer(struct fetch_run *run, const struct fetch_item *item, bool *file_r);
 
 enum fetch_trait {
-    FETCH_SECTION = 1,        /* "[" section "]" follows the name */
-    FETCH_SECTION_BINARY = 2, /* the same with numbers only */
-    FETCH_PARTIAL = 4,        /* "<offset.length>" may follow */
+    FETCH_SECTION = 1,   /* "[" section "]" follows the name */
+    FETCH_ONLY_SIZE = 2, /* of it only how many octets it has */
+    FETCH_PARTIAL = 4,   /* "<offset.length>" may follow */
     FETCH_SETS_SEEN = 8,
     FETCH_BODY = 16, /* of the message's text, or all of it: see selected->is_held */
     FETCH_ENABLES_CONDSTORE = 32,
@@ -100,7 +100,7 @@ const struct fetch_item_type *fetch_item_find(struct slice name);
 unsigned fetch_item_fields(const struct fetch_item *item);
 
 /* The writers. */
-fetch_writer fetch_write_body, fetch_write_binary, fetch_write_binary_size, fetch_write_preview;
+fetch_writer fetch_write_body, fetch_write_binary, fetch_write_preview;
 fetch_preparer fetch_prepare_body, fetch_prepare_binary, fetch_prepare_preview;
 
 #endif

@@ -4,8 +4,8 @@
  * encoding undone. How long it is then is known only when it was decoded, so that is done twice: once to
  * count, and to see whether there is NUL in it, which takes a literal8 ("~{n}").
  *
- * Parts that are made of parts have nothing to be decoded: they are NIL, as are parts that are not there.
- * BINARY[] is the message as it is.
+ * The message itself and parts that are made of parts have nothing to be decoded: they are sent as they are
+ * (RFC 3516 does not leave them out, RFC 9051 does). Headers and texts come as BODY has them.
  */
 #include "fetch_run.h"
 
@@ -14,20 +14,27 @@ static bool is_decoded(const struct fetch_range *range)
     return range->part.encoding == ENCODING_BASE64 || range->part.encoding == ENCODING_QUOTED_PRINTABLE;
 }
 
-static enum err find_leaf(const struct fetch_run *run, const struct fetch_item *item,
+static enum err find_part(const struct fetch_run *run, const struct fetch_item *item,
                           struct fetch_range *range_r)
 {
     enum err err = fetch_find_section(run, &item->section, range_r);
-    return !err && range_r->part.kind != MIME_LEAF ? ERR_NOT_FOUND : err;
+    if (!err && (item->section.depth == 0 || range_r->part.kind != MIME_LEAF))
+        range_r->part.encoding = ENCODING_IDENTITY;
+    return err;
 }
 
 /* ERR_SYNTAX: encoded in an unknown way, so the message is not answered (RFC 3516 section 4.3). */
 enum err fetch_prepare_binary(struct fetch_run *run, const struct fetch_item *item, bool *file_r)
 {
     struct fetch_range range;
-    enum err err = item->section.depth > 0 ? find_leaf(run, item, &range) : ERR_OK;
+    if (item->section.text != SECTION_WHOLE)
+        return fetch_prepare_body(run, item, file_r);
+    *file_r = true;
+    if (item->section.depth == 0) /* which wants no index to be found in */
+        return ERR_OK;
+    enum err err = find_part(run, item, &range);
     *file_r = !err;
-    if (!err && item->section.depth > 0 && range.part.encoding == ENCODING_UNKNOWN)
+    if (!err && range.part.encoding == ENCODING_UNKNOWN)
         return ERR_SYNTAX;
     return err == ERR_NOT_FOUND ? ERR_OK : err;
 }
@@ -46,10 +53,11 @@ static struct fetch_stream stream_of(struct fetch_run *run, const struct fetch_r
 enum err fetch_write_binary(struct fetch_run *run, const struct fetch_item *item)
 {
     struct fetch_range range = {0};
-    enum err err = find_leaf(run, item, &range);
+    if (item->section.text != SECTION_WHOLE)
+        return fetch_write_body(run, item);
+    enum err err = find_part(run, item, &range);
     if (err == ERR_NOT_FOUND) {
-        fetch_put_label(run, item);
-        buf_append(&run->out, S("NIL"));
+        fetch_put_nil(run, item);
         return ERR_OK;
     }
     uint64_t max = item->is_partial
@@ -64,24 +72,7 @@ enum err fetch_write_binary(struct fetch_run *run, const struct fetch_item *item
         return err;
     stream.skip = item->is_partial ? MIN_OF(item->offset, octets) : 0;
     stream.left = octets - stream.skip;
-    fetch_put_label(run, item);
-    fetch_put_literal(run, stream.left, has_nul);
-    run->stream = stream;
-    return ERR_OK;
-}
-
-enum err fetch_write_binary_size(struct fetch_run *run, const struct fetch_item *item)
-{
-    struct fetch_range range = {0};
-    uint64_t octets = 0;
-    bool has_nul;
-    enum err err = find_leaf(run, item, &range);
-    struct fetch_stream stream = stream_of(run, &range);
-    if (!err)
-        err = fetch_stream_count(&stream, UINT64_MAX, &octets, &has_nul);
-    if (err && err != ERR_NOT_FOUND)
-        return err;
-    fetch_put_label(run, item);
-    buf_append_number(&run->out, octets, 1);
+    if (fetch_put_size(run, item, stream.left, has_nul))
+        run->stream = stream;
     return ERR_OK;
 }

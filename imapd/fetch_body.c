@@ -107,8 +107,8 @@ static struct slice cut(const struct fetch_item *item, struct slice text)
 static void put_fields(struct fetch_run *run, const struct fetch_item *item, struct slice fields)
 {
     fields = cut(item, fields);
-    fetch_put_label(run, item);
-    fetch_put_literal(run, fields.len, false);
+    if (!fetch_put_size(run, item, fields.len, false))
+        return;
     size_t start = run->out.len;
     buf_append(&run->out, fields);
     fetch_replace_nul(&run->out, start);
@@ -159,14 +159,13 @@ static void put_range(struct fetch_run *run, const struct fetch_item *item, cons
     uint64_t octets = range->octets - offset;
     if (item->is_partial)
         octets = MIN_OF(octets, item->length);
-    run->stream = (struct fetch_stream){.file = &run->file,
-                                        .pos = range->start,
-                                        .end = range->end,
-                                        .to_crlf = fetch_file_has_bare_lf(run),
-                                        .skip = range->skip + offset,
-                                        .left = octets};
-    fetch_put_label(run, item);
-    fetch_put_literal(run, octets, false);
+    if (fetch_put_size(run, item, octets, false))
+        run->stream = (struct fetch_stream){.file = &run->file,
+                                            .pos = range->start,
+                                            .end = range->end,
+                                            .to_crlf = fetch_file_has_bare_lf(run),
+                                            .skip = range->skip + offset,
+                                            .left = octets};
 }
 
 enum err fetch_prepare_body(struct fetch_run *run, const struct fetch_item *item, bool *file_r)
@@ -189,8 +188,7 @@ enum err fetch_write_body(struct fetch_run *run, const struct fetch_item *item)
             put_range(run, item, &range);
     }
     if (err == ERR_NOT_FOUND) {
-        fetch_put_label(run, item);
-        buf_append(&run->out, S("NIL"));
+        fetch_put_nil(run, item);
         err = ERR_OK;
     }
     return err;

@@ -107,7 +107,7 @@ static enum err write_thread_id(struct fetch_run *run, const struct fetch_item *
     }
 #define WHOLE_BODY   (FETCH_BODY | FETCH_SETS_SEEN)
 #define ANY_SECTION  (FETCH_SECTION | FETCH_PARTIAL)
-#define BINARY_PART  (FETCH_SECTION_BINARY | FETCH_PARTIAL | FETCH_FILE | FETCH_BODY)
+#define BINARY_PART  (ANY_SECTION | FETCH_FILE)
 #define HEADER_SIZES SCAN_HEADERS
 
 static const struct fetch_item_type types[] = {
@@ -151,9 +151,9 @@ static const struct fetch_item_type types[] = {
      .prepare = fetch_prepare_binary,
      .write = fetch_write_binary},
     {.name = NAME("BINARY.SIZE["),
-     .traits = FETCH_SECTION_BINARY | FETCH_FILE,
+     .traits = FETCH_SECTION | FETCH_ONLY_SIZE | FETCH_FILE,
      .prepare = fetch_prepare_binary,
-     .write = fetch_write_binary_size},
+     .write = fetch_write_binary},
     {.name = NAME("PREVIEW"),
      .traits = FETCH_LAZY | FETCH_FILE,
      .prepare = fetch_prepare_preview,

@@ -16,6 +16,10 @@
  *     section-binary  = "[" [section-part] "]"
  *     header-list     = "(" header-fld-name *(SP header-fld-name) ")"
  *     partial         = "<" number64 "." nz-number64 ">"
+ *
+ * Beyond that, as others take it: BINARY with the words of BODY behind or instead of the numbers, which are
+ * octets that nothing encodes; and a partial without its length, to the end.
+ *
  *     fetch-modifier  = "CHANGEDSINCE" SP mod-sequence-value / "VANISHED" / "PARTIAL" SP partial-range
  */
 #include "fetch.h"
@@ -154,8 +158,6 @@ static bool parse_section(struct parser *parser, struct fetch_item *item, struct
     if (!parse_part(parser, &item->section, label, &more))
         return false;
     bool is_empty = item->section.depth == 0 && parser_peek(parser) == ']';
-    if (more && !is_empty && item->type->traits & FETCH_SECTION_BINARY)
-        return parser_expected(parser, "the number of a part");
     if (more && !is_empty && !parse_section_text(parser, &item->section, label))
         return false;
     buf_append_char(label, ']');
@@ -167,10 +169,11 @@ static bool parse_partial(struct parser *parser, struct fetch_item *item, struct
     if (!(item->type->traits & FETCH_PARTIAL) || parser_peek(parser) != '<')
         return true;
     parse_char(parser, '<');
-    if (!parse_number64(parser, &item->offset) || !parse_char(parser, '.') ||
-        !parse_number64(parser, &item->length))
+    if (!parse_number64(parser, &item->offset))
         return false;
-    if (item->length == 0)
+    item->length = FETCH_PARTIAL_LAST;
+    if (parser_peek(parser) == '.' &&
+        (!parse_char(parser, '.') || !parse_number64(parser, &item->length) || item->length == 0))
         return parser_expected(parser, "a number other than 0");
     item->is_partial = true;
     buf_append_char(label, '<');
@@ -219,7 +222,7 @@ static bool parse_item(struct parser *parser, struct fetch_item *item)
     *item = (struct fetch_item){.type = type, .section = {.text = type->text}};
     buf_init(&label, SIZE_MAX / 2);
     buf_append(&label, type->label.len > 0 ? type->label : type->name);
-    bool good = !(type->traits & (FETCH_SECTION | FETCH_SECTION_BINARY)) ||
+    bool good = !(type->traits & FETCH_SECTION) ||
                 (parse_section(parser, item, &label) && parse_partial(parser, item, &label));
     if (good) {
         parse_lazy(parser, item);

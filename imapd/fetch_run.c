@@ -20,6 +20,23 @@ void fetch_put_literal(struct fetch_run *run, uint64_t octets, bool binary)
     buf_append(&run->out, S("}\r\n"));
 }
 
+bool fetch_put_size(struct fetch_run *run, const struct fetch_item *item, uint64_t octets, bool binary)
+{
+    bool only_size = item->type->traits & FETCH_ONLY_SIZE;
+    fetch_put_label(run, item);
+    if (only_size)
+        buf_append_number(&run->out, octets, 1);
+    else
+        fetch_put_literal(run, octets, binary);
+    return !only_size;
+}
+
+void fetch_put_nil(struct fetch_run *run, const struct fetch_item *item)
+{
+    fetch_put_label(run, item);
+    buf_append(&run->out, item->type->traits & FETCH_ONLY_SIZE ? S("0") : S("NIL"));
+}
+
 /* --- pages --- */
 
 static enum err read_flags(struct fetch_run *run, struct snapshot *snapshot, struct message_scan *scan)

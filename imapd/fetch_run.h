@@ -78,6 +78,11 @@ void fetch_run_free(struct fetch_run *run);
 void fetch_put_label(struct fetch_run *run, const struct fetch_item *item);
 /* "{n}" and what follows it up to the first octet. */
 void fetch_put_literal(struct fetch_run *run, uint64_t octets, bool binary);
+/* Label and literal, or the number alone of an item that only tells the size: then no octets follow, and this
+ * is false. */
+bool fetch_put_size(struct fetch_run *run, const struct fetch_item *item, uint64_t octets, bool binary);
+/* Of a section that is not there. */
+void fetch_put_nil(struct fetch_run *run, const struct fetch_item *item);
 
 /* Where a section lies in the file of the message, and what it has there. */
 struct fetch_range {

@@ -186,9 +186,12 @@ static void expunged_elsewhere(void)
     fill(4);
     struct peer *a = peer_at_inbox();
     expunge_elsewhere("INBOX", 2);
-    expect_of(
-        a, "FETCH 1:3 UID",
-        "* 1 FETCH (UID 1)\r\n* 3 FETCH (UID 3)\r\nNO [EXPUNGEISSUED] some of the messages were expunged");
+    expect_of(a, "FETCH 1:3 RFC822.SIZE",
+              "* 1 FETCH (RFC822.SIZE 43)\r\n* 3 FETCH (RFC822.SIZE 43)\r\n"
+              "NO [EXPUNGEISSUED] some of the messages were expunged");
+    /* Its UID the session still knows. */
+    expect_of(a, "FETCH 1:3 UID",
+              "* 1 FETCH (UID 1)\r\n* 2 FETCH (UID 2)\r\n* 3 FETCH (UID 3)\r\nOK fetched");
     expect_of(a, "FETCH 2 BODY.PEEK[]", "NO [EXPUNGEISSUED] some of the messages were expunged");
     expect_of(a, "FETCH 3 UID", "* 3 FETCH (UID 3)\r\nOK fetched");
     /* By UID it is as if it were not there (RFC 9051 section 6.4.9). */

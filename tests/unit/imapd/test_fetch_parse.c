@@ -88,6 +88,9 @@ static void test_sections(void **state)
             "BODY[HEADER.FIELDS (From \"X Y\" \"q\\\"\" To \"a]b\")]|");
     accepts(" 1 (BINARY[] BINARY[1.2] BINARY.PEEK[1]<0.5> BINARY.SIZE[2])",
             "BINARY[]|BINARY[1.2]|BINARY[1]<0>|BINARY.SIZE[2]|");
+    /* Not in the RFCs, but others take it. */
+    accepts(" 1 (BINARY[TEXT] BINARY.PEEK[1.mime] BINARY.SIZE[2.HEADER.FIELDS (To)] BODY[]<7>)",
+            "BINARY[TEXT]|BINARY[1.MIME]|BINARY.SIZE[2.HEADER.FIELDS (To)]|BODY[]<7>|");
     refuses(" 1 BODY[");
     refuses(" 1 BODY[MIME]");
     refuses(" 1 BODY[0]");
@@ -107,8 +110,6 @@ static void test_sections(void **state)
     refuses(" 1 BODY.PEEK");
     refuses(" 1 BODYSTRUCTURE[]");
     refuses(" 1 BINARY");
-    refuses(" 1 BINARY[TEXT]");
-    refuses(" 1 BINARY[1.MIME]");
     refuses(" 1 RFC822[]");
 }
 
@@ -121,7 +122,9 @@ static void test_partial(void **state)
     assert_true(request.items[0].offset == 5 && request.items[0].length == INT64_MAX);
     assert_true(try_parse(" 1 BODY[1]", &request));
     assert_false(request.items[0].is_partial);
-    refuses(" 1 BODY[]<1>");
+    assert_true(try_parse(" 1 BODY[]<7>", &request)); /* to the end: others take it */
+    assert_true(request.items[0].offset == 7 && request.items[0].length == FETCH_PARTIAL_LAST);
+    refuses(" 1 BODY[]<1.>");
     refuses(" 1 BODY[]<1.0>");
     refuses(" 1 BODY[]<-1.5>");
     refuses(" 1 BODY[]<1.5");
