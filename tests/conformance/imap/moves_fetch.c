@@ -142,8 +142,10 @@ static bool compose_body(struct client *client, struct move *move)
 static void effect_fetch(struct client *client, struct move *move)
 {
     choose_resolve(client, &move->set);
+    /* Which UID a number has the session knows, also of what is gone. */
+    bool only_uid = move->kind == &kind_fetch && move->items == REPLY_UID;
     move->expected = move->set.is_bad                          ? "BAD"
-                     : move->set.has_gone && !move->set.by_uid ? "NO"
+                     : move->set.has_gone && !move->set.by_uid ? only_uid ? "OK" : "NO"
                      : move->set.has_gone                      ? NULL
                                                                : "OK";
     if (move->items & REPLY_MODSEQ)
