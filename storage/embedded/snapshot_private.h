@@ -24,8 +24,8 @@ enum err snapshot_outcome(struct snapshot *snapshot, int step);
 /* The same for a statement whose row must be there: ERR_NOT_FOUND. */
 enum err snapshot_found(struct snapshot *snapshot, int step);
 
-/* A page of a scan by what the process has kept (snapshot_columns.c); *read_r: it is filled, and the cursor is
- * to be moved. */
+/* A page of a scan by what the process has kept (snapshot_columns.c); *read_r: it is filled, and the cursor
+ * is to be moved. */
 enum err snapshot_scan_kept(struct snapshot *snapshot, const struct message_scan *scan,
                             struct message_page *page, bool *read_r) MUST_CHECK;
 
