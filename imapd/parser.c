@@ -53,8 +53,12 @@ char parser_peek(const struct parser *parser)
 
 bool parse_char(struct parser *parser, char c)
 {
-    static const char *const names[] = {
-        ['('] = "(", [')'] = ")", ['"'] = "a quote", ['['] = "[", [']'] = "]"};
+    /* In words: some clients read the text of a BAD as they read all else, and a list would begin there. */
+    static const char *const names[] = {['('] = "an opening parenthesis",
+                                        [')'] = "a closing parenthesis",
+                                        ['"'] = "a quote",
+                                        ['['] = "an opening bracket",
+                                        [']'] = "a closing bracket"};
     if (parser->rest.len == 0 || parser->rest.data[0] != c) {
         const char *name = (unsigned char)c < ARRAY_LEN(names) ? names[(unsigned char)c] : NULL;
         return parser_expected(parser, name ? name : "another character");

@@ -200,6 +200,15 @@ static void expunged_elsewhere(void)
 }
 PEER_CASE(expunged_elsewhere)
 
+/* No parenthesis stands alone in a text: to a client that reads texts as it reads all else, a list began. */
+static void what_was_expected(void)
+{
+    struct peer *a = peer_at_inbox();
+    expect_of(a, "FETCH 1 (FLAGS", "BAD expected a closing parenthesis at the end");
+    expect_of(a, "FETCH 1 FLAGS UID", "BAD expected an opening parenthesis where \"UID\" stands");
+}
+PEER_CASE(what_was_expected)
+
 /* Thunderbird overlooks new mail that is announced inside the reply to a FETCH of bodies. */
 static void new_mail_waits_for_bodies(void)
 {
@@ -404,6 +413,7 @@ int main(void)
         peer_test(vanished),
         peer_test(partial_window),
         peer_test(expunged_elsewhere),
+        peer_test(what_was_expected),
         peer_test(new_mail_waits_for_bodies),
         peer_test(new_mail_waits_so_long),
         peer_test(keywords),
