@@ -9,6 +9,7 @@
 #define NO_DEADLINE INT64_MAX
 
 int64_t clock_monotonic_ms(void);
+int64_t clock_monotonic_us(void);
 int64_t clock_wall_us(void);
 
 #endif
