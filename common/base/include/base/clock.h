@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* Time. Deadlines are monotonic milliseconds; what is stored or shown is wall-clock microseconds since 1970
+/* Time. Deadlines are monotonic milliseconds, pieces of work are measured in monotonic microseconds; what is
+ * stored or shown is wall-clock microseconds since 1970
  * UTC. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
