@@ -3,8 +3,7 @@
  * Fewer reads of a database by those who scan it. SQLite reads page by page, with one call for each 2 KiB; a
  * scan of a large table goes through the file nearly in its order. So a reader's handle reads a whole chunk
  * when several pages of it were asked for, or when the one before it was read like that, and keeps the last
- * chunks until its view ends. When the pages come from the disk, every chunk is worth it: the disk gives one
- * as fast as a page, and the kernel, which sees a file that is read in its order, reads ahead of us.
+ * chunks until its view ends.
  *
  * That this is right follows from how the log works (https://www.sqlite.org/walformat.html, "Reader
  * algorithm"; sqlite3WalBeginReadTransaction, walCheckpoint). Who reads holds a lock with the mark up to
@@ -17,7 +16,6 @@
  */
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "db_private.h"
 
@@ -25,12 +23,6 @@
 #define CHUNKS      3 /* rows of two tables are read in turns, and an index */
 /* So many pages of a chunk are read one by one before the whole of it is. */
 #define MISSES 4
-/* A read that takes longer has waited for a disk. So many of them (each that did not, takes one away), and it
- * is no accident. */
-#define DISK_US      50
-#define WAITS_WEIGHT 2
-#define WAITS_ENOUGH 12
-#define WAITS_MAX    20
 
 struct chunk {
     char *bytes;
@@ -46,7 +38,6 @@ struct main_file {
     sqlite3_int64 missed; /* the chunk that pages were read of one by one */
     unsigned misses;
     sqlite3_int64 at_end; /* a chunk that is not whole */
-    unsigned waits;       /* for the disk, of late */
 };
 
 static const sqlite3_io_methods main_methods;
@@ -90,7 +81,7 @@ static bool is_worth_it(struct main_file *file, sqlite3_int64 number)
     if (number == file->at_end) {
         return false;
     }
-    if (file->waits >= WAITS_ENOUGH || (number > 0 && find_chunk(file, number - 1))) {
+    if (number > 0 && find_chunk(file, number - 1)) {
         return true;
     }
     if (number != file->missed) {
@@ -100,18 +91,6 @@ static bool is_worth_it(struct main_file *file, sqlite3_int64 number)
     return ++file->misses > MISSES;
 }
 
-static int read_timed(struct main_file *file, void *bytes, int count, sqlite3_int64 offset)
-{
-    int64_t begin = clock_monotonic_us();
-    int result = file->real->pMethods->xRead(file->real, bytes, count, offset);
-    if (clock_monotonic_us() - begin > DISK_US) {
-        file->waits = MIN_OF(file->waits + WAITS_WEIGHT, WAITS_MAX);
-    } else if (file->waits > 0) {
-        file->waits--;
-    }
-    return result;
-}
-
 static struct chunk *read_chunk(struct main_file *file, sqlite3_int64 number)
 {
     struct chunk *chunk = &file->chunks[file->oldest];
@@ -119,7 +98,8 @@ static struct chunk *read_chunk(struct main_file *file, sqlite3_int64 number)
         chunk->bytes = mem_realloc_array(NULL, CHUNK_BYTES, 1);
     }
     chunk->number = -1;
-    if (read_timed(file, chunk->bytes, CHUNK_BYTES, number * CHUNK_BYTES) != SQLITE_OK) {
+    if (file->real->pMethods->xRead(file->real, chunk->bytes, CHUNK_BYTES, number * CHUNK_BYTES) !=
+        SQLITE_OK) {
         file->at_end = number; /* an error comes again when the page alone is read */
         return NULL;
     }
@@ -140,8 +120,7 @@ static int main_read(sqlite3_file *self, void *bytes, int count, sqlite3_int64 o
         }
     }
     if (!chunk) {
-        return file->ahead ? read_timed(file, bytes, count, offset)
-                           : file->real->pMethods->xRead(file->real, bytes, count, offset);
+        return file->real->pMethods->xRead(file->real, bytes, count, offset);
     }
     memcpy(bytes, chunk->bytes + offset % CHUNK_BYTES, (size_t)count);
     return SQLITE_OK;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Time. Deadlines are monotonic milliseconds, pieces of work are measured in monotonic microseconds; what is
- * stored or shown is wall-clock microseconds since 1970
+/* Time. Deadlines are monotonic milliseconds; what is stored or shown is wall-clock microseconds since 1970
  * UTC. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
@@ -10,7 +9,6 @@
 #define NO_DEADLINE INT64_MAX
 
 int64_t clock_monotonic_ms(void);
-int64_t clock_monotonic_us(void);
 int64_t clock_wall_us(void);
 
 #endif
