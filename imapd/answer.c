@@ -100,6 +100,9 @@ static void write_status(struct imap_session *session, struct slice tag, enum im
 
 void imap_send_answer(struct imap_session *session)
 {
+    /* A program that is in for weeks may ask now and then for what we do not know. */
+    if (session->answer.condition == ANSWER_OK && session->login.len > 0)
+        session->errors = 0;
     if (session->answer.condition != ANSWER_NONE)
         write_status(session, session->tag.len > 0 ? session->tag : S("*"), session->answer.condition,
                      session->answer.code, session->answer.text);

@@ -54,7 +54,7 @@ struct imap_session {
     struct conn *conn;
     enum imap_state state;
     const char *ended; /* why the session ends behind this command, for the log; NULL: it goes on */
-    int64_t errors;    /* the client's mistakes so far */
+    int64_t errors;    /* the client's mistakes so far; behind the login, those in a row */
     unsigned enabled;
     enum imap_language language;          /* of the texts that are said */
     const struct client_profile *profile; /* of a mail program that said its name (ID); may be NULL */

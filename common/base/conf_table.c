@@ -84,7 +84,8 @@ const struct conf_option conf_options[] = {
          "The character between a user's name and a tag, so that mail for user+tag reaches user. Empty turns "
          "tags off."},
     {TOP(error_limit), .type = CONF_NUMBER, .default_text = "20", RANGE(1, 1000), .reloadable = RELOAD,
-     .help = "After this many protocol errors a connection is closed."},
+     .help = "After this many protocol errors a connection is closed; in IMAP, behind the login, after as "
+             "many in a row."},
     {TOP(transaction_limit), .type = CONF_NUMBER, .default_text = "1000", RANGE(1, 1000000),
      .reloadable = RELOAD, .help = "The number of messages that may come in over one SMTP connection."},
     {TOP(connection_limit), .type = CONF_NUMBER, .default_text = "2000", RANGE(1, 1000000),

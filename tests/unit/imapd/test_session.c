@@ -87,6 +87,12 @@ static void test_too_many_errors(void **state)
     (void)state;
     world.conf.error_limit = 2;
     expect("a\r\nb\r\nc\r\nd NOOP\r\n", GREETING "a BAD \nb BAD \nc BAD \n* BYE too many errors$\n");
+    expect("a\r\nb NOOP\r\nc\r\nd NOOP\r\ne\r\nf NOOP\r\n",
+           GREETING "a BAD \nb OK \nc BAD \nd OK \ne BAD \n* BYE too many errors$\n");
+    /* Behind the login those in a row count. */
+    expect(LOGIN "a\r\nb\r\nc NOOP\r\nd\r\ne\r\nf NOOP\r\ng\r\nh\r\ni\r\nj NOOP\r\n",
+           LOGGED_IN "a BAD \nb BAD \nc OK \nd BAD \ne BAD \nf OK \ng BAD \nh BAD \ni BAD \n"
+                     "* BYE too many errors$\n");
 }
 
 /* What a line announces that is too long belongs to it, and is no command. */
