@@ -5,9 +5,8 @@
  * db_begin and db_commit they are collected, and written with one call before that sync, or before anything
  * reads the file.
  *
- * Only transactions that sync are
- * collected (not db_begin_relaxed): there the sync comes before SQLite tells other connections of the new
- * frames, and a write that fails is reported by it.
+ * Only transactions that sync are collected (not db_begin_relaxed): there the sync comes before SQLite tells
+ * other connections of the new frames, and a write that fails is reported by it.
  */
 #include <errno.h>
 #include <string.h>

@@ -28,29 +28,22 @@ struct afterwards {
     bool working, paused, stop;
 };
 
-static int64_t now_us(void)
+static void pause_ms(int64_t ms)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
 
-static void pause_us(int64_t us)
-{
-    nanosleep(&(struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000}, NULL);
-}
-
-#define PAUSE_MAX_US 20000
+#define PAUSE_MAX_MS ((int64_t)20)
 
 static void unlink_files(struct account *account, bool gently)
 {
     struct intents_progress progress = {.kind = INTENTS_UNLINKS};
     enum err err = ERR_OK;
     while (!err && !progress.done) {
-        int64_t begun = now_us();
+        int64_t begun = clock_monotonic_ms();
         err = intents_run_part(account, &progress);
         if (!err && !progress.done && gently) {
-            pause_us(MIN_OF(now_us() - begun, PAUSE_MAX_US));
+            pause_ms(MIN_OF(clock_monotonic_ms() - begun, PAUSE_MAX_MS));
         }
     }
     if (err) {

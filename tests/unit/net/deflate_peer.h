@@ -8,12 +8,13 @@
 
 #include "in_loop.h"
 #include "net/conn.h"
+#include "our_end.h"
 
 #include <zlib.h>
 
 #include "base/mem.h"
 
-enum { LIMIT = 1000, PLENTY = 1 << 20, WIRE_MAX = 1 << 21 };
+enum { PLENTY = 1 << 20, WIRE_MAX = 1 << 21 };
 
 /* --- the peer --- */
 
@@ -107,19 +108,6 @@ static inline void assert_received(struct peer *peer, const char *expected)
 }
 
 /* --- our end --- */
-
-static inline void assert_line(struct conn *conn, const char *expected)
-{
-    struct slice line;
-    assert_ok(conn_read_line(conn, LIMIT, &line));
-    assert_text(line, expected);
-}
-
-static inline void send_text(struct conn *conn, const char *text)
-{
-    assert_ok(conn_write(conn, slice_from(text)));
-    assert_ok(conn_flush(conn));
-}
 
 static inline void begin(struct peer *peer, struct conn **conn_r, size_t capacity, size_t chunk)
 {

@@ -8,6 +8,7 @@
 
 #include "in_loop.h"
 #include "net/conn.h"
+#include "our_end.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -15,8 +16,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
-
-enum { LIMIT = 1000 };
 
 static struct tls_context *context;
 static char certificate_path[4096], key_path[4096], ca_path[4096];
@@ -112,19 +111,6 @@ static inline void hear_until_end(struct client *client)
         client->bytes += (size_t)n;
     }
     client->closed_cleanly = SSL_get_error(client->ssl, n) == SSL_ERROR_ZERO_RETURN;
-}
-
-static inline void assert_line(struct conn *conn, const char *expected)
-{
-    struct slice line;
-    assert_ok(conn_read_line(conn, LIMIT, &line));
-    assert_text(line, expected);
-}
-
-static inline void send_text(struct conn *conn, const char *text)
-{
-    assert_ok(conn_write(conn, slice_from(text)));
-    assert_ok(conn_flush(conn));
 }
 
 static inline int group_setup(void **state)
