@@ -272,6 +272,10 @@ class Instance:
         maildir = self.maildir(address)
         return sorted(path for folder in ("new", "cur") for path in (maildir / folder).iterdir())
 
+    def wait_for_files(self, address, count):
+        """Files of expunged messages are unlinked a moment after the client has its answer."""
+        wait_until(lambda: len(self.files(address)) == count, f"{count} message files of {address}")
+
     def connect(self, service="smtp", timeout=30):
         """A bare socket."""
         return socket.create_connection(("127.0.0.1", self.port(service)), timeout)

@@ -197,7 +197,7 @@ def test_poplib_retrieves_leaves_and_deletes(shared, maildrop, port):
         client.dele(n + 1)
     client.quit()
     assert shared.messages(user, "secret two") == []
-    assert shared.files(user) == []
+    shared.wait_for_files(user, 0)
 
 
 def fetchmail(instance, user, port, folder, keep):
@@ -237,7 +237,7 @@ def test_fetchmail_keeps_then_takes(shared, maildrop, tmp_path, port):
     result, got = fetchmail(shared, user, port, tmp_path, keep=False)
     assert result.returncode == 0, result.stderr
     assert unordered(got) == sorted(wanted)
-    assert shared.files(user) == []
+    shared.wait_for_files(user, 0)
 
 
 def test_getmail_fetches_once(shared, maildrop, tmp_path):
@@ -281,4 +281,4 @@ def test_mpop_keeps_then_takes(shared, maildrop, tmp_path, port):
     assert len(shared.files(user)) == len(wanted)
     shared.deliver([user], subject="one more")
     assert len(mpop("off")) == len(wanted) + 1
-    assert shared.files(user) == []
+    shared.wait_for_files(user, 0)

@@ -29,7 +29,7 @@ def test_two_deliveries_to_fifty_recipients_are_two_files(make_instance):
     client.dele(1)
     client.dele(2)
     client.quit()
-    assert instance.files(users[0]) == []
+    instance.wait_for_files(users[0], 0)
     assert [path.stat().st_nlink for path in instance.files(users[1])] == [RECIPIENTS - 1] * 2
     assert sorted(without_trace(text) for text in instance.messages(users[1], "secret one")) == sorted(sent)
 

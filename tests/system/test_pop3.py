@@ -162,7 +162,7 @@ def test_rset_and_quit(instance, user):
     with session(instance, user) as client:
         assert [subject(client, n) for n in (1, 2)] == ["message 0", "message 1"]
         assert client.stat()[0] == 2
-    assert len(instance.files(user)) == 2
+    instance.wait_for_files(user, 2)
 
 
 # --- unique ids ---
@@ -272,7 +272,7 @@ def test_expire_after_days(make_instance):
     found = sorted(subject(client, n) for n in range(1, count + 1))
     client.quit()
     assert found == ["20 days old", "message 0"]
-    assert len(instance.files(user)) == 2
+    instance.wait_for_files(user, 2)
 
 
 # --- the process under a session ---
@@ -364,7 +364,7 @@ def test_foreign_files_keep_their_unique_ids(instance, user):
     with session(instance, user) as client:
         assert unique_ids(client)[0] == first[0]
         client.dele(1)
-    assert len(instance.files(user)) == 1
+    instance.wait_for_files(user, 1)
     with session(instance, user) as client:
         assert [subject(client, 1)] == ["message 0"]
 
