@@ -5,6 +5,7 @@
  *     <data>/directory.db                  domains, users, aliases
  *     <data>/mail/<domain>/<user>/         an account: index.db, Maildir/
  *     <data>/spool/                        messages on their way in, durable but without a mailbox yet
+ *     <data>/queue/                        outgoing mail (queue_private.h)
  *     <data>/removed/                      the folders of removed users
  *     <data>/notify/                       sockets of those who want to hear of changes (notify.h)
  */
@@ -29,6 +30,7 @@
 #include "mail_file.h"
 #include "maintain.h"
 #include "notify.h"
+#include "queue_private.h"
 #include "registry.h"
 
 /* File systems on which the shared memory of SQLite's WAL, flock or rename do not hold between hosts
@@ -125,6 +127,7 @@ enum err store_open(const char *data_directory, const char *hostname, struct sto
     if (sodium_init() < 0) {
         abort(); /* no random numbers: nothing here could be done safely */
     }
+    pthread_mutex_init(&store->queue_mutex, NULL);
     buf_init(&host, 255);
     buf_init(&reason, 4096);
     mail_file_host(&host, slice_take(slice_from(hostname), 63)); /* the rest of the name needs room, too */
@@ -155,6 +158,8 @@ void store_close(struct store *store)
     registry_free(store->registry);
     columns_free(store->columns);
     notifier_free(store->notifier);
+    queue_close(store->queue);
+    pthread_mutex_destroy(&store->queue_mutex);
     db_close(store->directory);
     if (store->spool_fd >= 0) {
         close(store->spool_fd);

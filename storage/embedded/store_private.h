@@ -3,6 +3,7 @@
 #ifndef STORAGE_STORE_PRIVATE_H
 #define STORAGE_STORE_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "db/db.h"
@@ -13,6 +14,7 @@ struct afterwards;
 struct columns;
 struct maintenance;
 struct notifier;
+struct queue;
 struct registry;
 
 struct store {
@@ -25,6 +27,8 @@ struct store {
     struct notifier *notifier;       /* tells other processes of commits */
     struct maintenance *maintenance; /* the work in the background; NULL: none was started */
     struct afterwards *afterwards;   /* what commits leave behind; NULL: who commits does it himself */
+    pthread_mutex_t queue_mutex;
+    struct queue *queue;             /* NULL until it is needed */
     atomic_uint sequence;            /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */

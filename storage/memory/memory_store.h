@@ -61,6 +61,8 @@ struct store {
     pthread_mutex_t watches_mutex;
     struct watch *watches;
 
+    struct queue *queue;
+
     pthread_mutex_t faults_mutex;
     struct fault faults[MEMORY_STEP_COUNT];
     atomic_size_t vanished_max;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "queue.h"
 
 #define VANISHED_MAX 10000
 
@@ -22,6 +23,7 @@ static struct store *store_new(const char *path)
     pthread_mutex_init(&store->accounts_mutex, NULL);
     pthread_mutex_init(&store->watches_mutex, NULL);
     pthread_mutex_init(&store->faults_mutex, NULL);
+    store->queue = queue_new();
     atomic_init(&store->vanished_max, VANISHED_MAX);
     store->next = stores;
     stores = store;
@@ -50,6 +52,7 @@ static void store_free(struct store *store)
 {
     directory_free(&store->directory);
     accounts_free(store);
+    queue_free(store->queue);
     pthread_mutex_destroy(&store->directory.mutex);
     pthread_mutex_destroy(&store->accounts_mutex);
     pthread_mutex_destroy(&store->watches_mutex);

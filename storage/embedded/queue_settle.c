@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: ISC */
+/* What came of attempts. */
+#include "queue_private.h"
+#include "queue_state.h"
+
+#define SETTLE                                                                                         \
+    "UPDATE recipient SET state=?4, due=?5, attempts=attempts+?6, delay_told=?7, changed=?8, code=?9," \
+    " text=?10, host=?11, theirs=?12, owner='', lease=0 WHERE message=?1 AND n=?2 AND state=1 AND owner=?3"
+
+static enum err settle_one(struct db *db, struct slice owner, const struct queue_outcome *outcome,
+                           int64_t now_us, bool *settled_r)
+{
+    const struct queue_reply *reply = &outcome->reply;
+    sqlite3_stmt *statement = db_statement(db, SETTLE);
+    db_bind_int(statement, 1, outcome->message);
+    db_bind_int(statement, 2, outcome->number);
+    db_bind_text(statement, 3, owner);
+    db_bind_int(statement, 4, outcome->state);
+    db_bind_int(statement, 5, outcome->due_us);
+    db_bind_int(statement, 6, outcome->attempted);
+    db_bind_int(statement, 7, outcome->delay_told);
+    db_bind_int(statement, 8, now_us);
+    db_bind_int(statement, 9, reply->code);
+    db_bind_text(statement, 10, slice_take(reply->text, QUEUE_TEXT_MAX));
+    db_bind_text(statement, 11, slice_take(reply->host, QUEUE_HOST_MAX));
+    db_bind_int(statement, 12, reply->is_theirs);
+    enum err err = db_run(db, statement);
+    *settled_r = !err && sqlite3_changes(db_handle(db)) > 0;
+    return err;
+}
+
+static enum err destination_of(struct db *db, const struct queue_outcome *outcome, int64_t *id_r)
+{
+    sqlite3_stmt *statement = db_statement(db, "SELECT destination FROM recipient WHERE message=?1 AND n=?2");
+    db_bind_int(statement, 1, outcome->message);
+    db_bind_int(statement, 2, outcome->number);
+    int step = db_step(db, statement);
+    *id_r = step == 1 ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_reset(statement);
+    return db_step_err(step);
+}
+
+/* Neighbours have the destination or the message in common mostly: each is looked at once for its row of
+ * outcomes. */
+static enum err settle_all(struct db *db, struct slice owner, const struct queue_outcome *outcomes,
+                           size_t count, int64_t now_us, size_t *settled_r)
+{
+    int64_t destination = 0, message = 0;
+    enum err err = ERR_OK;
+    for (size_t i = 0; i < count && !err; i++) {
+        const struct queue_outcome *outcome = &outcomes[i];
+        bool settled = false;
+        int64_t id = 0;
+        err = settle_one(db, owner, outcome, now_us, &settled);
+        if (!err && message && message != outcome->message) {
+            err = queue_message_changed(db, message, now_us);
+        }
+        message = outcome->message;
+        if (!err && settled && outcome->state == QUEUE_WAITING) {
+            err = destination_of(db, outcome, &id);
+        }
+        if (!err && id && destination && id != destination) {
+            err = queue_destination_changed(db, destination);
+        }
+        destination = id ? id : destination;
+        *settled_r += settled;
+    }
+    if (!err && message) {
+        err = queue_message_changed(db, message, now_us);
+    }
+    return err || !destination ? err : queue_destination_changed(db, destination);
+}
+
+enum err queue_settle(struct store *store, struct slice owner, const struct queue_outcome *outcomes,
+                      size_t count, int64_t now_us, size_t *settled_r)
+{
+    size_t settled = 0;
+    struct queue *queue;
+    enum err err = queue_of(store, &queue);
+    if (!err) {
+        err = db_begin(queue->db);
+    }
+    if (!err) {
+        err = queue_end(queue, settle_all(queue->db, owner, outcomes, count, now_us, &settled));
+    }
+    if (!err) {
+        *settled_r = settled;
+    }
+    return err;
+}
+
+enum err queue_extend(struct store *store, struct slice owner, int64_t lease_us)
+{
+    struct queue *queue;
+    enum err err = queue_of(store, &queue);
+    if (!err) {
+        err = db_begin(queue->db);
+    }
+    if (err) {
+        return err;
+    }
+    sqlite3_stmt *statement =
+        db_statement(queue->db, "UPDATE recipient SET lease=?2 WHERE state=1 AND owner=?1");
+    db_bind_text(statement, 1, owner);
+    db_bind_int(statement, 2, lease_us);
+    return queue_end(queue, db_run(queue->db, statement));
+}
