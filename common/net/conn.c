@@ -237,37 +237,76 @@ static enum err handshake(struct conn *conn, struct buf *why)
     }
 }
 
-enum err conn_start_tls(struct conn *conn, struct tls_context *context)
+/* With a session that is this function's; *why* says what went wrong. */
+static enum err start_tls(struct conn *conn, SSL *session, struct buf *why)
+{
+    struct stream *stream = stream_tls_new(conn->stream, session);
+    enum err err = ERR_TLS;
+    if (stream) {
+        conn->stream = stream;
+        err = handshake(conn, why);
+    } else {
+        SSL_free(session);
+        buf_append(why, S("no TLS on this kind of connection"));
+    }
+    if (err) {
+        /* Also when the task was cancelled: nothing but the rest of the handshake could be sent now. */
+        conn->error = err == ERR_CANCELED ? ERR_TLS : err;
+        buf_append(why, why->len ? SLICE_EMPTY : slice_from(err_text(err)));
+    } else {
+        conn->tls_version = stream_tls_version(stream);
+        conn->tls_cipher = stream_tls_cipher(stream);
+    }
+    return err;
+}
+
+/* What was said in plain text is over: nothing of it is taken for what came encrypted. */
+static enum err end_plaintext(struct conn *conn)
 {
     if (conn->error || conn->input_error)
         return conn->error ? conn->error : conn->input_error;
     if (conn_has_input(conn))
         return conn->error = ERR_PROTOCOL;
     enum err err = conn_send_all(conn);
+    if (!err) {
+        conn_release_input(conn);
+        conn_release_output(conn);
+    }
+    return err;
+}
+
+enum err conn_start_tls(struct conn *conn, struct tls_context *context)
+{
+    enum err err = end_plaintext(conn);
     if (err)
         return err;
-    conn_release_input(conn);
-    conn_release_output(conn);
     struct buf why;
     buf_init(&why, 512);
-    struct stream *stream = stream_tls_new(conn->stream, context);
-    if (stream) {
-        conn->stream = stream;
-        err = handshake(conn, &why);
-    } else {
-        err = ERR_TLS;
-        buf_append(&why, S("no TLS on this kind of connection"));
-    }
-    if (err) {
-        /* Also when the task was cancelled: nothing but the rest of the handshake could be sent now. */
-        conn->error = err == ERR_CANCELED ? ERR_TLS : err;
-        buf_append(&why, why.len ? SLICE_EMPTY : slice_from(err_text(err)));
+    err = start_tls(conn, tls_context_session(context), &why);
+    if (err)
         log_info("tls.failed", log_cstr("peer", conn->peer_address), log_text("reason", buf_slice(&why)));
-    } else {
-        conn->tls_version = stream_tls_version(stream);
-        conn->tls_cipher = stream_tls_cipher(stream);
-    }
     buf_free(&why);
+    return err;
+}
+
+enum err conn_start_tls_client(struct conn *conn, struct tls_client *client,
+                               const struct tls_expectation *expectation, enum tls_failure *failure_r,
+                               struct buf *why)
+{
+    enum err err = end_plaintext(conn);
+    if (err)
+        return err;
+    SSL *session = tls_client_session(client, expectation);
+    *failure_r = session ? TLS_FAILURE_NONE : TLS_FAILURE_RECORDS;
+    if (!session) {
+        buf_append(why, S("no TLSA record can be used"));
+        return conn->error = ERR_TLS;
+    }
+    SSL_up_ref(session); /* to read its verdict from */
+    err = start_tls(conn, session, why);
+    if (err)
+        *failure_r = tls_client_verdict(session, why);
+    SSL_free(session);
     return err;
 }
 

@@ -24,6 +24,7 @@ enum stream_result {
 };
 
 struct stream;
+struct ssl_st; /* OpenSSL's SSL */
 
 struct stream_ops {
     enum stream_result (*read)(struct stream *stream, char *data, size_t size, size_t *n_r,
@@ -58,9 +59,9 @@ int stream_socket_fd(const struct stream *stream);
 /* Two ends joined in memory: see conn_pair. */
 void stream_memory_pair(size_t capacity, size_t chunk, struct stream *ends_r[2]);
 
-/* TLS as the server, on a socket stream, which it takes over when it returns a stream. NULL when `below` is
+/* TLS on a socket stream, which it takes over with the session when it returns a stream. NULL when `below` is
  * no socket. */
-struct stream *stream_tls_new(struct stream *below, struct tls_context *context);
+struct stream *stream_tls_new(struct stream *below, struct ssl_st *session);
 /* One step of the handshake. Any failure appends its reason to `why`. */
 enum stream_result stream_tls_handshake(struct stream *stream, struct wait_item *want_r, struct buf *why);
 /* "TLSv1.3" and the cipher suite's name; static texts. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * TLS as the server, straight on the socket: OpenSSL reads and writes the descriptor itself, and WANT_READ or
+ * TLS straight on the socket: OpenSSL reads and writes the descriptor itself, and WANT_READ or
  * WANT_WRITE becomes a wait for it. OpenSSL's socket BIO writes without MSG_NOSIGNAL, so the process ignores
  * SIGPIPE.
  */
@@ -126,14 +126,12 @@ static const struct stream_ops tls_ops = {.read = tls_read,
                                           .end_output = tls_end_output,
                                           .close = tls_close};
 
-struct stream *stream_tls_new(struct stream *below, struct tls_context *context)
+struct stream *stream_tls_new(struct stream *below, SSL *ssl)
 {
     int fd = stream_socket_fd(below);
     if (fd < 0)
         return NULL;
-    SSL *ssl = tls_context_session(context);
     SSL_set_fd(ssl, fd);
-    SSL_set_accept_state(ssl);
     struct stream_tls *self = mem_new(struct stream_tls);
     *self = (struct stream_tls){.stream.ops = &tls_ops, .below = below, .fd = fd, .ssl = ssl};
     return &self->stream;

@@ -144,5 +144,6 @@ SSL *tls_context_session(struct tls_context *context)
         log_error("memory.exhausted", log_cstr("for", "TLS session"));
         abort();
     }
+    SSL_set_accept_state(ssl);
     return ssl;
 }
