@@ -57,7 +57,7 @@ static void what_is_no_status_is_text(void **state)
     assert_string_equal(read_lines("550 5.1.1234 long"), "550||5.1.1234 long");
     assert_string_equal(read_lines("550 5.1.1x"), "550||5.1.1x");
     assert_string_equal(read_lines("550-5.1.1 one\n550 5.2.2 two"), "550|5.1.1|one\n5.2.2 two");
-    assert_string_equal(read_lines("354 3.0.0 go"), "354||go");
+    assert_string_equal(read_lines("354 3.0.0 go"), "354||3.0.0 go");
 }
 
 static void unclear_replies_are_bad(void **state)
