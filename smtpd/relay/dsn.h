@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Reports to the sender (RFC 3461, 3464, 6522; RFC 6533 where addresses are UTF-8): what became of a message
+ * for some of its recipients, first in words for people, then for programs, then the message or its header.
+ * Pure: bytes in, bytes out.
+ */
+#ifndef SMTPD_RELAY_DSN_H
+#define SMTPD_RELAY_DSN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum dsn_action {
+    DSN_FAILED,
+    DSN_DELAYED,
+    DSN_DELIVERED, /* into a mailbox here, or the next host confirms it by itself no more */
+    DSN_RELAYED    /* to a host that does not tell of delivery (RFC 3461 section 5.2.2) */
+};
+
+struct dsn_recipient {
+    struct slice address, orcpt; /* orcpt as it came: "rfc822;bob@example.org" */
+    unsigned code;               /* SMTP's; 0: there was no reply */
+    struct slice text;           /* "5.1.1 no such user" */
+    struct slice host;           /* "mx.example.net [192.0.2.1]" whose words these are; empty: ours */
+    bool is_theirs;
+    int64_t last_attempt_us; /* 0: none was made */
+};
+
+struct dsn_report {
+    enum dsn_action action;
+    struct slice host;                /* our name */
+    struct slice sender;              /* who gets the report */
+    struct slice envid;               /* as it came, xtext */
+    struct slice message_id, subject; /* of the message; may be empty */
+    int64_t arrived_us, now_us;
+    int64_t expires_us; /* DSN_DELAYED: until when it is tried */
+    const struct dsn_recipient *recipients;
+    size_t count;
+    struct slice id;       /* of the report: its Message-ID is made of it */
+    bool returns_message;  /* the whole message follows, else its header only */
+    bool original_is_utf8; /* the message has UTF-8 in its header */
+};
+
+/* What stands before the original and behind it. */
+void dsn_write_begin(const struct dsn_report *report, struct buf *out);
+void dsn_write_end(const struct dsn_report *report, struct buf *out);
+
+/* "5.1.1" of "5.1.1 no such user"; without one, what the SMTP code or the want of one says. In `status`. */
+void dsn_status(const struct dsn_recipient *recipient, enum dsn_action action, char status[16]);
+
+struct dsn_words {
+    const char *what; /* happened */
+    const char *todo; /* what the sender can do; "" nothing */
+};
+/* For a person, by the enhanced code (RFC 3463, and what it is used for). */
+struct dsn_words dsn_words_for(const char *status);
+
+#endif
