@@ -22,9 +22,12 @@ static bool is_plain(char c)
  * its name are refused: they would have to be written in another way everywhere. */
 static bool take_name(struct slice *rest, struct buf *out)
 {
-    unsigned length;
-    while (take_octet(rest, &length) && length > 0) {
-        size_t dot = out->len > 0;
+    unsigned length = 1;
+    while (length > 0) {
+        if (!take_octet(rest, &length)) {
+            return false;
+        }
+        size_t dot = out->len > 0 && length > 0;
         if (length > 63 || length > rest->len || out->len + dot + length > DNS_NAME_MAX) {
             return false;
         }
@@ -38,9 +41,8 @@ static bool take_name(struct slice *rest, struct buf *out)
             buf_append_char(out, char_lower(rest->data[i]));
         }
         *rest = slice_skip(*rest, length);
-        length = 1;
     }
-    return length == 0;
+    return true;
 }
 
 static enum err parse_name(struct arena *arena, struct slice rest, struct slice *name_r)
