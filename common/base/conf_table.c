@@ -126,6 +126,34 @@ const struct conf_option conf_options[] = {
          "of this see only the newest messages of a large mailbox; the RFC wants at least 1000. 0 means no "
          "limit."},
 
+    {TOP(relay_port), .type = CONF_NUMBER, .default_text = "25", RANGE(1, 65535), .reloadable = RELOAD,
+     .help = "The port at which the servers of other domains take mail."},
+    {TOP(relay_connections), .type = CONF_NUMBER, .default_text = "100", RANGE(1, 10000),
+     .reloadable = RELOAD, .help = "The number of connections to other servers at a time."},
+    {TOP(relay_concurrency), .type = CONF_NUMBER, .default_text = "20", RANGE(1, 1000), .reloadable = RELOAD,
+     .help =
+         "The number of connections to one destination at a time. Postern begins with a few and uses more "
+         "only while that goes well."},
+    {TOP(retry_first), .type = CONF_DURATION, .default_text = "5m", RANGE(SECOND, DAY), .reloadable = RELOAD,
+     .help = "The pause before the second attempt. Each further pause is longer than the one before."},
+    {TOP(retry_longest), .type = CONF_DURATION, .default_text = "4h", RANGE(SECOND, 7 * DAY),
+     .reloadable = RELOAD, .help = "The longest pause between two attempts."},
+    {TOP(expire_after), .type = CONF_DURATION, .default_text = "4d", RANGE(60 * SECOND, 60 * DAY),
+     .reloadable = RELOAD,
+     .help = "How long delivery is tried. After that the sender is told that it failed."},
+    {TOP(delay_notice_after), .type = CONF_DURATION, .default_text = "4h", RANGE(0, 60 * DAY),
+     .reloadable = RELOAD,
+     .help = "When the sender is told that delivery takes long and goes on. 0 means never."},
+    {TOP(queue_keep), .type = CONF_DURATION, .default_text = "7d", RANGE(0, 365 * DAY), .reloadable = RELOAD,
+     .help = "How long \"postern queue\" still shows what was delivered, has failed or was removed."},
+    {TOP(user_rate), .type = CONF_NUMBER, .default_text = "2000", RANGE(0, 1000000), .reloadable = RELOAD,
+     .help = "The number of recipients per hour that the mail of one user goes out to. What is more waits in "
+             "the queue for its turn. 0 means any number."},
+    {TOP(dns_trust_anchor), .type = CONF_PATH, .default_text = "/usr/share/dns/root.key",
+     .reloadable = RESTART,
+     .help = "The file with the keys that DNSSEC begins with. Without it nothing is known to be secure, and "
+             "DANE is not used."},
+
     {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
      .help =
          "The memory that all password checks which run at the same time may take together. Further checks "

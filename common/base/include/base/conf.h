@@ -46,6 +46,28 @@ struct conf_listener {
     int64_t bare_newline;    /* enum conf_bare_newline; SMTP family only */
 };
 
+/* How a connection to the next host is protected. */
+enum conf_route_tls {
+    ROUTE_TLS_POLICY,   /* what the domain publishes (DANE, MTA-STS), else if the host can */
+    ROUTE_TLS_OPTIONAL, /* if the host can, whoever it is */
+    ROUTE_TLS_REQUIRED, /* whoever it is */
+    ROUTE_TLS_VERIFIED, /* the certificate is trusted and names the host */
+    ROUTE_TLS_OFF
+};
+
+/* route NAME { … }: where mail for some domains goes, and how much of it. */
+struct conf_route {
+    const char *name;
+    struct conf_list domains; /* "example.net"; ".example.net": all below it; "*": all that no other takes */
+    const char *via; /* "mx"; "smtp://host:587", "smtps://host:465", "lmtp://host:24", "lmtp:/path" */
+    const char *user, *password_file;      /* to log in with; "": not */
+    int64_t tls;                           /* enum conf_route_tls */
+    const char *source_ipv4, *source_ipv6; /* addresses to connect from; "": whichever */
+    int64_t concurrency;                   /* these six: 0, what is set for all */
+    int64_t rate;                          /* messages per minute */
+    int64_t retry_first, retry_longest, expire_after, delay_notice_after;
+};
+
 struct conf {
     struct arena arena; /* owns all texts below */
     const char *file;   /* absolute path of the file itself */
@@ -88,6 +110,22 @@ struct conf {
 
     int64_t auth_memory_limit; /* bytes that all running password checks may take together */
     int64_t auth_cache_time;   /* milliseconds that a success is remembered */
+
+    /* Mail out. Durations are milliseconds. */
+    struct conf_list relay_networks; /* "192.0.2.0/24", "2001:db8::/32": whose hosts may send to anywhere */
+    struct conf_list relay_domains;  /* whose mail is taken in and sent on: we are their backup MX */
+    int64_t relay_port;              /* where other servers take mail: 25 */
+    int64_t relay_connections;       /* at a time, in total */
+    int64_t relay_concurrency;       /* connections to one destination at a time */
+    int64_t retry_first, retry_longest; /* the first pause between two attempts, and the longest */
+    int64_t expire_after;               /* then the sender is told that it failed */
+    int64_t delay_notice_after;         /* then the sender is told that it takes long; 0: never */
+    int64_t queue_keep;                 /* how long what is over can still be looked at */
+    int64_t user_rate;                  /* recipients per hour that mail of one user goes out to; 0: any */
+    struct conf_list dns_resolvers; /* "192.0.2.53", "2001:db8::53@5353"; none: from the root servers on */
+    const char *dns_trust_anchor;
+    struct conf_route *routes; /* in the order of the file */
+    size_t route_count;
 
     struct conf_listener listeners[SERVICE_COUNT];
 };
