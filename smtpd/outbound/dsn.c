@@ -90,7 +90,8 @@ static const char *title(const struct dsn_report *report)
     static const char *const titles[] = {[DSN_FAILED] = "Not delivered",
                                          [DSN_DELAYED] = "Not delivered yet",
                                          [DSN_DELIVERED] = "Delivered",
-                                         [DSN_RELAYED] = "Passed on"};
+                                         [DSN_RELAYED] = "Passed on",
+                                         [DSN_EXPANDED] = "Delivered to a group"};
     return titles[report->action];
 }
 
@@ -140,7 +141,9 @@ static void write_introduction(const struct dsn_report *report, struct buf *out)
             "Your message could not be delivered yet. You need not do anything: it will be tried again.",
         [DSN_DELIVERED] = "Your message was delivered, as you wanted to know.",
         [DSN_RELAYED] = "Your message was passed on to the next mail server, which does not tell whether it "
-                        "delivers it."};
+                        "delivers it.",
+        [DSN_EXPANDED] = "Your message was delivered to an address that stands for several people, and goes "
+                         "on to each of them."};
     buf_printf(out, "%s\r\n\r\n", one[report->action]);
     if (report->subject.len > 0)
         buf_printf(out, "    Subject:  %.*s\r\n", SLICE_ARG(slice_take(report->subject, 200)));
@@ -169,7 +172,7 @@ static void write_words(const struct dsn_report *report, const struct dsn_recipi
     char status[16];
     dsn_status(recipient, report->action, status);
     buf_printf(out, "\r\nTo %.*s\r\n", SLICE_ARG(recipient->address));
-    if (report->action == DSN_DELIVERED || report->action == DSN_RELAYED)
+    if (report->action != DSN_FAILED && report->action != DSN_DELAYED)
         return;
     /* When time is over, what was in the way is of more use than that it is. */
     char reason[16];
@@ -226,7 +229,8 @@ static void write_status(const struct dsn_report *report, const struct dsn_recip
     static const char *const actions[] = {[DSN_FAILED] = "failed",
                                           [DSN_DELAYED] = "delayed",
                                           [DSN_DELIVERED] = "delivered",
-                                          [DSN_RELAYED] = "relayed"};
+                                          [DSN_RELAYED] = "relayed",
+                                          [DSN_EXPANDED] = "expanded"};
     char status[16];
     dsn_status(recipient, report->action, status);
     buf_append(out, S("\r\n"));

@@ -4,8 +4,8 @@
  * for some of its recipients, first in words for people, then for programs, then the message or its header.
  * Pure: bytes in, bytes out.
  */
-#ifndef SMTPD_RELAY_DSN_H
-#define SMTPD_RELAY_DSN_H
+#ifndef SMTPD_OUTBOUND_DSN_H
+#define SMTPD_OUTBOUND_DSN_H
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -14,7 +14,8 @@ enum dsn_action {
     DSN_FAILED,
     DSN_DELAYED,
     DSN_DELIVERED, /* into a mailbox here, or the next host confirms it by itself no more */
-    DSN_RELAYED    /* to a host that does not tell of delivery (RFC 3461 section 5.2.2) */
+    DSN_RELAYED,   /* to a host that does not tell of delivery (RFC 3461 section 5.2.2) */
+    DSN_EXPANDED   /* to several who stand behind the address (section 5.2.7.3) */
 };
 
 struct dsn_recipient {
