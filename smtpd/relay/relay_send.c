@@ -234,10 +234,13 @@ static enum err write_text(struct sending *sending)
     struct conn *conn = sending->client->conn;
     struct dot_encoder encoder = {0};
     char *block = arena_alloc(sending->arena, BLOCK);
-    uint64_t at = 0;
+    uint64_t at = sending->message->skip;
+    struct slice top = sending->message->top, part;
     ssize_t got = 1;
     enum err err = ERR_OK;
     conn_set_timeout(conn, sending->client->times->block);
+    while (!err && dot_encode(&encoder, &top, &part))
+        err = conn_write(conn, part);
     while (!err && (got = pread(sending->message->body_fd, block, BLOCK, (off_t)at)) > 0) {
         struct slice input = slice_of(block, (size_t)got), chunk;
         at += (uint64_t)got;

@@ -30,9 +30,11 @@ struct relay_recipient {
 
 struct relay_message {
     struct slice sender, envid;
-    unsigned flags; /* QUEUE_8BIT … */
-    uint64_t size;
-    int body_fd; /* the message, with CRLF or LF at the ends of its lines; read by pread */
+    unsigned flags;   /* QUEUE_8BIT … */
+    uint64_t size;    /* of what is sent: `top`, and the file from `skip` on */
+    struct slice top; /* header fields that come first */
+    int body_fd;      /* the message, with CRLF or LF at the ends of its lines; read by pread */
+    uint64_t skip;    /* octets at its beginning that are not sent */
     bool header_is_utf8;
     struct relay_recipient *recipients;
     size_t count;

@@ -34,10 +34,10 @@ static struct addition *next_of(struct addition *addition)
 static enum err insert_message(struct db *db, struct addition *addition)
 {
     const struct queue_envelope *envelope = addition->envelope;
-    sqlite3_stmt *statement =
-        db_statement(db, "INSERT INTO message(name, sender, envid, login, msgid, subject, flags, received,"
-                         " expires, size) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-                         " ON CONFLICT DO NOTHING");
+    sqlite3_stmt *statement = db_statement(
+        db, "INSERT INTO message(name, sender, envid, login, msgid, subject, flags, received,"
+            " expires, size, skip, top) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+            " ON CONFLICT DO NOTHING");
     db_bind_text(statement, 1, envelope->id);
     db_bind_text(statement, 2, envelope->sender);
     db_bind_text(statement, 3, envelope->envid);
@@ -48,6 +48,8 @@ static enum err insert_message(struct db *db, struct addition *addition)
     db_bind_int(statement, 8, envelope->received_us);
     db_bind_int(statement, 9, envelope->expires_us);
     db_bind_int(statement, 10, (int64_t)blob_size(addition->blob));
+    db_bind_int(statement, 11, (int64_t)envelope->skip);
+    db_bind_text(statement, 12, envelope->top);
     enum err err = db_run(db, statement);
     if (!err && sqlite3_changes(db_handle(db)) == 0) {
         err = ERR_EXISTS;

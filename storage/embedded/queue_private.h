@@ -58,8 +58,9 @@ enum err queue_message_changed(struct db *db, int64_t message, int64_t now_us) M
 #define QUEUE_ENVELOPE_COLUMNS                                                                \
     "message.id, message.name, message.sender, message.envid, message.login, message.msgid, " \
     "message.subject,"                                                                        \
-    " message.flags, message.received, message.expires, message.size"
-#define QUEUE_ENVELOPE_COLUMN_COUNT 11
+    " message.flags, message.received, message.expires, message.size,"                        \
+    " message.skip, message.top"
+#define QUEUE_ENVELOPE_COLUMN_COUNT 13
 /* The first of them is the message's number. */
 void queue_read_envelope(sqlite3_stmt *statement, int first, struct arena *arena,
                          struct queue_envelope *envelope_r);

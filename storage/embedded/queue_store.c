@@ -29,6 +29,8 @@ static const char *const steps[] = {
     "  received INTEGER NOT NULL," /* µs, as all times */
     "  expires INTEGER NOT NULL,"
     "  size INTEGER NOT NULL,"
+    "  skip INTEGER NOT NULL,"
+    "  top TEXT NOT NULL,"
     "  over INTEGER) STRICT;" /* when the last recipient was over; NULL: not yet */
     "CREATE INDEX message_over ON message(over) WHERE over IS NOT NULL;"
     "CREATE TABLE destination(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, due INTEGER) STRICT;"
@@ -229,6 +231,8 @@ void queue_read_envelope(sqlite3_stmt *statement, int first, struct arena *arena
     envelope_r->received_us = sqlite3_column_int64(statement, first + 8);
     envelope_r->expires_us = sqlite3_column_int64(statement, first + 9);
     envelope_r->size = (uint64_t)sqlite3_column_int64(statement, first + 10);
+    envelope_r->skip = (uint64_t)sqlite3_column_int64(statement, first + 11);
+    envelope_r->top = db_column_text(statement, first + 12, arena);
 }
 
 void queue_read_recipient(sqlite3_stmt *statement, int first, struct arena *arena,

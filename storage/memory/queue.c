@@ -91,6 +91,7 @@ static struct queue_envelope copy_envelope(const struct queue_envelope *from, st
     envelope.login = arena_copy(arena, from->login);
     envelope.message_id = arena_copy(arena, from->message_id);
     envelope.subject = arena_copy(arena, from->subject);
+    envelope.top = arena_copy(arena, from->top);
     return envelope;
 }
 

@@ -33,6 +33,8 @@ static struct queue_envelope envelope_named(const char *id)
                                    .envid = S("QQ314159"),
                                    .message_id = S("<1@example.org>"),
                                    .subject = S("lunch"),
+                                   .skip = 3,
+                                   .top = S("Delivered-To: lunch@example.org\r\n"),
                                    .flags = QUEUE_8BIT | QUEUE_RETURN_HEADER,
                                    .received_us = NOW,
                                    .expires_us = NOW + (int64_t)4 * 86400 * 1000000};
@@ -156,6 +158,8 @@ static void what_is_added_is_claimed_as_it_was(void **state)
     assert_true(claims->envelope.received_us == NOW);
     assert_true(claims->envelope.expires_us > NOW);
     assert_int_equal(claims->envelope.size, 6);
+    assert_int_equal(claims->envelope.skip, 3);
+    assert_text(claims->envelope.top, "Delivered-To: lunch@example.org\r\n");
     assert_text(claims->recipients[0].recipient.address, "bob@example.net");
     assert_text(claims->recipients[0].recipient.orcpt, "");
     assert_text(claims->recipients[1].recipient.address, "carol@example.net");

@@ -61,7 +61,9 @@ struct queue_envelope {
     unsigned flags;                   /* QUEUE_8BIT … */
     int64_t received_us;
     int64_t expires_us; /* after this no further attempt is made */
-    uint64_t size;      /* bytes; set by queue_add */
+    uint64_t size;      /* bytes of the body; set by queue_add */
+    uint64_t skip;      /* so many of them, at the beginning, are not for others: our Return-Path field */
+    struct slice top;   /* header fields, with CRLF, that are sent before the rest of the body */
 };
 
 struct queue_recipient {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Connections behind TLS: from the first byte or in the middle, long transfers, compression, idling, ends. */
-#include "tls_client.h"
+#include "tls_peer.h"
 
 #include <zlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Handshakes that fail, that are cancelled, that resume; and what was said in clear before them. */
-#include "tls_client.h"
+#include "tls_peer.h"
 
 static void script_injection(struct client *client)
 {

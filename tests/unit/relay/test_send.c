@@ -107,6 +107,25 @@ static void what_the_server_can_is_used(void *arg)
     check(&to[1], RELAY_ACCEPTED, 250, "ok");
 }
 
+static void our_own_fields_stay_and_those_of_a_forward_come_first(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net")};
+    struct relay_message message = message_to(&to, 1);
+    struct relay_client client;
+    struct script script =
+        SCRIPT("< 220 hi", "> EHLO us.example", "< 250 hi", "> MAIL FROM:<alice@example.org>", "< 250 ok",
+               "> RCPT TO:<bob@example.net>", "< 250 ok", "> DATA", "< 354 go", ".", "< 250 ok");
+    message.top = S("Delivered-To: list@example.org\r\n.dotted: x\r\n");
+    message.skip = strlen("Subject: x\r\n\r\n");
+    script_begin(&script, &client);
+    assert_int_equal(relay_greet(&client), ERR_OK);
+    assert_int_equal(relay_send(&client, &message, &arena), ERR_OK);
+    assert_text(buf_slice(&script.text), "Delivered-To: list@example.org\n..dotted: x\n..dot\nend\n");
+    script_end(&script, &client);
+    close(message.body_fd);
+}
+
 #define ABLE \
     "< 220 hi", "> EHLO us.example", "< 250-hi", "< 250-PIPELINING", "< 250-SIZE 20", "< 250 8BITMIME"
 
@@ -352,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         task_test(a_message_goes_in_lockstep),
         task_test(the_text_is_stuffed),
+        task_test(our_own_fields_stay_and_those_of_a_forward_come_first),
         task_test(what_the_server_can_is_used),
         task_test(what_the_server_cannot_is_not_tried),
         task_test(a_refused_sender_is_refused_for_all),

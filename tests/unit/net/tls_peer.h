@@ -3,8 +3,8 @@
  * For the tests of TLS on connections, against OpenSSL's own client: it runs blocking in a thread on the
  * other end of a socket pair, does one script per test, and leaves what it saw for the test to judge.
  */
-#ifndef TEST_NET_TLS_CLIENT_H
-#define TEST_NET_TLS_CLIENT_H
+#ifndef TEST_NET_TLS_PEER_H
+#define TEST_NET_TLS_PEER_H
 
 #include "in_loop.h"
 #include "net/conn.h"
