@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,8 +31,6 @@ enum {
      * minutes.
      */
     QUIET_AFTER_MS = 5 * 1000,
-    /* Pause between attempts while a Unix socket's queue is full; the kernel offers nothing to wait for. */
-    CONNECT_RETRY_MS = 10,
     LINGER_BYTES = 256 * 1024
 };
 
@@ -99,42 +96,6 @@ struct conn *conn_from_fd(struct loop *loop, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     return conn;
-}
-
-static enum err connect_until(int fd, const struct sockaddr_un *address, int64_t deadline)
-{
-    for (;;) {
-        if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
-            return ERR_OK;
-        if (errno == ENOENT || errno == ECONNREFUSED)
-            return ERR_UNAVAILABLE;
-        if (errno != EAGAIN && errno != EINTR)
-            return err_from_errno(errno);
-        if (loop_now(task_loop()) >= deadline)
-            return ERR_TIMEOUT;
-        enum err err = task_sleep(CONNECT_RETRY_MS);
-        if (err)
-            return err;
-    }
-}
-
-enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms, struct conn **conn_r)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = strlen(path);
-    if (len >= sizeof address.sun_path)
-        return ERR_TOO_LONG;
-    memcpy(address.sun_path, path, len);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_from_errno(errno);
-    enum err err = connect_until(fd, &address, loop_now(loop) + timeout_ms);
-    if (err) {
-        close(fd);
-        return err;
-    }
-    *conn_r = conn_from_fd(loop, fd);
-    return ERR_OK;
 }
 
 void conn_pair(struct loop *loop, size_t capacity, size_t chunk, struct conn *ends_r[2])

@@ -223,6 +223,9 @@ enum err queue_add(struct store *store, const struct blob *blob, const struct qu
         return err;
     }
     group_run(&queue->group, &addition.member, serve, queue);
+    if (!addition.err && !prepared) {
+        queue_ring(queue);
+    }
     return addition.err;
 }
 
@@ -255,7 +258,13 @@ enum err queue_confirm(struct store *store, struct slice id)
     if (!err) {
         err = db_begin(queue->db);
     }
-    return err ? err : queue_end(queue, confirm(queue->db, id));
+    if (!err) {
+        err = queue_end(queue, confirm(queue->db, id));
+    }
+    if (!err) {
+        queue_ring(queue);
+    }
+    return err;
 }
 
 static enum err cancel(struct db *db, struct slice id, int64_t *message_r)

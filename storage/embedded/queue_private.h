@@ -22,6 +22,7 @@ struct queue {
     struct store *store;
     struct db *db;
     int messages_fd;
+    atomic_int ring_fd; /* what the bell is rung with; -1: not yet */
     struct group group; /* of queue_add */
     /* The folder that bodies went into last; used by whoever serves the group. */
     int64_t folder;
@@ -31,6 +32,9 @@ struct queue {
 /* Opens it when it is first needed: most processes never do. */
 enum err queue_of(struct store *store, struct queue **queue_r) MUST_CHECK;
 void queue_close(struct queue *queue);
+
+/* Somebody may have something to deliver now. */
+void queue_ring(struct queue *queue);
 
 /* "<n>/<number>", below messages. */
 void queue_body_name(int64_t message, char name[48]);

@@ -89,6 +89,7 @@ enum err queue_of(struct store *store, struct queue **queue_r)
         struct queue *queue = mem_new(struct queue);
         queue->store = store;
         queue->messages_fd = queue->folder_fd = -1;
+        atomic_init(&queue->ring_fd, -1);
         group_init(&queue->group);
         err = open_queue(store, queue);
         if (err) {
@@ -113,6 +114,9 @@ void queue_close(struct queue *queue)
     }
     if (queue->folder_fd >= 0) {
         close(queue->folder_fd);
+    }
+    if (atomic_load(&queue->ring_fd) >= 0) {
+        close(atomic_load(&queue->ring_fd));
     }
     group_free(&queue->group);
     mem_free(queue);

@@ -158,6 +158,7 @@ enum err queue_add(struct store *store, const struct blob *blob, const struct qu
         struct queued_message *message = message_new(blob, envelope, recipients, count, prepared);
         message->number = ++queue->last_number;
         queue->messages[queue->count++] = message;
+        queue_ring(queue);
     }
     queue_unlock(queue);
     return err;
@@ -181,6 +182,7 @@ enum err queue_confirm(struct store *store, struct slice id)
     for (size_t i = 0; !err && i < message->count; i++) {
         message->recipients[i].state = QUEUE_WAITING;
     }
+    queue_ring(queue);
     queue_unlock(queue);
     return err;
 }

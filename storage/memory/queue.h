@@ -27,6 +27,7 @@ struct queue {
     struct queued_message **messages; /* by number */
     size_t count, room;
     int64_t last_number;
+    struct queue_bell *bell; /* NULL: nobody delivers */
 };
 
 struct queue *queue_new(void) NEVER_NULL;
@@ -36,6 +37,7 @@ void queue_free(struct queue *queue);
 enum err queue_lock(struct store *store, enum memory_step step, struct queue **queue_r) MUST_CHECK;
 void queue_unlock(struct queue *queue);
 /* With the mutex. */
+void queue_ring(struct queue *queue); /* somebody may have something to deliver now */
 void queue_note_over(struct queued_message *message, int64_t now_us);
 void queue_delete(struct queue *queue, size_t index);
 /* A copy for the caller. */

@@ -167,6 +167,7 @@ enum err queue_change(struct store *store, const struct queue_filter *filter, en
         }
         queue_note_over(message, now_us);
     }
+    queue_ring(queue);
     queue_unlock(queue);
     return ERR_OK;
 }

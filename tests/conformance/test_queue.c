@@ -2,6 +2,7 @@
 /* The queue: what is added is claimed once, tried again when it is due, and seen by who looks. */
 #include "suite.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -478,6 +479,41 @@ static void many_add_at_once_and_one_error_is_nobody_elses(void **state)
     }
 }
 
+static bool rings(struct queue_bell *bell)
+{
+    struct pollfd poll_fd = {.fd = queue_bell_fd(bell), .events = POLLIN};
+    bool rang = poll(&poll_fd, 1, 0) == 1;
+    queue_bell_clear(bell);
+    return rang;
+}
+
+static void who_delivers_hears_of_work(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_bell *bell = NULL, *second = NULL;
+    struct queue_recipient recipient = to("bob@example.net", "example.net");
+    struct queue_filter filter = {.id = S("m2")};
+    uint64_t count;
+    add(fixture, "m0", "bob@example.net", "example.net"); /* nobody there: nothing happens */
+    assert_ok(queue_bell_open(fixture->store, &bell));
+    assert_int_equal(queue_bell_open(fixture->store, &second), ERR_BUSY);
+    assert_false(rings(bell));
+    add(fixture, "m1", "bob@example.net", "example.net");
+    assert_true(rings(bell));
+    assert_false(rings(bell));
+    assert_ok(try_add(fixture, "m2", "Subject: lunch\r\n\r\n", &recipient, 1, true));
+    assert_ok(queue_confirm(fixture->store, S("m2")));
+    assert_true(rings(bell));
+    assert_ok(queue_change(fixture->store, &filter, QUEUE_RETRY, SLICE_EMPTY, NOW, &count));
+    assert_true(rings(bell));
+    for (int i = 0; i < 30; i++) /* nobody listens: nobody waits for him */
+        assert_ok(queue_change(fixture->store, &filter, QUEUE_RETRY, SLICE_EMPTY, NOW, &count));
+    assert_true(rings(bell));
+    queue_bell_close(bell);
+    assert_ok(queue_bell_open(fixture->store, &bell));
+    queue_bell_close(bell);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -491,6 +527,7 @@ int main(void)
         conformance_test(people_change_what_they_find),
         conformance_test(figures_count_what_is_there),
         conformance_test(many_add_at_once_and_one_error_is_nobody_elses),
+        conformance_test(who_delivers_hears_of_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

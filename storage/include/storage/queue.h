@@ -91,6 +91,14 @@ enum err queue_add(struct store *store, const struct blob *blob, const struct qu
 enum err queue_confirm(struct store *store, struct slice id) MUST_CHECK;
 enum err queue_cancel(struct store *store, struct slice id) MUST_CHECK;
 
+/* The place of the one who delivers: one process for a queue. Its descriptor becomes readable when something
+ * new is due, by whatever process. ERR_BUSY: somebody delivers already. */
+struct queue_bell;
+enum err queue_bell_open(struct store *store, struct queue_bell **bell_r) MUST_CHECK;
+int queue_bell_fd(const struct queue_bell *bell);
+void queue_bell_clear(struct queue_bell *bell);
+void queue_bell_close(struct queue_bell *bell); /* NULL is fine */
+
 /* Destinations that have recipients due, the longest due first, `limit` at most, without those for which
  * `skips` is true (called with a name that lives no longer). *next_us_r: when the first of the others is due,
  * INT64_MAX when none is, not after `now_us` when there were more than `limit`. Names live in the arena. */

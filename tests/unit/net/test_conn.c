@@ -10,7 +10,6 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/mem.h"
 
@@ -904,52 +903,6 @@ static void one_task_reads_while_another_writes(void **state)
     in_loop(check_both_directions, NULL);
 }
 
-static void connect_task(void *arg)
-{
-    struct conn *conn;
-    assert_err(conn_connect_unix(task_loop(), arg, 60 * 1000, &conn), ERR_CANCELED);
-}
-
-static void check_connect(void *arg)
-{
-    const char *directory = arg;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", directory);
-    struct conn *conn = NULL;
-    assert_err(conn_connect_unix(task_loop(), address.sun_path, 1000, &conn), ERR_UNAVAILABLE);
-    char long_path[300];
-    memset(long_path, 'x', sizeof long_path);
-    long_path[sizeof long_path - 1] = '\0';
-    assert_err(conn_connect_unix(task_loop(), long_path, 1000, &conn), ERR_TOO_LONG);
-    int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
-    assert_err(conn_connect_unix(task_loop(), address.sun_path, 1000, &conn), ERR_UNAVAILABLE);
-    assert_null(conn);
-    assert_int_equal(listen(listening, 0), 0);
-    assert_ok(conn_connect_unix(task_loop(), address.sun_path, 1000, &conn));
-    struct conn *further = NULL;
-    assert_err(conn_connect_unix(task_loop(), address.sun_path, 30, &further),
-               ERR_TIMEOUT); /* the queue is full */
-    struct task *task = task_spawn(task_loop(), "victim", connect_task, address.sun_path);
-    let_others_run();
-    task_cancel(task);
-    assert_ok(task_join(task));
-    int fd = accept(listening, NULL, NULL);
-    assert_int_equal(write(fd, "OK\r\n", 4), 4);
-    assert_line(conn, "OK");
-    conn_close(conn);
-    close(fd);
-    close(listening);
-}
-
-static void unix_sockets_are_connected_to(void **state)
-{
-    (void)state;
-    char *directory = check_temporary_directory();
-    in_loop(check_connect, directory);
-    check_remove_directory(directory);
-}
-
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -979,7 +932,6 @@ int main(void)
         cmocka_unit_test(peers_are_told_apart),
         cmocka_unit_test(a_reset_is_the_end_of_both_directions),
         cmocka_unit_test(one_task_reads_while_another_writes),
-        cmocka_unit_test(unix_sockets_are_connected_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,5 +10,7 @@
 
 int64_t clock_monotonic_ms(void);
 int64_t clock_wall_us(void);
+/* Whether a test may let the wall clock jump: who sleeps until a wall time then looks more often. */
+bool clock_is_moved_by_test(void);
 
 #endif

@@ -27,6 +27,12 @@ struct conn *conn_from_fd(struct loop *loop, int fd);
 /* Connects to a Unix socket; suspends while its queue is full. ERR_UNAVAILABLE when nobody listens. */
 enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms,
                            struct conn **conn_r) MUST_CHECK;
+/* Connects to "192.0.2.1" or "2001:db8::1"; suspends. `source`: the address to come from if it is of the same
+ * family, NULL or "": whichever the kernel takes. ERR_SYNTAX: no addresses; ERR_TIMEOUT; ERR_LIMIT: no
+ * descriptor or memory; ERR_UNAVAILABLE: refused, unreachable and the like; ERR_CANCELED. *why_r: the
+ * kernel's words, static, "" on success. */
+enum err conn_connect_tcp(struct loop *loop, const char *address, uint16_t port, const char *source,
+                          int64_t timeout_ms, struct conn **conn_r, const char **why_r) MUST_CHECK;
 /* Two ends joined in memory, for tests: what one writes the other reads, at most `capacity` bytes on the way
  * (so back-pressure can be tested) and at most `chunk` bytes at a time (1 splits every line). */
 void conn_pair(struct loop *loop, size_t capacity, size_t chunk, struct conn *ends_r[2]);
