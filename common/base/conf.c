@@ -14,6 +14,7 @@
 
 #include "base/fsio.h"
 #include "base/mem.h"
+#include "base/next_hop.h"
 #include "conf_priv.h"
 
 #define FILE_SIZE_MAX (1024 * 1024)
@@ -225,23 +226,6 @@ static bool parse(struct reader *reader, const char *text)
     return complete;
 }
 
-/* Letters, digits and hyphens between dots (RFC 1123 section 2.1). */
-static bool is_host_name(struct slice name)
-{
-    while (name.data) {
-        struct slice label = slice_split(&name, '.');
-        if (label.len == 0 || label.len > 63 || label.data[0] == '-' || label.data[label.len - 1] == '-') {
-            return false;
-        }
-        for (size_t i = 0; i < label.len; i++) {
-            if (!char_is_alnum(label.data[i]) && label.data[i] != '-') {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
 /* What the table cannot say. */
 static void check_whole(struct reader *reader)
 {
@@ -250,7 +234,7 @@ static void check_whole(struct reader *reader)
     if (!hostname_line) {
         conf_finding(&reader->findings, 0,
                      "hostname is not set, write for example hostname = \"mail.example.org\"");
-    } else if (conf->hostname[0] && !is_host_name(slice_from(conf->hostname))) {
+    } else if (conf->hostname[0] && !host_name_is_valid(slice_from(conf->hostname))) {
         conf_finding(&reader->findings, hostname_line,
                      "hostname = \"%s\": must be a domain name of letters, digits, hyphens and dots",
                      conf->hostname);
