@@ -3,6 +3,13 @@
  * Reports to the sender (RFC 3461, 3464, 6522; RFC 6533 where addresses are UTF-8): what became of a message
  * for some of its recipients, first in words for people, then for programs, then the message or its header.
  * Pure: bytes in, bytes out.
+ *
+ *     has_8bit = dsn_write_begin(&report, &out);
+ *     … the message, or its header without the empty line …
+ *     dsn_write_end(&report, &out);
+ *
+ * Whatever a text holds, it is cut into lines and cleaned here: other servers' words can forge no field, no
+ * part and no sentence of ours.
  */
 #ifndef SMTPD_OUTBOUND_DSN_H
 #define SMTPD_OUTBOUND_DSN_H
@@ -32,18 +39,20 @@ struct dsn_report {
     struct slice host;                /* our name */
     struct slice sender;              /* who gets the report */
     struct slice envid;               /* as it came, xtext */
+    struct slice trace;               /* the id that the message has in our log */
     struct slice message_id, subject; /* of the message; may be empty */
     int64_t arrived_us, now_us;
     int64_t expires_us; /* DSN_DELAYED: until when it is tried */
     const struct dsn_recipient *recipients;
     size_t count;
-    struct slice id;       /* of the report: its Message-ID is made of it */
+    struct slice id;       /* of the report: letters, digits, "." and "-"; Message-ID and boundary have it */
     bool returns_message;  /* the whole message follows, else its header only */
     bool original_is_utf8; /* the message has UTF-8 in its header */
+    bool original_is_8bit; /* what follows has octets above 127 */
 };
 
-/* What stands before the original and behind it. */
-void dsn_write_begin(const struct dsn_report *report, struct buf *out);
+/* What stands before the original and behind it. True: the whole is of 8 bits. */
+bool dsn_write_begin(const struct dsn_report *report, struct buf *out);
 void dsn_write_end(const struct dsn_report *report, struct buf *out);
 
 /* "5.1.1" of "5.1.1 no such user"; without one, what the SMTP code or the want of one says. In `status`. */
