@@ -76,12 +76,17 @@ struct claims {
     size_t count;
     struct queue_taken_recipient *recipients; /* of all of them, in a row */
     size_t recipient_count;
+    size_t messages; /* at most */
 };
 
-static void take_row(struct claims *claims, sqlite3_stmt *statement, struct arena *arena)
+/* False: it belongs to a message too many. */
+static bool take_row(struct claims *claims, sqlite3_stmt *statement, struct arena *arena)
 {
     int64_t message = sqlite3_column_int64(statement, 0);
     struct queue_claim *claim = claims->count > 0 ? &claims->list[claims->count - 1] : NULL;
+    if ((!claim || claim->message != message) && claims->count == claims->messages) {
+        return false;
+    }
     struct queue_taken_recipient *recipient = &claims->recipients[claims->recipient_count++];
     if (!claim || claim->message != message) {
         claim = &claims->list[claims->count++];
@@ -90,6 +95,7 @@ static void take_row(struct claims *claims, sqlite3_stmt *statement, struct aren
     }
     queue_read_recipient(statement, QUEUE_ENVELOPE_COLUMN_COUNT, arena, recipient);
     claim->count++;
+    return true;
 }
 
 static enum err read_claims(struct db *db, int64_t destination, int64_t now_us, size_t limit,
@@ -100,9 +106,8 @@ static enum err read_claims(struct db *db, int64_t destination, int64_t now_us, 
     db_bind_int(statement, 1, destination);
     db_bind_int(statement, 2, now_us);
     db_bind_int(statement, 3, (int64_t)limit);
-    while ((more = db_step(db, statement)) == 1) {
-        take_row(claims, statement, arena);
-    }
+    while ((more = db_step(db, statement)) == 1 && take_row(claims, statement, arena)) {}
+    sqlite3_reset(statement);
     return db_step_err(more);
 }
 
@@ -147,15 +152,16 @@ static enum err claim(struct db *db, struct slice destination, struct slice owne
 }
 
 enum err queue_claim(struct store *store, struct slice destination, struct slice owner, int64_t now_us,
-                     int64_t lease_us, size_t limit, struct arena *arena, struct queue_claim **claims_r,
-                     size_t *count_r)
+                     int64_t lease_us, size_t messages, size_t limit, struct arena *arena,
+                     struct queue_claim **claims_r, size_t *count_r)
 {
-    struct claims claims = {.list = arena_array(arena, struct queue_claim, limit),
-                            .recipients = arena_array(arena, struct queue_taken_recipient, limit)};
+    struct claims claims = {.list = arena_array(arena, struct queue_claim, MIN_OF(messages, limit)),
+                            .recipients = arena_array(arena, struct queue_taken_recipient, limit),
+                            .messages = messages};
     struct queue *queue;
     enum err err = queue_of(store, &queue);
     if (!err) {
-        err = db_begin(queue->db);
+        err = db_begin_relaxed(queue->db);
     }
     if (!err) {
         err = queue_end(queue, claim(queue->db, destination, owner, now_us, lease_us, limit, arena, &claims));

@@ -22,8 +22,9 @@ struct queue {
     struct store *store;
     struct db *db;
     int messages_fd;
-    atomic_int ring_fd; /* what the bell is rung with; -1: not yet */
-    struct group group; /* of queue_add */
+    atomic_int ring_fd;       /* what the bell is rung with; -1: not yet */
+    struct group group;       /* of queue_add */
+    struct group settlements; /* of queue_settle */
     /* The folder that bodies went into last; used by whoever serves the group. */
     int64_t folder;
     int folder_fd;

@@ -71,22 +71,51 @@ static enum err settle_all(struct db *db, struct slice owner, const struct queue
     return err || !destination ? err : queue_destination_changed(db, destination);
 }
 
+/* What several threads have to tell is one commit. */
+struct settlement {
+    struct group_member member; /* first: the list is one of settlements */
+    struct slice owner;
+    const struct queue_outcome *outcomes;
+    size_t count, settled;
+    int64_t now_us;
+    enum err err;
+};
+
+static struct settlement *next_of(struct settlement *settlement)
+{
+    return (struct settlement *)settlement->member.next;
+}
+
+static void serve(void *data, struct group_member *first)
+{
+    struct queue *queue = data;
+    struct settlement *settlements = (struct settlement *)first;
+    enum err err = db_begin_relaxed(queue->db);
+    if (!err) {
+        for (struct settlement *one = settlements; one && !err; one = next_of(one)) {
+            err = settle_all(queue->db, one->owner, one->outcomes, one->count, one->now_us, &one->settled);
+        }
+        err = queue_end(queue, err);
+    }
+    for (struct settlement *one = settlements; one; one = next_of(one)) {
+        one->err = err;
+    }
+}
+
 enum err queue_settle(struct store *store, struct slice owner, const struct queue_outcome *outcomes,
                       size_t count, int64_t now_us, size_t *settled_r)
 {
-    size_t settled = 0;
+    struct settlement settlement = {.owner = owner, .outcomes = outcomes, .count = count, .now_us = now_us};
     struct queue *queue;
     enum err err = queue_of(store, &queue);
-    if (!err) {
-        err = db_begin(queue->db);
+    if (err) {
+        return err;
     }
-    if (!err) {
-        err = queue_end(queue, settle_all(queue->db, owner, outcomes, count, now_us, &settled));
+    group_run(&queue->settlements, &settlement.member, serve, queue);
+    if (!settlement.err) {
+        *settled_r = settlement.settled;
     }
-    if (!err) {
-        *settled_r = settled;
-    }
-    return err;
+    return settlement.err;
 }
 
 enum err queue_extend(struct store *store, struct slice owner, int64_t lease_us)
@@ -94,7 +123,7 @@ enum err queue_extend(struct store *store, struct slice owner, int64_t lease_us)
     struct queue *queue;
     enum err err = queue_of(store, &queue);
     if (!err) {
-        err = db_begin(queue->db);
+        err = db_begin_relaxed(queue->db);
     }
     if (err) {
         return err;

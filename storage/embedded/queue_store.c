@@ -91,6 +91,7 @@ enum err queue_of(struct store *store, struct queue **queue_r)
         queue->messages_fd = queue->folder_fd = -1;
         atomic_init(&queue->ring_fd, -1);
         group_init(&queue->group);
+        group_init(&queue->settlements);
         err = open_queue(store, queue);
         if (err) {
             queue_close(queue);
@@ -119,6 +120,7 @@ void queue_close(struct queue *queue)
         close(atomic_load(&queue->ring_fd));
     }
     group_free(&queue->group);
+    group_free(&queue->settlements);
     mem_free(queue);
 }
 

@@ -343,9 +343,21 @@ static size_t take(struct due_recipient *due, size_t count, struct slice owner, 
     return claim_count;
 }
 
+/* How many of them belong to the first `messages` messages. */
+static size_t of_first_messages(const struct due_recipient *due, size_t count, size_t messages)
+{
+    size_t seen = 0;
+    for (size_t i = 0; i < count; i++) {
+        if ((i == 0 || due[i].message != due[i - 1].message) && seen++ == messages) {
+            return i;
+        }
+    }
+    return count;
+}
+
 enum err queue_claim(struct store *store, struct slice destination, struct slice owner, int64_t now_us,
-                     int64_t lease_us, size_t limit, struct arena *arena, struct queue_claim **claims_r,
-                     size_t *count_r)
+                     int64_t lease_us, size_t messages, size_t limit, struct arena *arena,
+                     struct queue_claim **claims_r, size_t *count_r)
 {
     struct queue *queue;
     size_t most = 0;
@@ -358,6 +370,7 @@ enum err queue_claim(struct store *store, struct slice destination, struct slice
     }
     struct due_recipient *due = arena_array(arena, struct due_recipient, most);
     size_t count = MIN_OF(find_due(queue, destination, now_us, due), limit);
+    count = of_first_messages(due, count, messages);
     *claims_r = arena_array(arena, struct queue_claim, count);
     *count_r = take(due, count, owner, now_us, lease_us, arena, *claims_r);
     queue_unlock(queue);

@@ -78,7 +78,7 @@ static size_t claim(struct fixture *fixture, const char *destination, const char
 {
     size_t count = 0;
     assert_ok(queue_claim(fixture->store, slice_from(destination), slice_from(owner), now_us,
-                          now_us + (LEASE - NOW), limit, &fixture->arena, claims, &count));
+                          now_us + (LEASE - NOW), limit, limit, &fixture->arena, claims, &count));
     return count;
 }
 
@@ -487,6 +487,29 @@ static bool rings(struct queue_bell *bell)
     return rang;
 }
 
+static void few_messages_are_taken_with_all_their_recipients(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_recipient recipients[] = {to("a@example.net", "example.net"),
+                                           to("b@example.net", "example.net"),
+                                           to("c@example.net", "example.net")};
+    struct queue_claim *claims;
+    size_t count;
+    for (int i = 0; i < 3; i++) {
+        char id[] = {'m', (char)('0' + i), '\0'};
+        assert_ok(try_add(fixture, id, "Subject: lunch\r\n\r\n", recipients, 3, false));
+    }
+    assert_ok(queue_claim(fixture->store, S("example.net"), S("relay"), NOW, LEASE, 2, 100, &fixture->arena,
+                          &claims, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(claims[0].count, 3);
+    assert_int_equal(claims[1].count, 3);
+    assert_ok(queue_claim(fixture->store, S("example.net"), S("relay"), NOW, LEASE, 2, 2, &fixture->arena,
+                          &claims, &count));
+    assert_int_equal(count, 1);
+    assert_int_equal(claims[0].count, 2);
+}
+
 static void who_delivers_hears_of_work(void **state)
 {
     struct fixture *fixture = *state;
@@ -527,6 +550,7 @@ int main(void)
         conformance_test(people_change_what_they_find),
         conformance_test(figures_count_what_is_there),
         conformance_test(many_add_at_once_and_one_error_is_nobody_elses),
+        conformance_test(few_messages_are_taken_with_all_their_recipients),
         conformance_test(who_delivers_hears_of_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

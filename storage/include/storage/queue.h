@@ -11,8 +11,9 @@
  *                            HELD                 REMOVED by an administrator, from any of them
  *
  * Who delivers claims recipients of one destination for a time (a lease); who dies loses what he claimed.
- * Several may share the queue. What a call changed is durable when it returns; changes of several threads
- * share one commit.
+ * Several may share the queue. What a call changed is durable when it returns, and changes of several threads
+ * share one commit; but of claims and of what came of them a power cut may take back the last: those
+ * recipients are tried again.
  */
 #ifndef STORAGE_QUEUE_H
 #define STORAGE_QUEUE_H
@@ -120,11 +121,11 @@ struct queue_claim {
     struct queue_taken_recipient *recipients;
     size_t count;
 };
-/* Takes recipients of a destination that are due, `limit` at most, the longest due first, those of a message
- * together. They are `owner`'s until `lease_us`. Everything lives in the arena. */
+/* Takes recipients of a destination that are due, `limit` at most, of `messages` at most, the longest due
+ * first, those of a message together. They are `owner`'s until `lease_us`. Everything lives in the arena. */
 enum err queue_claim(struct store *store, struct slice destination, struct slice owner, int64_t now_us,
-                     int64_t lease_us, size_t limit, struct arena *arena, struct queue_claim **claims_r,
-                     size_t *count_r) MUST_CHECK;
+                     int64_t lease_us, size_t messages, size_t limit, struct arena *arena,
+                     struct queue_claim **claims_r, size_t *count_r) MUST_CHECK;
 /* The body of a message; ERR_NOT_FOUND when it is gone. */
 enum err queue_open(struct store *store, int64_t message, struct blob_reader *reader_r) MUST_CHECK;
 
