@@ -35,18 +35,25 @@ static size_t fit(struct slice entry, struct slice domain)
     return slice_eq(entry, S("*")) ? 1 : 0;
 }
 
+static size_t best_fit(const struct conf_list *list, struct slice key, struct arena *arena)
+{
+    size_t best = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        size_t this_fit = fit(entry_key(arena, list->items[i]), key);
+        best = MAX_OF(best, this_fit);
+    }
+    return best;
+}
+
 static const struct conf_route *find_route(const struct conf *conf, struct slice key, struct arena *arena)
 {
     const struct conf_route *best = NULL;
-    size_t best_fit = 0;
+    size_t longest = 0;
     for (size_t i = 0; i < conf->route_count; i++) {
-        const struct conf_list *domains = &conf->routes[i].domains;
-        for (size_t k = 0; k < domains->count; k++) {
-            size_t this_fit = fit(entry_key(arena, domains->items[k]), key);
-            if (this_fit > best_fit) {
-                best = &conf->routes[i];
-                best_fit = this_fit;
-            }
+        size_t this_fit = best_fit(&conf->routes[i].domains, key, arena);
+        if (this_fit > longest) {
+            best = &conf->routes[i];
+            longest = this_fit;
         }
     }
     return best;
@@ -58,6 +65,14 @@ const struct conf_route *destination_route(const struct conf *conf, struct slice
     const struct conf_route *route = find_route(conf, domain_key(&scratch, domain), &scratch);
     arena_free(&scratch);
     return route;
+}
+
+bool destination_is_relayed(const struct conf *conf, struct slice domain)
+{
+    struct arena scratch = {0};
+    size_t found = best_fit(&conf->relay_domains, domain_key(&scratch, domain), &scratch);
+    arena_free(&scratch);
+    return found > 0;
 }
 
 static bool goes_by_mx(const struct conf_route *route)

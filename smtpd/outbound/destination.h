@@ -24,6 +24,10 @@
  */
 const struct conf_route *destination_route(const struct conf *conf, struct slice domain);
 
+/* Whether relay_domains names the domain, or a ".suffix" of it: we are its backup MX, and take its mail from
+ * anybody. */
+bool destination_is_relayed(const struct conf *conf, struct slice domain);
+
 /* The destination for a recipient's domain; in the arena. */
 struct slice destination_of(const struct conf *conf, struct slice domain, struct arena *arena);
 

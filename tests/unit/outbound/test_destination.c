@@ -74,6 +74,17 @@ static void a_star_takes_the_rest(void **state)
     assert_null(destination_route(&none, S("example.net")));
 }
 
+static void domains_that_we_relay_for(void **state)
+{
+    (void)state;
+    struct conf backup = {.relay_domains = LIST("example.net", ".k\xc3\xb6ln.example")};
+    assert_true(destination_is_relayed(&backup, S("Example.NET")));
+    assert_true(destination_is_relayed(&backup, S("mail.xn--kln-sna.example")));
+    assert_false(destination_is_relayed(&backup, S("a.example.net")));
+    assert_false(destination_is_relayed(&backup, S("")));
+    assert_false(destination_is_relayed(&conf, S("example.net")));
+}
+
 static void assert_destination(const char *domain, const char *expected)
 {
     struct arena arena = {0};
@@ -182,10 +193,10 @@ static void what_an_administrator_chooses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_longest_match_wins),        cmocka_unit_test(both_spellings_of_a_name),
-        cmocka_unit_test(a_star_takes_the_rest),         cmocka_unit_test(destinations_of_domains),
-        cmocka_unit_test(what_a_destination_means),      cmocka_unit_test(what_is_no_destination),
-        cmocka_unit_test(what_an_administrator_chooses),
+        cmocka_unit_test(the_longest_match_wins),  cmocka_unit_test(both_spellings_of_a_name),
+        cmocka_unit_test(a_star_takes_the_rest),   cmocka_unit_test(domains_that_we_relay_for),
+        cmocka_unit_test(destinations_of_domains), cmocka_unit_test(what_a_destination_means),
+        cmocka_unit_test(what_is_no_destination),  cmocka_unit_test(what_an_administrator_chooses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
