@@ -18,6 +18,7 @@
 #define SMTPD_RELAY_POLICY_H
 
 #include "base/conf.h"
+#include "mta_sts.h"
 #include "net/work.h"
 #include "relay_mx.h"
 #include "storage/store.h"
@@ -46,8 +47,6 @@ void relay_policy_stop(struct relay_policy *policy);
 void relay_policy_free(struct relay_policy *policy);
 
 /* --- (a) the domain --- */
-
-enum sts_mode { STS_MODE_NONE, STS_MODE_TESTING, STS_MODE_ENFORCE };
 
 /* What MTA-STS says of a domain. Lives in the arena. */
 struct relay_rules {

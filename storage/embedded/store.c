@@ -159,6 +159,7 @@ void store_close(struct store *store)
     columns_free(store->columns);
     notifier_free(store->notifier);
     queue_close(store->queue);
+    db_close(store->policies);
     pthread_mutex_destroy(&store->queue_mutex);
     db_close(store->directory);
     if (store->spool_fd >= 0) {

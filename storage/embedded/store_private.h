@@ -28,8 +28,9 @@ struct store {
     struct maintenance *maintenance; /* the work in the background; NULL: none was started */
     struct afterwards *afterwards;   /* what commits leave behind; NULL: who commits does it himself */
     pthread_mutex_t queue_mutex;
-    struct queue *queue;             /* NULL until it is needed */
-    atomic_uint sequence;            /* numbers file names */
+    struct queue *queue;  /* NULL until it is needed */
+    struct db *policies;  /* tls_policy.h; likewise, and under the same mutex */
+    atomic_uint sequence; /* numbers file names */
     /* After a sync failed nobody knows what is on the disk: no further write is promised to anyone by this
      * process. */
     atomic_bool read_only;

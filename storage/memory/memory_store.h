@@ -62,6 +62,7 @@ struct store {
     struct watch *watches;
 
     struct queue *queue;
+    struct tls_policies *policies;
 
     pthread_mutex_t faults_mutex;
     struct fault faults[MEMORY_STEP_COUNT];

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "queue.h"
+#include "tls_policy.h"
 
 #define VANISHED_MAX 10000
 
@@ -24,6 +25,7 @@ static struct store *store_new(const char *path)
     pthread_mutex_init(&store->watches_mutex, NULL);
     pthread_mutex_init(&store->faults_mutex, NULL);
     store->queue = queue_new();
+    store->policies = tls_policies_new();
     atomic_init(&store->vanished_max, VANISHED_MAX);
     store->next = stores;
     stores = store;
@@ -53,6 +55,7 @@ static void store_free(struct store *store)
     directory_free(&store->directory);
     accounts_free(store);
     queue_free(store->queue);
+    tls_policies_free(store->policies);
     pthread_mutex_destroy(&store->directory.mutex);
     pthread_mutex_destroy(&store->accounts_mutex);
     pthread_mutex_destroy(&store->watches_mutex);
