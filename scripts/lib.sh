@@ -7,7 +7,10 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libboost-c
 # What the tests need besides: the test framework, and the mail programs that people have.
 TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl procps iproute2 mandoc
   curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop isync offlineimap3 imapfilter mutt neomutt alpine
-  dovecot-core"
+  dovecot-core nsd unbound ldnsutils"
+# Postfix takes the place of any other mail server, so where there is one it is done without (its tests are skipped).
+dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
+  grep '^installed .*mail-transport-agent' | grep -qv '^installed postfix ' || TEST_PACKAGES="$TEST_PACKAGES postfix"
 # Node.js is wanted from whatever source it came.
 command -v node >/dev/null && command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
 # What .ci/run needs besides.
@@ -30,10 +33,30 @@ install_packages() {
     as_root="sudo"
   fi
   say "installing:$missing"
-  # shellcheck disable=SC2086
-  { $as_root apt-get -q update &&
-    $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $missing; } >&2
+  # shellcheck disable=SC2086,SC2016
+  $as_root env DEBIAN_FRONTEND=noninteractive sh -c "$INSTALL" install $missing >&2
 }
+
+# As root: installs the packages that are its arguments. Daemons among them are for the tests to start, on ports of their own:
+# none starts now (policy-rc.d, which Debian's packages ask) or when this machine starts again (masked).
+INSTALL='
+  set -e
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    trap "rm -f /usr/sbin/policy-rc.d" EXIT
+    printf "#!/bin/sh\nexit 101\n" >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+  fi
+  for package in "$@"; do
+    case $package in
+      dovecot-core) daemon=dovecot ;;
+      nsd | unbound | postfix) daemon=$package ;;
+      *) continue ;;
+    esac
+    ! command -v systemctl >/dev/null || systemctl --quiet mask "$daemon.service"
+  done
+  apt-get -q update
+  apt-get -q install -y --no-install-recommends --no-remove "$@"
+'
 
 # The compiler's cache, where there is one, makes rebuilds quick.
 compiler() {
