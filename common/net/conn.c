@@ -265,7 +265,7 @@ enum err conn_start_tls_client(struct conn *conn, struct tls_client *client,
     }
     SSL_up_ref(session); /* to read its verdict from */
     err = start_tls(conn, session, why);
-    if (err)
+    if (err || (expectation->is_observed && SSL_get_verify_result(session) != X509_V_OK))
         *failure_r = tls_client_verdict(session, why);
     SSL_free(session);
     return err;

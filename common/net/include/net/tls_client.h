@@ -26,6 +26,9 @@ enum tls_check {
 
 struct tls_expectation {
     enum tls_check check;
+    /* TLS_CHECK_NAMES: what is wrong is told, and the handshake goes on all the same (RFC 8461 section 5.1).
+     */
+    bool is_observed;
     const char *server_name; /* told to the server (SNI); with DANE the name that the records stand at */
     /* Any of these may stand in the certificate; with DANE, where the records want names to be looked at. */
     const char *const *names;
@@ -33,6 +36,10 @@ struct tls_expectation {
     const struct dns_tlsa *records; /* those with other usages than 2 and 3 are left out */
     size_t record_count;
 };
+
+/* Whether a TLSA record says something that a mail server can be held to (RFC 7672 section 3.1): other usages
+ * than 2 and 3 and what is malformed do not. */
+bool tls_record_is_usable(const struct dns_tlsa *record);
 
 /* For people and reports (RFC 8460 section 4.3). */
 enum tls_failure {
@@ -45,7 +52,8 @@ enum tls_failure {
 };
 
 /* Handshake as the client; suspends. ERR_TLS: the connection is to be closed; *failure_r and `why` say what
- * it was. For the rest as conn_start_tls. */
+ * it was. They do so too where a certificate is only observed, with ERR_OK. For the rest as conn_start_tls.
+ */
 enum err conn_start_tls_client(struct conn *conn, struct tls_client *client,
                                const struct tls_expectation *expectation, enum tls_failure *failure_r,
                                struct buf *why) MUST_CHECK;
