@@ -3,7 +3,7 @@
 # What building needs.
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libboost-context-dev libssl-dev libsqlite3-dev
   libsodium-dev libgsasl-dev libconfuse-dev libidn2-dev libjansson-dev libutf8proc-dev uthash-dev
-  zlib1g-dev libunbound-dev dns-root-data"
+  zlib1g-dev libunbound-dev dns-root-data libcurl4-openssl-dev ca-certificates"
 # What the tests need besides: the test framework, and the mail programs that people have.
 TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl procps iproute2 mandoc
   curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop isync offlineimap3 imapfilter mutt neomutt alpine

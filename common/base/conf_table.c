@@ -154,6 +154,17 @@ const struct conf_option conf_options[] = {
      .help = "The file with the keys that DNSSEC begins with. Without it nothing is known to be secure, and "
              "DANE is not used."},
 
+    {TOP(relay_ca_file), .type = CONF_PATH, .default_text = "/etc/ssl/certs/ca-certificates.crt",
+     .reloadable = RESTART,
+     .help = "The file with the certification authorities that are trusted when the certificate of another "
+             "server must be good: for MTA-STS, for routes with tls = verified, and for REQUIRETLS."},
+    {TOP(sts_port), .type = CONF_NUMBER, .default_text = "443", RANGE(1, 65535), .reloadable = RELOAD,
+     .help = "The port where MTA-STS policies of other domains are fetched over HTTPS (RFC 8461)."},
+    {TOP(tls_reports), .type = CONF_CHOICE, .default_text = "on", .choices = "off|on", .reloadable = RELOAD,
+     .help = "Whether domains that ask for it (RFC 8460) get a report once a day on how well connections to "
+             "their servers could be protected. A report has counts, names and addresses of servers, and no "
+             "word about a message."},
+
     {TOP(auth_memory_limit), .type = CONF_SIZE, .default_text = "256M", RANGE(64 * MIB, 64 * GIB),
      .help =
          "The memory that all password checks which run at the same time may take together. Further checks "
@@ -205,4 +216,5 @@ _Static_assert(LOG_ERROR == 0 && LOG_WARNING == 1 && LOG_INFO == 2 && LOG_DEBUG 
 _Static_assert(BARE_NEWLINE_REFUSE == 0 && BARE_NEWLINE_REPAIR == 1, "bare_newline's choices");
 _Static_assert(PLAINTEXT_AUTH_NEVER == 0 && PLAINTEXT_AUTH_LOOPBACK == 1 && PLAINTEXT_AUTH_ALWAYS == 2,
                "plaintext_auth's choices");
+_Static_assert(SWITCH_OFF == 0 && SWITCH_ON == 1, "off|on");
 _Static_assert(LANGUAGE_ENGLISH == 0 && LANGUAGE_GERMAN == 1, "imap_language's choices");

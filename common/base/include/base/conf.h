@@ -21,6 +21,7 @@
 
 enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_REPAIR };
 enum conf_language { LANGUAGE_ENGLISH, LANGUAGE_GERMAN };
+enum conf_switch { SWITCH_OFF, SWITCH_ON };
 enum conf_plaintext_auth { PLAINTEXT_AUTH_NEVER, PLAINTEXT_AUTH_LOOPBACK, PLAINTEXT_AUTH_ALWAYS };
 
 /* The sections of the file: one per kind of listener. The order is that of conf.listeners. */
@@ -124,6 +125,9 @@ struct conf {
     int64_t user_rate;                  /* recipients per hour that mail of one user goes out to; 0: any */
     struct conf_list dns_resolvers; /* "192.0.2.53", "2001:db8::53@5353"; none: from the root servers on */
     const char *dns_trust_anchor;
+    const char *relay_ca_file; /* whose certificates are trusted, of mail hosts and of HTTPS */
+    int64_t sts_port;          /* where MTA-STS policies are fetched: 443 */
+    int64_t tls_reports;       /* enum conf_switch: whether domains are told how TLS to them went */
     struct conf_route *routes; /* in the order of the file */
     size_t route_count;
 
