@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/fsio.h"
+#include "base/mem.h"
 #include "conf_describe.h"
 #include "handlers.h"
 #include "identity.h"
@@ -19,6 +21,35 @@
 #define WHY_CAP    (64 * 1024)
 #define LINE_WIDTH 100
 
+#define PASSWORD_FILE_MAX 4096
+
+/* The files with the passwords of routes can be read, and hold one. */
+static enum err check_passwords(const struct conf *conf, struct buf *why)
+{
+    for (size_t i = 0; i < conf->route_count; i++) {
+        const struct conf_route *route = &conf->routes[i];
+        struct buf text;
+        if (!route->password_file[0]) {
+            continue;
+        }
+        buf_init(&text, PASSWORD_FILE_MAX);
+        enum err err = fs_read_file(route->password_file, &text);
+        if (err) {
+            buf_printf(why, "route %s: cannot read %s: %s\n", route->name, route->password_file,
+                       err_text(err));
+        } else if (slice_find(buf_slice(&text), '\n') == 0) {
+            buf_printf(why, "route %s: the first line of %s is empty\n", route->name, route->password_file);
+            err = ERR_CONFIG;
+        }
+        mem_wipe(text.data, text.len);
+        buf_free(&text);
+        if (err) {
+            return err;
+        }
+    }
+    return ERR_OK;
+}
+
 /* What the file alone does not tell: whether the things it names are there. */
 static int check_surroundings(const struct conf *conf)
 {
@@ -30,11 +61,13 @@ static int check_surroundings(const struct conf *conf)
     if (!err) {
         err = tls_context_new(conf->tls_certificate, conf->tls_key, &context, &why);
     }
+    if (!err) {
+        err = check_passwords(conf, &why);
+    }
     if (err) {
         code = refuse_because(conf->file, err, &why);
-    } else {
-        tls_context_free(context);
     }
+    tls_context_free(context);
     buf_free(&why);
     return code;
 }
@@ -80,9 +113,9 @@ static void append_comment(struct buf *out, const char *indent, struct slice tex
     buf_append_char(out, '\n');
 }
 
-static void append_option(struct buf *out, const struct conf *conf, const struct conf_option *option)
+/* What an option means and may be. */
+static void append_meaning(struct buf *out, const char *indent, const struct conf_option *option)
 {
-    const char *indent = option->section[0] ? "    " : "";
     struct buf facts;
     buf_init(&facts, 4096);
     buf_append(&facts, S("Value: "));
@@ -91,10 +124,42 @@ static void append_option(struct buf *out, const struct conf *conf, const struct
                option->reloadable ? "SIGHUP" : "the next start");
     append_comment(out, indent, slice_from(option->help));
     append_comment(out, indent, buf_slice(&facts));
-    buf_printf(out, "%s%s = ", indent, option->name);
-    conf_format_value(conf, option, out);
-    buf_append_char(out, '\n');
     buf_free(&facts);
+}
+
+static void append_value(struct buf *out, const char *indent, const void *record,
+                         const struct conf_option *option)
+{
+    buf_printf(out, "%s%s = ", indent, option->name);
+    conf_format_value(record, option, out);
+    buf_append_char(out, '\n');
+}
+
+static void append_option(struct buf *out, const struct conf *conf, const struct conf_option *option)
+{
+    const char *indent = option->section[0] ? "    " : "";
+    append_meaning(out, indent, option);
+    append_value(out, indent, conf, option);
+}
+
+/* The meanings once, since there may be any number of routes, or none. */
+static void append_routes(struct buf *out, const struct conf *conf)
+{
+    buf_append_char(out, '\n');
+    append_comment(out, "",
+                   S("Where mail for some domains goes, and how much of it: route NAME { ... }, any number "
+                     "of them. In each:"));
+    for (size_t i = 0; i < conf_route_option_count; i++) {
+        buf_printf(out, "#\n# %s\n", conf_route_options[i].name);
+        append_meaning(out, "", &conf_route_options[i]);
+    }
+    for (size_t i = 0; i < conf->route_count; i++) {
+        buf_printf(out, "\nroute %s {\n", conf->routes[i].name);
+        for (size_t k = 0; k < conf_route_option_count; k++) {
+            append_value(out, "    ", &conf->routes[i], &conf_route_options[k]);
+        }
+        buf_append(out, S("}\n"));
+    }
 }
 
 static void append_configuration(struct buf *out, const struct conf *conf)
@@ -114,12 +179,13 @@ static void append_configuration(struct buf *out, const struct conf *conf)
         append_option(out, conf, option);
     }
     buf_append(out, section[0] ? S("}\n") : SLICE_EMPTY);
+    append_routes(out, conf);
 }
 
 /* The value as a program wants it: bytes, milliseconds, the choice's word. */
-static json_t *value_json(const struct conf *conf, const struct conf_option *option)
+static json_t *value_json(const void *record, const struct conf_option *option)
 {
-    const void *place = (const char *)conf + option->offset;
+    const void *place = (const char *)record + option->offset;
     switch (option->type) {
     case CONF_TEXT:
     case CONF_PATH:
@@ -149,11 +215,11 @@ static const char *unit_of(enum conf_type type)
     return type == CONF_SIZE ? "bytes" : type == CONF_DURATION ? "milliseconds" : NULL;
 }
 
-static json_t *option_json(const struct conf *conf, const struct conf_option *option)
+static json_t *option_json(const void *record, const struct conf_option *option)
 {
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:o, s:s?, s:s, s:b, s:s}", "section", option->section, "name", option->name, "type",
-        conf_type_name(option->type), "value", value_json(conf, option), "unit", unit_of(option->type),
+        conf_type_name(option->type), "value", value_json(record, option), "unit", unit_of(option->type),
         "default", option->default_text, "reloadable", (int)option->reloadable, "help", option->help);
     if (option->type == CONF_NUMBER || unit_of(option->type)) {
         json_object_set_new(object, "minimum", json_integer(option->minimum));
@@ -176,6 +242,13 @@ static int print_configuration(const struct conf *conf, bool json)
         json_t *list = json_array();
         for (size_t i = 0; i < conf_option_count; i++) {
             json_array_append_new(list, option_json(conf, &conf_options[i]));
+        }
+        for (size_t i = 0; i < conf->route_count; i++) {
+            for (size_t k = 0; k < conf_route_option_count; k++) {
+                json_t *object = option_json(&conf->routes[i], &conf_route_options[k]);
+                json_object_set_new(object, "route", json_text(slice_from(conf->routes[i].name)));
+                json_array_append_new(list, object);
+            }
         }
         return print_json(list);
     }

@@ -31,6 +31,13 @@ static void describe_choices(const struct conf_option *option, struct buf *out)
 
 void conf_describe_values(const struct conf_option *option, struct buf *out)
 {
+    static const char *const lists[] = {
+        [CONF_ITEM_LISTEN] = "a list of addresses with ports, or of paths",
+        [CONF_ITEM_NETWORK] = "a list of networks",
+        [CONF_ITEM_DOMAIN] = "a list of domains",
+        [CONF_ITEM_ROUTE_DOMAIN] = "a list of domains",
+        [CONF_ITEM_RESOLVER] = "a list of addresses",
+    };
     switch (option->type) {
     case CONF_TEXT:
         buf_append(out, S("text"));
@@ -51,7 +58,7 @@ void conf_describe_values(const struct conf_option *option, struct buf *out)
         describe_choices(option, out);
         break;
     case CONF_TEXTS:
-        buf_append(out, S("a list of addresses with ports, or of paths"));
+        buf_append(out, slice_from(lists[option->item]));
         break;
     }
 }
@@ -59,7 +66,9 @@ void conf_describe_values(const struct conf_option *option, struct buf *out)
 const char *conf_describe_default(const struct conf_option *option)
 {
     if (option->type == CONF_TEXTS) {
-        return "none, the service is off";
+        return option->item == CONF_ITEM_LISTEN         ? "none, the service is off"
+               : option->item == CONF_ITEM_ROUTE_DOMAIN ? "none, it must be set"
+                                                        : "none";
     }
     if (option->default_text[0]) {
         return option->default_text;

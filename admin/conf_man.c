@@ -57,14 +57,20 @@ static void print_option(const struct conf_option *option)
     buf_free(&facts);
 }
 
+static void print_rows(const struct conf_option *rows, size_t count, struct slice section)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (slice_eq(slice_from(rows[i].section), section)) {
+            print_option(&rows[i]);
+        }
+    }
+}
+
 static void print_options(struct slice section)
 {
     printf(".Bl -tag -width Ds\n");
-    for (size_t i = 0; i < conf_option_count; i++) {
-        if (slice_eq(slice_from(conf_options[i].section), section)) {
-            print_option(&conf_options[i]);
-        }
-    }
+    print_rows(conf_options, conf_option_count, section);
+    print_rows(conf_route_options, conf_route_option_count, section);
     printf(".El\n");
 }
 

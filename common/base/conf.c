@@ -25,6 +25,7 @@ struct reader {
     struct arena scratch;        /* until conf_load returns */
     int *lines;                  /* for each option: the line where it was set, 0 before */
     int sections[SERVICE_COUNT]; /* for each section: the line where it ended */
+    struct conf_routes routes;
 };
 
 /* libconfuse hands no pointer of ours to its callbacks. */
@@ -61,20 +62,21 @@ static const struct conf_option *find_option(const char *section, const char *na
     return NULL;
 }
 
-/* "smtp.listen", or "hostname" at the top level. */
-static const char *full_name(struct arena *arena, const struct conf_option *option)
+const char *conf_full_name(struct arena *arena, const struct conf_option *option)
 {
     return option->section[0] ? arena_printf(arena, "%s.%s", option->section, option->name) : option->name;
 }
 
-static void wrong_value(struct reader *reader, int line, const struct conf_option *option, const char *value,
-                        const struct buf *expected)
+void conf_wrong_value(struct conf_findings *findings, int line, const struct conf_option *option,
+                      const char *value, const struct buf *expected)
 {
-    conf_finding(&reader->findings, line, "%s = \"%s\": must be %s", full_name(&reader->scratch, option),
-                 value, buf_cstr(expected));
+    struct arena scratch = {0};
+    conf_finding(findings, line, "%s = \"%s\": must be %s", conf_full_name(&scratch, option), value,
+                 buf_cstr(expected));
+    arena_free(&scratch);
 }
 
-static void check_listen(struct reader *reader, int line, const struct conf_option *option, cfg_opt_t *list)
+static void check_list(struct reader *reader, int line, const struct conf_option *option, cfg_opt_t *list)
 {
     unsigned int count = cfg_opt_size(list);
     struct conf_list result = {.items = arena_array(&reader->conf->arena, const char *, count),
@@ -84,8 +86,8 @@ static void check_listen(struct reader *reader, int line, const struct conf_opti
     for (unsigned int i = 0; i < count; i++) {
         const char *value = cfg_opt_getnstr(list, i);
         buf_clear(&expected);
-        if (conf_listen_check(reader->conf, slice_from(value), &result.items[i], &expected)) {
-            wrong_value(reader, line, option, value, &expected);
+        if (conf_item_check(reader->conf, option->item, slice_from(value), &result.items[i], &expected)) {
+            conf_wrong_value(&reader->findings, line, option, value, &expected);
         }
     }
     buf_free(&expected);
@@ -96,8 +98,8 @@ static void check_value(struct reader *reader, int line, const struct conf_optio
 {
     struct buf expected;
     buf_init(&expected, 4096);
-    if (conf_value_set(reader->conf, option, slice_from(value), &expected)) {
-        wrong_value(reader, line, option, value, &expected);
+    if (conf_value_set(reader->conf, reader->conf, option, slice_from(value), &expected)) {
+        conf_wrong_value(&reader->findings, line, option, value, &expected);
     }
     buf_free(&expected);
 }
@@ -106,6 +108,11 @@ static void check_value(struct reader *reader, int line, const struct conf_optio
 static int on_value(cfg_t *section, cfg_opt_t *opt)
 {
     struct reader *reader = reading;
+    if (section->title) { /* routes alone have one */
+        conf_route_value(&reader->routes, section->title, opt->name, section->line,
+                         cfg_opt_size(opt) ? cfg_opt_getnstr(opt, 0) : "");
+        return 0;
+    }
     bool top = strcmp(section->name, "root") == 0;
     const struct conf_option *option = find_option(top ? "" : section->name, opt->name);
     int *line = &reader->lines[option - conf_options];
@@ -116,7 +123,7 @@ static int on_value(cfg_t *section, cfg_opt_t *opt)
     }
     if (*line) {
         conf_finding(&reader->findings, section->line, "%s is set a second time, after line %d",
-                     full_name(&reader->scratch, option), *line);
+                     conf_full_name(&reader->scratch, option), *line);
     }
     *line = section->line;
     check_value(reader, section->line, option, cfg_opt_getnstr(opt, 0));
@@ -138,6 +145,23 @@ static int on_section(cfg_t *root, cfg_opt_t *opt)
         }
         reader->sections[i] = root->line;
     }
+    return 0;
+}
+
+/* libconfuse: a route ended. The title of one that nothing was set in is that of the last. */
+static int on_route(cfg_t *root, cfg_opt_t *opt)
+{
+    struct reader *reader = reading;
+    unsigned int last = cfg_opt_size(opt) - 1;
+    const char *title =
+        reader->routes.is_open ? reader->routes.route.name : cfg_opt_getnsec(opt, last)->title;
+    cfg_opt_t *list = cfg_getopt(cfg_opt_gettsec(opt, title), "domains");
+    unsigned int count = cfg_opt_size(list);
+    const char **domains = arena_array(&reader->scratch, const char *, count);
+    for (unsigned int i = 0; i < count; i++) {
+        domains[i] = cfg_opt_getnstr(list, i);
+    }
+    conf_route_end(&reader->routes, title, root->line, domains, count);
     return 0;
 }
 
@@ -166,16 +190,17 @@ static cfg_opt_t option_row(const struct conf_option *option)
     return result;
 }
 
-/* The rows of one section of the table as libconfuse wants them, with room for `more` and the end mark
- * behind. */
-static cfg_opt_t *section_options(struct arena *arena, const char *section, size_t more, size_t *count_r)
+/* The rows of one section of a table as libconfuse wants them, with room for `more` and the end mark behind.
+ */
+static cfg_opt_t *section_options(struct arena *arena, const struct conf_option *table, size_t table_count,
+                                  const char *section, size_t more, size_t *count_r)
 {
     cfg_opt_t end = CFG_END();
-    cfg_opt_t *options = arena_array(arena, cfg_opt_t, conf_option_count + more + 1);
+    cfg_opt_t *options = arena_array(arena, cfg_opt_t, table_count + more + 1);
     size_t count = 0;
-    for (size_t i = 0; i < conf_option_count; i++) {
-        if (strcmp(conf_options[i].section, section) == 0) {
-            options[count++] = option_row(&conf_options[i]);
+    for (size_t i = 0; i < table_count; i++) {
+        if (strcmp(table[i].section, section) == 0) {
+            options[count++] = option_row(&table[i]);
         }
     }
     options[count] = end;
@@ -187,13 +212,20 @@ static cfg_opt_t *all_options(struct arena *arena)
 {
     cfg_opt_t end = CFG_END();
     size_t count, ignored;
-    cfg_opt_t *options = section_options(arena, "", SERVICE_COUNT, &count);
+    cfg_opt_t *options =
+        section_options(arena, conf_options, conf_option_count, "", SERVICE_COUNT + 1, &count);
     for (size_t i = 0; i < SERVICE_COUNT; i++) {
         const char *name = conf_service_names[i];
-        cfg_opt_t section = CFG_SEC(name, section_options(arena, name, 0, &ignored), CFGF_NONE);
+        cfg_opt_t section = CFG_SEC(
+            name, section_options(arena, conf_options, conf_option_count, name, 0, &ignored), CFGF_NONE);
         section.validcb = on_section;
         options[count++] = section;
     }
+    cfg_opt_t route = CFG_SEC(
+        "route", section_options(arena, conf_route_options, conf_route_option_count, "route", 0, &ignored),
+        CFGF_MULTI | CFGF_TITLE);
+    route.validcb = on_route;
+    options[count++] = route;
     options[count] = end;
     return options;
 }
@@ -203,8 +235,8 @@ static void read_lists(struct reader *reader, cfg_t *root)
     for (size_t i = 0; i < conf_option_count; i++) {
         const struct conf_option *option = &conf_options[i];
         if (option->type == CONF_TEXTS) {
-            cfg_t *section = cfg_getsec(root, option->section);
-            check_listen(reader, reader->lines[i], option, cfg_getopt(section, option->name));
+            cfg_t *section = option->section[0] ? cfg_getsec(root, option->section) : root;
+            check_list(reader, reader->lines[i], option, cfg_getopt(section, option->name));
         }
     }
 }
@@ -219,6 +251,7 @@ static bool parse(struct reader *reader, const char *text)
     reading = NULL;
     if (complete) {
         read_lists(reader, root);
+        conf_routes_finish(&reader->routes);
     } else if (reader->findings.count == 0) { /* on_error was not called: out of memory and the like */
         conf_finding(&reader->findings, 0, "cannot be parsed");
     }
@@ -226,11 +259,17 @@ static bool parse(struct reader *reader, const char *text)
     return complete;
 }
 
+/* The line where an option of the top level was set; 0: it was not. */
+static int line_of(const struct reader *reader, const char *name)
+{
+    return reader->lines[find_option("", name) - conf_options];
+}
+
 /* What the table cannot say. */
 static void check_whole(struct reader *reader)
 {
     struct conf *conf = reader->conf;
-    int hostname_line = reader->lines[find_option("", "hostname") - conf_options];
+    int hostname_line = line_of(reader, "hostname");
     if (!hostname_line) {
         conf_finding(&reader->findings, 0,
                      "hostname is not set, write for example hostname = \"mail.example.org\"");
@@ -238,6 +277,10 @@ static void check_whole(struct reader *reader)
         conf_finding(&reader->findings, hostname_line,
                      "hostname = \"%s\": must be a domain name of letters, digits, hyphens and dots",
                      conf->hostname);
+    }
+    if (conf->retry_first > conf->retry_longest) {
+        int line = MAX_OF(line_of(reader, "retry_first"), line_of(reader, "retry_longest"));
+        conf_finding(&reader->findings, line, "retry_first is longer than retry_longest");
     }
     if (strcmp(conf->log_target, "stderr") != 0) {
         conf->log_target = conf_absolute_path(conf, slice_from(conf->log_target));
@@ -251,9 +294,9 @@ static void set_defaults(struct conf *conf)
     for (size_t i = 0; i < conf_option_count; i++) {
         const struct conf_option *option = &conf_options[i];
         if (option->type == CONF_TEXTS) {
-            continue; /* empty: the service is off */
+            continue; /* empty: the service is off, no network is trusted */
         }
-        if (conf_value_set(conf, option, slice_from(option->default_text), &ignored)) {
+        if (conf_value_set(conf, conf, option, slice_from(option->default_text), &ignored)) {
             /* Only the hostname, which has no default. */
             *(const char **)conf_place(conf, option) = "";
         }
@@ -289,6 +332,7 @@ enum err conf_load(const char *path, struct conf **conf_r, struct buf *why)
         reader.conf = mem_new(struct conf);
         reader.conf->file = arena_cstr(&reader.conf->arena, slice_from(absolute));
         reader.lines = arena_array(&reader.scratch, int, conf_option_count);
+        reader.routes = (struct conf_routes){.conf = reader.conf, .findings = &reader.findings};
         read_text(&reader, &text);
         err = reader.findings.count ? ERR_CONFIG : ERR_OK;
     }
@@ -297,6 +341,7 @@ enum err conf_load(const char *path, struct conf **conf_r, struct buf *why)
     } else {
         *conf_r = reader.conf;
     }
+    conf_routes_free(&reader.routes);
     arena_free(&reader.scratch);
     buf_free(&text);
     free(absolute);

@@ -20,6 +20,8 @@
 #define TOP(field)      .section = "", .name = #field, .offset = offsetof(struct conf, field)
 #define RANGE(from, to) .minimum = (from), .maximum = (to)
 
+#define ROUTE(field) .section = "route", .name = #field, .offset = offsetof(struct conf_route, field)
+
 #define LISTEN(section_name, service, text)                                             \
     {                                                                                   \
         .section = (section_name), .name = "listen", .type = CONF_TEXTS,                \
@@ -126,6 +128,18 @@ const struct conf_option conf_options[] = {
          "of this see only the newest messages of a large mailbox; the RFC wants at least 1000. 0 means no "
          "limit."},
 
+    {TOP(relay_networks), .type = CONF_TEXTS, .item = CONF_ITEM_NETWORK, .default_text = "",
+     .reloadable = RELOAD,
+     .help =
+         "The networks whose hosts may send mail to anywhere without a login, at the port where other "
+         "servers "
+         "deliver. Name only hosts that you know: whoever can send mail from one of them can send it to all "
+         "the world in your name."},
+    {TOP(relay_domains), .type = CONF_TEXTS, .item = CONF_ITEM_DOMAIN, .default_text = "",
+     .reloadable = RELOAD,
+     .help = "Domains of others whose mail is taken in from anybody and sent on to their own server: this "
+             "host is "
+             "their backup MX. A dot in front means all domains below one."},
     {TOP(relay_port), .type = CONF_NUMBER, .default_text = "25", RANGE(1, 65535), .reloadable = RELOAD,
      .help = "The port at which the servers of other domains take mail."},
     {TOP(relay_connections), .type = CONF_NUMBER, .default_text = "100", RANGE(1, 10000),
@@ -149,6 +163,11 @@ const struct conf_option conf_options[] = {
     {TOP(user_rate), .type = CONF_NUMBER, .default_text = "2000", RANGE(0, 1000000), .reloadable = RELOAD,
      .help = "The number of recipients per hour that the mail of one user goes out to. What is more waits in "
              "the queue for its turn. 0 means any number."},
+    {TOP(dns_resolvers), .type = CONF_TEXTS, .item = CONF_ITEM_RESOLVER, .default_text = "",
+     .reloadable = RESTART,
+     .help = "The name servers that are asked, in turn; a port may stand behind an @. DNSSEC is checked here "
+             "whatever they say. Without any, the servers of the domains themselves are asked, from the root "
+             "on."},
     {TOP(dns_trust_anchor), .type = CONF_PATH, .default_text = "/usr/share/dns/root.key",
      .reloadable = RESTART,
      .help = "The file with the keys that DNSSEC begins with. Without it nothing is known to be secure, and "
@@ -200,6 +219,55 @@ const struct conf_option conf_options[] = {
 
 const size_t conf_option_count = ARRAY_LEN(conf_options);
 
+const struct conf_option conf_route_options[] = {
+    {ROUTE(domains), .type = CONF_TEXTS, .item = CONF_ITEM_ROUTE_DOMAIN, .default_text = "",
+     .reloadable = RELOAD,
+     .help =
+         "The domains whose mail takes this route: a name, a name with a dot in front for all that is below "
+         "it, or \"*\" for all that no other route takes. The longest that fits counts."},
+    {ROUTE(via), .type = CONF_TEXT, .default_text = "mx", RANGE(1, 500), .reloadable = RELOAD,
+     .help = "Where the mail goes: \"mx\", which is where the domain's MX records say, \"smtp://host:port\", "
+             "\"smtps://host:port\" with TLS from the first byte, \"lmtp://host:port\", or \"lmtp:/path\" "
+             "for a Unix "
+             "socket. With \"mx\" a route does nothing but set limits for its domains."},
+    {ROUTE(user), .type = CONF_TEXT, .default_text = "", RANGE(0, 255), .reloadable = RELOAD,
+     .help = "The name to log in with at the host. Empty: no login."},
+    {ROUTE(password_file), .type = CONF_PATH, .default_text = "", .reloadable = RELOAD,
+     .help =
+         "The file whose first line is the password to log in with. It should be readable for nobody but the "
+         "user of the daemons."},
+    {ROUTE(tls), .type = CONF_CHOICE, .default_text = "policy",
+     .choices = "policy|optional|required|verified|off", .reloadable = RELOAD,
+     .help =
+         "How the connection is protected: \"policy\" as the domain publishes it (DANE, MTA-STS), and where "
+         "it "
+         "publishes nothing, with TLS if the host can; \"optional\" with TLS if the host can; \"required\" "
+         "not "
+         "without TLS; \"verified\" not without a certificate that is trusted and names the host; \"off\" "
+         "without TLS. A route with a login that says nothing is \"verified\", and it cannot be less than "
+         "\"required\" unless the host is this one."},
+    {ROUTE(source_ipv4), .type = CONF_TEXT, .default_text = "", RANGE(0, 15), .reloadable = RELOAD,
+     .help = "The IPv4 address of this host to connect from. Empty: the system chooses."},
+    {ROUTE(source_ipv6), .type = CONF_TEXT, .default_text = "", RANGE(0, 45), .reloadable = RELOAD,
+     .help = "The IPv6 address of this host to connect from. Empty: the system chooses."},
+    {ROUTE(concurrency), .type = CONF_NUMBER, .default_text = "0", RANGE(0, 1000), .reloadable = RELOAD,
+     .help =
+         "The number of connections at a time. 0: relay_concurrency, or less for the big providers, whose "
+         "limits are built in."},
+    {ROUTE(rate), .type = CONF_NUMBER, .default_text = "0", RANGE(0, 1000000), .reloadable = RELOAD,
+     .help = "The number of messages per minute. 0: any number, or what is built in for the big providers."},
+    {ROUTE(retry_first), .type = CONF_DURATION, .default_text = "0", RANGE(0, DAY), .reloadable = RELOAD,
+     .help = "As the option of the same name for all mail. 0: what is set there."},
+    {ROUTE(retry_longest), .type = CONF_DURATION, .default_text = "0", RANGE(0, 7 * DAY),
+     .reloadable = RELOAD, .help = "As the option of the same name for all mail. 0: what is set there."},
+    {ROUTE(expire_after), .type = CONF_DURATION, .default_text = "0", RANGE(0, 60 * DAY),
+     .reloadable = RELOAD, .help = "As the option of the same name for all mail. 0: what is set there."},
+    {ROUTE(delay_notice_after), .type = CONF_DURATION, .default_text = "0", RANGE(0, 60 * DAY),
+     .reloadable = RELOAD, .help = "As the option of the same name for all mail. 0: what is set there."},
+};
+
+const size_t conf_route_option_count = ARRAY_LEN(conf_route_options);
+
 const char *const conf_service_names[SERVICE_COUNT] = {
     [SERVICE_SMTP] = "smtp",
     [SERVICE_SUBMISSION] = "submission",
@@ -217,4 +285,7 @@ _Static_assert(BARE_NEWLINE_REFUSE == 0 && BARE_NEWLINE_REPAIR == 1, "bare_newli
 _Static_assert(PLAINTEXT_AUTH_NEVER == 0 && PLAINTEXT_AUTH_LOOPBACK == 1 && PLAINTEXT_AUTH_ALWAYS == 2,
                "plaintext_auth's choices");
 _Static_assert(SWITCH_OFF == 0 && SWITCH_ON == 1, "off|on");
+_Static_assert(ROUTE_TLS_POLICY == 0 && ROUTE_TLS_OPTIONAL == 1 && ROUTE_TLS_REQUIRED == 2 &&
+                   ROUTE_TLS_VERIFIED == 3 && ROUTE_TLS_OFF == 4,
+               "the choices of a route's tls");
 _Static_assert(LANGUAGE_ENGLISH == 0 && LANGUAGE_GERMAN == 1, "imap_language's choices");

@@ -3,10 +3,6 @@
  * The syntax of values, in both directions: what the file says becomes a value in struct conf, and a value
  * becomes what the file would say.
  */
-#include <arpa/inet.h>
-#include <string.h>
-#include <sys/un.h>
-
 #include "conf_priv.h"
 
 /* Units, largest first, so that the first that divides a value without rest is the one to show. */
@@ -76,7 +72,7 @@ static bool parse_number(struct slice text, struct units units, int64_t *value_r
     return false;
 }
 
-static enum err set_number(struct conf *conf, const struct conf_option *option, struct slice text,
+static enum err set_number(void *record, const struct conf_option *option, struct slice text,
                            struct buf *expected)
 {
     static const char *const kinds[] = {[CONF_NUMBER] = "a number",
@@ -85,7 +81,7 @@ static enum err set_number(struct conf *conf, const struct conf_option *option, 
     struct units units = units_of(option->type);
     int64_t value;
     if (parse_number(text, units, &value) && value >= option->minimum && value <= option->maximum) {
-        *(int64_t *)conf_place(conf, option) = value;
+        *(int64_t *)conf_place(record, option) = value;
         return ERR_OK;
     }
     buf_printf(expected, "%s from ", kinds[option->type]);
@@ -95,13 +91,13 @@ static enum err set_number(struct conf *conf, const struct conf_option *option, 
     return ERR_CONFIG;
 }
 
-static enum err set_choice(struct conf *conf, const struct conf_option *option, struct slice text,
+static enum err set_choice(void *record, const struct conf_option *option, struct slice text,
                            struct buf *expected)
 {
     struct slice rest = slice_from(option->choices);
     for (int64_t index = 0; rest.data; index++) {
         if (slice_eq(slice_split(&rest, '|'), text)) {
-            *(int64_t *)conf_place(conf, option) = index;
+            *(int64_t *)conf_place(record, option) = index;
             return ERR_OK;
         }
     }
@@ -113,20 +109,10 @@ static enum err set_choice(struct conf *conf, const struct conf_option *option, 
     return ERR_CONFIG;
 }
 
-static bool has_control(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (char_is_ctl(text.data[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum err set_text(struct conf *conf, const struct conf_option *option, struct slice text,
+static enum err set_text(struct conf *conf, void *record, const struct conf_option *option, struct slice text,
                          struct buf *expected)
 {
-    if (has_control(text)) {
+    if (conf_has_control(text)) {
         buf_append(expected, S("a text without control characters"));
         return ERR_CONFIG;
     }
@@ -135,7 +121,7 @@ static enum err set_text(struct conf *conf, const struct conf_option *option, st
                    (long long)option->maximum);
         return ERR_CONFIG;
     }
-    *(const char **)conf_place(conf, option) = arena_cstr(&conf->arena, text);
+    *(const char **)conf_place(record, option) = arena_cstr(&conf->arena, text);
     return ERR_OK;
 }
 
@@ -149,75 +135,31 @@ const char *conf_absolute_path(struct conf *conf, struct slice text)
     return arena_printf(&conf->arena, "%.*s/%.*s", SLICE_ARG(folder), SLICE_ARG(text));
 }
 
-static enum err set_path(struct conf *conf, const struct conf_option *option, struct slice text,
+static enum err set_path(struct conf *conf, void *record, const struct conf_option *option, struct slice text,
                          struct buf *expected)
 {
-    if (text.len == 0 || text.len > 1000 || has_control(text)) {
+    bool is_none = text.len == 0 && !option->default_text[0];
+    if ((text.len == 0 && !is_none) || text.len > 1000 || conf_has_control(text)) {
         buf_append(expected, S("a path"));
         return ERR_CONFIG;
     }
-    *(const char **)conf_place(conf, option) = conf_absolute_path(conf, text);
+    *(const char **)conf_place(record, option) = is_none ? "" : conf_absolute_path(conf, text);
     return ERR_OK;
 }
 
-enum err conf_value_set(struct conf *conf, const struct conf_option *option, struct slice text,
+enum err conf_value_set(struct conf *conf, void *record, const struct conf_option *option, struct slice text,
                         struct buf *expected)
 {
     switch (option->type) {
     case CONF_TEXT:
-        return set_text(conf, option, text, expected);
+        return set_text(conf, record, option, text, expected);
     case CONF_PATH:
-        return set_path(conf, option, text, expected);
+        return set_path(conf, record, option, text, expected);
     case CONF_CHOICE:
-        return set_choice(conf, option, text, expected);
+        return set_choice(record, option, text, expected);
     default:
-        return set_number(conf, option, text, expected);
+        return set_number(record, option, text, expected);
     }
-}
-
-/* "192.0.2.1:25" or "[2001:db8::1]:25". */
-static bool is_address_and_port(struct slice text)
-{
-    char address[INET6_ADDRSTRLEN];
-    unsigned char binary[sizeof(struct in6_addr)];
-    uint64_t port;
-    size_t colon = slice_find_last(text, ':');
-    struct slice host = slice_take(text, colon);
-    bool v6 = host.len > 2 && host.data[0] == '[' && host.data[host.len - 1] == ']';
-    if (v6) {
-        host = slice_take(slice_skip(host, 1), host.len - 2);
-    }
-    if (host.len >= sizeof(address) || !slice_to_u64(slice_skip(text, colon + 1), 65535, &port) ||
-        port == 0) {
-        return false;
-    }
-    memcpy(address, host.data, host.len);
-    address[host.len] = '\0';
-    return inet_pton(v6 ? AF_INET6 : AF_INET, address, binary) == 1;
-}
-
-enum err conf_listen_check(struct conf *conf, struct slice text, const char **item_r, struct buf *expected)
-{
-    struct sockaddr_un socket_address;
-    bool is_path = text.len && (slice_has(text, '/') || !slice_has(text, ':'));
-    if (is_path && !has_control(text)) {
-        const char *path = conf_absolute_path(conf, text);
-        if (strlen(path) < sizeof(socket_address.sun_path)) {
-            *item_r = path;
-            return ERR_OK;
-        }
-        buf_printf(expected, "the path of a Unix socket, at most %zu bytes with its folder",
-                   sizeof(socket_address.sun_path) - 1);
-        return ERR_CONFIG;
-    }
-    if (!is_path && is_address_and_port(text)) {
-        *item_r = arena_cstr(&conf->arena, text);
-        return ERR_OK;
-    }
-    buf_append(expected,
-               S("\"address:port\" with a numeric address, \"[IPv6 address]:port\", or the path of a Unix "
-                 "socket"));
-    return ERR_CONFIG;
 }
 
 void conf_format_text(struct buf *out, const char *text)
@@ -262,9 +204,9 @@ void conf_format_number(enum conf_type type, int64_t value, struct buf *out)
     put_number(out, value, units_of(type));
 }
 
-void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out)
+void conf_format_value(const void *record, const struct conf_option *option, struct buf *out)
 {
-    const void *place = conf_place(conf, option);
+    const void *place = conf_place(record, option);
     switch (option->type) {
     case CONF_TEXT:
     case CONF_PATH:

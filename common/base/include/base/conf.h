@@ -6,12 +6,13 @@
  *     hostname = "mail.example.org"
  *     data_directory = "data"              # relative paths are relative to the configuration file
  *     smtp { listen = { "0.0.0.0:25", "[::]:25" } }
+ *     route provider { domains = { "*" } via = "smtp://smtp.example.net:587" }
  *
  * Values need quotes only for blanks and the characters # " ' = { } ( ) + , . Outside of single quotes
  * ${NAME} and
  * ${NAME:-default} stand for an environment variable. A comment starts with # or // or stands between
- * slash-stars. An option or a section that appears twice is an error, as is one that is unknown; reading
- * stops only at mistakes of grammar, so that one run tells every wrong value.
+ * slash-stars. An option or a section that appears twice is an error (of routes: a name), as is one that is
+ * unknown; reading stops only at mistakes of grammar, so that one run tells every wrong value.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -144,11 +145,21 @@ enum conf_type {
     CONF_TEXTS     /* struct conf_list */
 };
 
+/* What the entries of a CONF_TEXTS are. */
+enum conf_item {
+    CONF_ITEM_LISTEN,       /* "0.0.0.0:25", or the path of a Unix socket */
+    CONF_ITEM_NETWORK,      /* "192.0.2.0/24" (base/ip_network.h) */
+    CONF_ITEM_DOMAIN,       /* "example.net", or ".example.net": all below it */
+    CONF_ITEM_ROUTE_DOMAIN, /* a domain as above, "[192.0.2.1]", or "*" */
+    CONF_ITEM_RESOLVER      /* "192.0.2.53", "192.0.2.53@5353" */
+};
+
 struct conf_option {
-    const char *section; /* "" for the top level, else the service's name: "smtp" */
+    const char *section; /* "" for the top level, the service's name: "smtp"; "route" */
     const char *name;
     enum conf_type type;
-    size_t offset; /* of the value inside struct conf */
+    enum conf_item item; /* CONF_TEXTS */
+    size_t offset;       /* of the value inside struct conf; of a route: inside struct conf_route */
     const char *default_text;
     int64_t minimum, maximum; /* CONF_NUMBER, CONF_SIZE (bytes), CONF_DURATION (ms), CONF_TEXT (its length) */
     const char *choices;      /* CONF_CHOICE: "refuse|repair" */
@@ -158,6 +169,9 @@ struct conf_option {
 
 extern const struct conf_option conf_options[];
 extern const size_t conf_option_count;
+/* Those of each route; section "route". */
+extern const struct conf_option conf_route_options[];
+extern const size_t conf_route_option_count;
 /* "smtp", "submission", … */
 extern const char *const conf_service_names[SERVICE_COUNT];
 
@@ -172,7 +186,8 @@ void conf_format_number(enum conf_type type, int64_t value, struct buf *out);
 /* A text in the file's double quotes. '$' too is escaped: "${NAME}" would stand for an environment variable.
  */
 void conf_format_text(struct buf *out, const char *text);
-/* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. */
-void conf_format_value(const struct conf *conf, const struct conf_option *option, struct buf *out);
+/* The value of one option as it stands in the file's syntax: `"50M"`, `{ "0.0.0.0:25" }`. `record` is the
+ * struct conf, or the struct conf_route when the option is a route's. */
+void conf_format_value(const void *record, const struct conf_option *option, struct buf *out);
 
 #endif
