@@ -28,16 +28,6 @@ void transaction_free(struct transaction *transaction)
     arena_free(&transaction->arena);
 }
 
-static struct slice formatted(struct arena *arena, const struct address *address)
-{
-    struct buf text;
-    buf_init(&text, (size_t)2 * (ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX));
-    address_format(&text, address);
-    struct slice copy = arena_copy(arena, buf_slice(&text));
-    buf_free(&text);
-    return copy;
-}
-
 void transaction_begin(struct transaction *transaction, const struct address *sender, bool smtputf8)
 {
     transaction_reset(transaction);
@@ -45,7 +35,7 @@ void transaction_begin(struct transaction *transaction, const struct address *se
     transaction->smtputf8 = smtputf8;
     transaction->sender.local = arena_copy(&transaction->arena, sender->local);
     transaction->sender.domain = arena_copy(&transaction->arena, sender->domain);
-    transaction->sender_text = formatted(&transaction->arena, sender);
+    transaction->sender_text = address_text(&transaction->arena, sender);
     trace_id_make(transaction->id);
 }
 

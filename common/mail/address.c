@@ -235,6 +235,16 @@ void address_format(struct buf *out, const struct address *address)
     }
 }
 
+struct slice address_text(struct arena *arena, const struct address *address)
+{
+    struct buf text;
+    buf_init(&text, 2 * address->local.len + address->domain.len + 3);
+    address_format(&text, address);
+    struct slice copy = arena_copy(arena, buf_slice(&text));
+    buf_free(&text);
+    return copy;
+}
+
 bool address_eq(const struct address *a, const struct address *b)
 {
     return slice_eq(a->local, b->local) && slice_eq_nocase(a->domain, b->domain);

@@ -9,8 +9,8 @@
  *
  *     dispatch_init(&dispatch, store, conf, &arena, &envelope);
  *     dispatch.accounts = …;
- *     dispatch_remote(&dispatch, &recipient);             any number of times
- *     dispatch_forward(&dispatch, alias, &recipient);     likewise
+ *     dispatch_remote(&dispatch, &recipient);                any number of times
+ *     dispatch_forward(&dispatch, &alias, &recipient);       likewise
  *     err = dispatch_run(&dispatch, blob, &summary);
  *
  * The queue keeps one entry for all recipients that get the same envelope: those of a forward get another
@@ -39,31 +39,32 @@ struct dispatch {
     struct queue_envelope envelope; /* of the message as it came */
     const struct slice *accounts;   /* logins, each once; the caller's */
     size_t account_count;
-
-    struct dispatch_part *parts; /* as yet in the order in which they were needed */
-    bool sender_is_known, sender_is_ours;
+    struct dispatch_part *parts;
 };
 
-/* The first entry in the queue gets the envelope's id, further ones "ID.1", "ID.2" … With expires_us 0 the
- * configuration says when it expires. Texts are not copied: they must live as long as the dispatch. */
+/* The first entry in the queue gets the envelope's id, further ones "ID.1", "ID.2" … The configuration says
+ * when it expires, unless the envelope does. Texts are not copied: they must live as long as the dispatch. */
 void dispatch_init(struct dispatch *dispatch, struct store *store, const struct conf *conf,
                    struct arena *arena, const struct queue_envelope *envelope);
-/* Someone elsewhere. */
+/* Somebody elsewhere. */
 void dispatch_remote(struct dispatch *dispatch, const struct dispatch_recipient *recipient);
-/* Someone elsewhere whom mail for the address `alias` of ours goes to. An error: the sender cannot be
- * rewritten now. */
-enum err dispatch_forward(struct dispatch *dispatch, const struct address *alias,
+
+/* Those elsewhere whom mail for a recipient goes on to, an alias of ours. With others behind the same alias
+ * (`is_shared`, or more than one target) nobody of them tells of success (RFC 3461 section 5.2.7.3): that is
+ * the caller's to do. An error: the sender cannot be rewritten now. */
+struct dispatch_alias {
+    struct address address;
+    const struct slice *targets;
+    size_t count;
+    bool is_shared;
+};
+enum err dispatch_forward(struct dispatch *dispatch, const struct dispatch_alias *alias,
                           const struct dispatch_recipient *recipient) MUST_CHECK;
 
-/* All get it, or none does: ERR_OVER_QUOTA, ERR_NO_SPACE, ERR_EXISTS (the id was used before) … The blob is
- * sealed and stays the caller's. */
+/* All get it, or none does: ERR_OVER_QUOTA, ERR_NO_SPACE, ERR_EXISTS (the id was used before), ERR_LIMIT (it
+ * was forwarded by one of these aliases before: it runs in a circle) … The blob is sealed and stays the
+ * caller's. */
 enum err dispatch_run(struct dispatch *dispatch, struct blob *blob,
                       const struct message_summary *summary) MUST_CHECK;
-
-/* The same for a message to one address, whoever stands behind it: an account, an alias, somebody elsewhere,
- * or somebody who once wrote through us (srs.h). ERR_NOT_FOUND: nobody does. */
-enum err dispatch_post(struct store *store, const struct conf *conf, const struct queue_envelope *envelope,
-                       const struct dispatch_recipient *recipient, struct blob *blob,
-                       const struct message_summary *summary) MUST_CHECK;
 
 #endif

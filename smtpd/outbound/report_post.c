@@ -9,8 +9,8 @@
 #include "destination.h"
 #include "mail/header.h"
 #include "report_private.h"
+#include "resolve.h"
 #include "storage/batch.h"
-#include "storage/directory.h"
 
 static void log_dropped(const struct report_text *text, struct slice address, const char *reason)
 {
@@ -78,25 +78,26 @@ enum err report_post(struct store *store, const struct conf *conf, struct arena 
                                           [DIRECTORY_DISABLED] = "the user is disabled",
                                           [DIRECTORY_LOOP] = "the aliases go in a circle"};
     struct address parsed;
-    struct directory_route route;
+    struct resolution resolution;
     enum err err = address_parse(arena, address, true, &parsed);
     if (!err)
-        err = directory_resolve(store, arena, &parsed, conf->recipient_delimiter, &route);
+        err = resolve_address(store, conf, &parsed, arena, &resolution);
     if (err == ERR_SYNTAX || err == ERR_TOO_LONG) {
         log_dropped(text, address, "the address is malformed");
         return ERR_OK;
     }
     if (err)
         return err;
-    if (route.outcome == DIRECTORY_REMOTE)
+    const struct directory_route *route = &resolution.route;
+    if (route->outcome == DIRECTORY_REMOTE)
         return add_to_queue(store, conf, arena, &address, 1, text, now_us);
-    if (route.outcome != DIRECTORY_OK) {
-        log_dropped(text, address, reasons[route.outcome]);
+    if (route->outcome != DIRECTORY_OK) {
+        log_dropped(text, address, reasons[route->outcome]);
         return ERR_OK;
     }
-    if (route.forward_count > 0)
-        err = add_to_queue(store, conf, arena, route.forwards, route.forward_count, text, now_us);
-    if (!err && route.account_count > 0)
-        err = deliver_here(store, &route, text);
+    if (route->forward_count > 0)
+        err = add_to_queue(store, conf, arena, route->forwards, route->forward_count, text, now_us);
+    if (!err && route->account_count > 0)
+        err = deliver_here(store, route, text);
     return err;
 }

@@ -58,6 +58,8 @@ enum err address_key(struct arena *arena, const struct address *address, struct 
 /* Appends the Mailbox in SMTP syntax, local part quoted when it is no Dot-string. Without domain: the local
  * part alone ("postmaster"); both empty: nothing (the caller writes the angle brackets). */
 void address_format(struct buf *out, const struct address *address);
+/* The same as a text of its own; NUL-terminated, in the arena. */
+struct slice address_text(struct arena *arena, const struct address *address);
 /* Same mailbox: local parts byte by byte, domains in any case. */
 bool address_eq(const struct address *a, const struct address *b);
 
