@@ -35,16 +35,6 @@ enum reply rcpt_arguments_parse(struct arena *arena, struct slice arguments, boo
     return esmtp_parameter_next(&rest, &keyword, &value) ? REPLY_BAD_PARAMETER : REPLY_UNKNOWN_PARAMETER;
 }
 
-static struct slice address_text(struct arena *arena, const struct mail_path *path)
-{
-    struct buf text;
-    buf_init(&text, (size_t)2 * (ADDRESS_LOCAL_MAX + ADDRESS_DOMAIN_MAX));
-    address_format(&text, &path->address);
-    struct slice copy = arena_copy(arena, buf_slice(&text));
-    buf_free(&text);
-    return copy.len > 0 ? copy : S("postmaster");
-}
-
 static enum reply add(struct session *session, struct arena *arena, const struct mail_path *path,
                       struct slice address)
 {
@@ -81,7 +71,7 @@ void cmd_rcpt(struct session *session, struct slice arguments)
     struct slice address = SLICE_EMPTY;
     enum reply reply = rcpt_arguments_parse(&arena, arguments, session->transaction.smtputf8, &path);
     if (!reply) {
-        address = address_text(&arena, &path);
+        address = address_text(&arena, &path.address);
         reply = add(session, &arena, &path, address);
     }
     if (reply == REPLY_RECIPIENT_OK) {
