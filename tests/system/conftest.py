@@ -7,6 +7,7 @@ import pytest
 
 from dovecot_instance import Dovecot
 from postern_instance import Instance
+from sending import World
 
 
 @pytest.fixture
@@ -28,6 +29,14 @@ def make_instance(tmp_path_factory):
 def instance(make_instance):
     """An instance that serves example.org with alice and bob, for this test alone."""
     return make_instance()
+
+
+@pytest.fixture
+def world(tmp_path, make_instance):
+    """Zones and next hops around an instance that is yet to be started: see sending.py."""
+    world = World(tmp_path, make_instance)
+    yield world
+    world.close()
 
 
 @pytest.fixture(scope="module")

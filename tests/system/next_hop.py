@@ -136,6 +136,8 @@ class Session:
         self.failure = None  # of TLS
         self.quit = False
         self.messages = []
+        limits = hop.session_limits.pop(0) if hop.session_limits else (hop.close_after_sent, hop.close_after_received)
+        self.close_after_sent, self.close_after_received = limits
         self.reset()
 
     def reset(self):
@@ -144,7 +146,7 @@ class Session:
     # --- octets ---
 
     def send(self, data):
-        limit = self.hop.close_after_sent
+        limit = self.close_after_sent
         if limit is not None and self.sent + len(data) >= limit:
             data = data[:limit - self.sent]
         try:
@@ -163,7 +165,7 @@ class Session:
         if not data:
             raise Closed
         self.received += len(data)
-        limit = self.hop.close_after_received
+        limit = self.close_after_received
         if limit is not None and self.received >= limit:
             raise Closed
         return data
@@ -405,6 +407,7 @@ class NextHop:
         self.users, self.mechanisms = users or {}, mechanisms
         self.answers, self.refuse, self.refuse_end = {}, {}, {}
         self.close_after_sent = self.close_after_received = None
+        self.session_limits = []  # the two of them for the next sessions, each once
         self.sessions, self.messages, self.faults, self.threads = [], [], [], []
         self.open_now = self.open_most = 0
         self.ended = threading.Event()
