@@ -45,6 +45,7 @@ static struct conn *conn_new(struct loop *loop, struct stream *stream)
     conn->loop = loop;
     conn->stream = stream;
     conn->timeout = NO_DEADLINE;
+    conn->end_of_time = NO_DEADLINE;
     conn->quiet_after = QUIET_AFTER_MS;
     conn->next_size = FIRST_INPUT_SIZE;
     conn->tls_version = conn->tls_cipher = "";
@@ -134,6 +135,11 @@ void conn_set_timeout(struct conn *conn, int64_t ms)
     conn->timeout = ms;
 }
 
+void conn_set_end(struct conn *conn, int64_t deadline)
+{
+    conn->end_of_time = deadline;
+}
+
 void conn_set_quiet_after(struct conn *conn, int64_t ms)
 {
     conn->quiet_after = ms;
@@ -146,7 +152,8 @@ void conn_interrupt(struct conn *conn)
 
 int64_t conn_deadline(const struct conn *conn)
 {
-    return conn->timeout == NO_DEADLINE ? NO_DEADLINE : loop_now(conn->loop) + conn->timeout;
+    int64_t deadline = conn->timeout == NO_DEADLINE ? NO_DEADLINE : loop_now(conn->loop) + conn->timeout;
+    return MIN_OF(deadline, conn->end_of_time);
 }
 
 enum err conn_give_turn(struct conn *conn)

@@ -11,6 +11,7 @@ struct conn {
     struct loop *loop;
     struct stream *stream;
     int64_t timeout;      /* milliseconds, or NO_DEADLINE */
+    int64_t end_of_time;  /* loop_now, or NO_DEADLINE */
     int64_t quiet_after;  /* milliseconds */
     enum err error;       /* sticky, both directions */
     enum err input_error; /* sticky, input only: its end, or its time-out */

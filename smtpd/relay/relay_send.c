@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "net/dot.h"
 #include "net/task.h"
 
@@ -233,7 +234,8 @@ static enum err write_text(struct sending *sending)
 {
     struct conn *conn = sending->client->conn;
     struct dot_encoder encoder = {0};
-    char *block = arena_alloc(sending->arena, BLOCK);
+    size_t size = MIN_OF((size_t)BLOCK, (size_t)sending->message->size + 1);
+    char *block = mem_realloc(NULL, size);
     uint64_t at = sending->message->skip;
     struct slice top = sending->message->top, part;
     ssize_t got = 1;
@@ -241,12 +243,13 @@ static enum err write_text(struct sending *sending)
     conn_set_timeout(conn, sending->client->times->block);
     while (!err && dot_encode(&encoder, &top, &part))
         err = conn_write(conn, part);
-    while (!err && (got = pread(sending->message->body_fd, block, BLOCK, (off_t)at)) > 0) {
+    while (!err && (got = pread(sending->message->body_fd, block, size, (off_t)at)) > 0) {
         struct slice input = slice_of(block, (size_t)got), chunk;
         at += (uint64_t)got;
         while (!err && dot_encode(&encoder, &input, &chunk))
             err = conn_write(conn, chunk);
     }
+    mem_free(block);
     if (!err && got < 0) /* nobody may take a piece for the whole: the connection ends without the dot */
         err = ERR_IO;
     if (!err)

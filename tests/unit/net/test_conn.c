@@ -468,6 +468,35 @@ static void a_slow_reader_may_take_its_time(void **state)
     in_loop(check_flush_progress, NULL);
 }
 
+static void read_for_ever(void *arg)
+{
+    struct slice bytes;
+    while (task_sleep(5) == ERR_OK && conn_peek(arg, &bytes) == ERR_OK)
+        conn_consume(arg, bytes.len);
+}
+
+static void check_end(void *arg)
+{
+    (void)arg;
+    struct conn *ends[2];
+    conn_pair(task_loop(), 2, 2, ends);
+    struct task *reader = task_spawn(task_loop(), "reader", read_for_ever, ends[1]);
+    conn_set_timeout(ends[0], 60 * 1000);
+    conn_set_end(ends[0], loop_now(task_loop()) + 50);
+    assert_ok(conn_write(ends[0], S("far more than can be read at this speed, two bytes at a time")));
+    assert_err(conn_flush(ends[0]), ERR_TIMEOUT);
+    assert_no_line(ends[0], ERR_TIMEOUT);
+    task_cancel(reader);
+    assert_ok(task_join(reader));
+    close_both(ends);
+}
+
+static void no_progress_helps_past_the_end(void **state)
+{
+    (void)state;
+    in_loop(check_end, NULL);
+}
+
 /* --- conn_wait --- */
 
 static void set_event(void *arg)
@@ -921,6 +950,7 @@ int main(void)
         cmocka_unit_test(a_dripping_client_runs_out_of_time_and_is_told),
         cmocka_unit_test(a_stalled_reader_fails_the_writer),
         cmocka_unit_test(a_slow_reader_may_take_its_time),
+        cmocka_unit_test(no_progress_helps_past_the_end),
         cmocka_unit_test(idling_waits_for_input_event_or_deadline),
         cmocka_unit_test(interruption_ends_the_wait_for_a_line),
         cmocka_unit_test(interruption_spares_whole_lines_and_bodies),

@@ -42,6 +42,9 @@ void conn_close(struct conn *conn);
 /* How long one waiting call may take in total (default: for ever). Sending starts anew with each progress: a
  * large message over a slow line is no reason to cut it off. */
 void conn_set_timeout(struct conn *conn, int64_t ms);
+/* No call waits past this moment (loop_now milliseconds, NO_DEADLINE), whatever progress there is: against a
+ * peer that takes one byte a minute. */
+void conn_set_end(struct conn *conn, int64_t deadline);
 /* After how long a wait for input memory is given back that can be had anew (default: 5 seconds). */
 void conn_set_quiet_after(struct conn *conn, int64_t ms);
 /* From another task or callback: the reader of a *line* gets ERR_SHUTDOWN once no complete line is buffered,

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+/* What goes on beside the deliveries: what is over is forgotten after a while, and what is claimed stays
+ * ours. */
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/task.h"
+#include "relayd.h"
+#include "senders.h"
+#include "storage/suppression.h"
+
+enum { PAUSE_MS = 5 * 60 * 1000, PAUSE_IN_TESTS_MS = 1000, FORGET_AT_ONCE = 500 };
+#define LEASE_US ((int64_t)3600 * 1000000)
+
+struct chores_job {
+    struct relayd *relayd;
+    int64_t now_us;
+    size_t forgotten;
+    enum err err;
+};
+
+static void work(void *arg)
+{
+    struct chores_job *job = arg;
+    const struct relayd *relayd = job->relayd;
+    job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + LEASE_US);
+    if (!job->err) {
+        job->err = queue_forget(relayd->store, job->now_us - relayd->tools.conf->queue_keep * 1000,
+                                FORGET_AT_ONCE, &job->forgotten);
+    }
+    if (!job->err) {
+        job->err = suppression_forget(relayd->store, job->now_us);
+    }
+}
+
+void relayd_do_chores(void *arg)
+{
+    struct relayd *relayd = arg;
+    enum err err = ERR_OK;
+    while (!relayd->is_stopping && err != ERR_CANCELED) {
+        struct chores_job job = {.relayd = relayd, .now_us = clock_wall_us()};
+        senders_forget(relayd, job.now_us);
+        err = work_run(relayd->tools.work, 0, work, &job);
+        if (!err && job.err) {
+            log_error("queue.chores_failed", log_err(job.err));
+        }
+        bool more = !err && !job.err && job.forgotten == FORGET_AT_ONCE;
+        if (!more && err != ERR_CANCELED) {
+            err = task_sleep(clock_is_moved_by_test() ? PAUSE_IN_TESTS_MS : PAUSE_MS);
+        }
+    }
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The life of a delivery: claim, connect, send, claim again over the same connection, and wait a moment for
+ * more before it says goodbye. Nobody waits for another one's server here: whatever a server does, it does to
+ * the deliveries of its own lane.
+ */
+#include "delivery.h"
+
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/task.h"
+#include "senders.h"
+
+enum {
+    CLAIM_MESSAGES = 20,   /* at a time, so that others of the lane find some, too */
+    FAILED_MESSAGES = 500, /* at a time, that hear the same bad news */
+    TURN_MESSAGES = 20,    /* before others that wait get the place */
+    IDLE_MS = 3000         /* an open connection waits for more */
+};
+#define MINUTE_US ((int64_t)60 * 1000000)
+/* How many messages may go at once where there is a rate: what goes in five seconds, and at least one. */
+#define RATE_BURST_PART 12
+
+/* Whether the pace of the destination and of the user allow it now. Else the message waits. */
+static bool is_its_turn(struct delivery *delivery, const struct queue_claim *claim)
+{
+    int64_t now_us = clock_wall_us(), again_us = 0;
+    unsigned rate = delivery->limits.rate;
+    bool allowed = senders_allow(delivery->relayd, claim->envelope.login, claim->count, now_us, &again_us);
+    if (allowed && rate > 0) {
+        allowed = pacer_take(&delivery->lane->pace, 1, MINUTE_US / rate, rate / RATE_BURST_PART + 1, now_us,
+                             &again_us);
+    }
+    if (!allowed) {
+        delivery_put_back(delivery, claim, again_us);
+    }
+    return allowed;
+}
+
+/* The verdict goes to what was claimed and to whatever else is due there: each of them would wait for the
+ * same failure. Messages that demand another protection may fare otherwise. */
+static void fail_all(struct delivery *delivery, unsigned flags, const struct verdict *verdict)
+{
+    struct lane *lane = delivery->lane;
+    if (verdict->fate == RELAY_DEFERRED) {
+        lane_failed(lane, clock_wall_us());
+    }
+    /* Claims come into the arena that the verdict lies in: it is kept aside. */
+    struct arena arena = {0};
+    struct verdict kept = *verdict;
+    kept.reply.text = arena_copy(&arena, verdict->reply.text);
+    kept.reply.host = arena_copy(&arena, verdict->reply.host);
+    do {
+        for (; delivery->at < delivery->count; delivery->at++) {
+            const struct queue_claim *claim = &delivery->claims[delivery->at];
+            if ((claim->envelope.flags & RELAY_CONNECTION_FLAGS) == flags) {
+                delivery_give_verdict(delivery, claim, &kept);
+            } else {
+                delivery_put_back(delivery, claim, clock_wall_us() + MINUTE_US / 4);
+            }
+        }
+    } while (!delivery->relayd->is_stopping && delivery_claim(delivery, FAILED_MESSAGES));
+    arena_free(&arena);
+    delivery->is_over = true;
+}
+
+/* A connection that this message may go over, the open one or a new one. False: none could be had, and
+ * everybody knows. */
+static bool have_connection(struct delivery *delivery, const struct queue_claim *claim)
+{
+    struct relay_connection *connection = &delivery->connection;
+    unsigned flags = claim->envelope.flags & RELAY_CONNECTION_FLAGS;
+    uint64_t most = delivery->limits.messages;
+    struct verdict verdict;
+    if (connection->client.conn) {
+        uint64_t theirs = connection->client.abilities.mail_max;
+        most = most && theirs ? MIN_OF(most, theirs) : MAX_OF(most, theirs);
+        if (connection->flags == flags && (most == 0 || delivery->messages < most)) {
+            return true;
+        }
+    }
+    delivery->messages = 0;
+    if (relay_connect(&delivery->relayd->tools, &delivery->destination, flags, delivery->lane->alternate,
+                      &delivery->arena, connection, &verdict)) {
+        delivery->is_over = true; /* cancelled */
+        return false;
+    }
+    if (!connection->client.conn) {
+        fail_all(delivery, flags, &verdict);
+        return false;
+    }
+    return true;
+}
+
+static void deliver_one(struct delivery *delivery, const struct queue_claim *claim)
+{
+    enum delivery_sent sent = DELIVERY_AGAIN;
+    if (!is_its_turn(delivery, claim)) {
+        return;
+    }
+    while (sent == DELIVERY_AGAIN && have_connection(delivery, claim)) {
+        delivery->messages++;
+        sent = delivery_send(delivery, claim);
+    }
+    delivery->is_over |= sent == DELIVERY_CANCELED;
+}
+
+static void deliver_claims(struct delivery *delivery)
+{
+    while (delivery->at < delivery->count && !delivery->is_over) {
+        const struct queue_claim *claim = &delivery->claims[delivery->at];
+        if (delivery->relayd->is_stopping) {
+            delivery_put_back(delivery, claim, 0);
+        } else {
+            deliver_one(delivery, claim);
+        }
+        if (!delivery->is_over) {
+            delivery->at++;
+            delivery->turns++;
+        }
+    }
+}
+
+/* True: there may be more to send. */
+static bool wait_for_more(struct delivery *delivery)
+{
+    struct lane *lane = delivery->lane;
+    struct conn *conn = delivery->connection.client.conn;
+    size_t which = 0;
+    if (!conn || delivery->relayd->is_stopping || delivery->relayd->is_crowded) {
+        return false;
+    }
+    lane->idle++;
+    enum err err = conn_wait(conn, &lane->work, loop_now(delivery->relayd->tools.loop) + IDLE_MS, &which);
+    lane->idle--;
+    if (err || which == 0) { /* it says something, or hangs up: either way nothing that we asked for */
+        return false;
+    }
+    return true;
+}
+
+static bool claim_next(struct delivery *delivery)
+{
+    struct lane *lane = delivery->lane;
+    if (delivery->is_over || (delivery->relayd->is_crowded && delivery->turns >= TURN_MESSAGES)) {
+        return false;
+    }
+    event_clear(&lane->work);
+    lane->starting++;
+    bool found = delivery_claim(delivery, CLAIM_MESSAGES);
+    lane->starting--;
+    if (found) {
+        event_set(&delivery->relayd->wake); /* another one may be wanted */
+    }
+    return found;
+}
+
+/* The configuration may have changed since the last claim. */
+static bool read_destination(struct delivery *delivery)
+{
+    const struct relay_tools *tools = &delivery->relayd->tools;
+    enum err err = destination_parse(tools->conf, slice_from(delivery->lane->name), &delivery->arena,
+                                     &delivery->destination);
+    if (err) {
+        delivery_route_anew(delivery);
+        return false;
+    }
+    delivery->limits = limits_for(tools->conf, &delivery->destination);
+    return true;
+}
+
+static void deliver(struct delivery *delivery)
+{
+    bool more = claim_next(delivery);
+    while (more) {
+        if (!read_destination(delivery)) {
+            break;
+        }
+        deliver_claims(delivery);
+        more = claim_next(delivery) || (wait_for_more(delivery) && claim_next(delivery));
+    }
+    relay_connection_close(&delivery->connection);
+}
+
+static void run(void *arg)
+{
+    struct delivery *delivery = arg;
+    struct relayd *relayd = delivery->relayd;
+    struct lane *lane = delivery->lane;
+    lane->starting--;
+    relay_connection_init(&delivery->connection);
+    deliver(delivery);
+    relay_connection_free(&delivery->connection);
+    arena_free(&delivery->arena);
+    lane->active--;
+    lane->used_us = clock_wall_us();
+    DL_DELETE(relayd->deliveries, delivery);
+    relayd->delivery_count--;
+    task_detach(delivery->task);
+    mem_free(delivery);
+    event_set(&relayd->wake);
+    event_set(&relayd->ended);
+}
+
+void delivery_start(struct relayd *relayd, struct lane *lane)
+{
+    struct delivery *delivery = mem_new(struct delivery);
+    delivery->relayd = relayd;
+    delivery->lane = lane;
+    lane->active++;
+    lane->starting++;
+    DL_APPEND(relayd->deliveries, delivery);
+    relayd->delivery_count++;
+    delivery->task = task_spawn(relayd->tools.loop, "delivery", run, delivery);
+}
+
+void deliveries_cancel(struct relayd *relayd)
+{
+    struct delivery *delivery;
+    DL_FOREACH (relayd->deliveries, delivery) {
+        task_cancel(delivery->task);
+    }
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: ISC */
+/* One message over an open connection, in as many transactions as its recipients need. */
+#include "base/clock.h"
+#include "delivery.h"
+#include "net/task.h"
+
+/* Of one transaction; RFC 5321 section 4.5.3.1.8 has every server take as many. */
+#define RECIPIENTS_AT_ONCE 100
+/* What a whole transaction may take, however slowly the server reads. */
+#define SEND_MS             (INT64_C(30) * 60 * 1000)
+#define SLOWEST_PER_MS      2 /* octets */
+#define SERVICE_CLOSING     421
+#define TOO_MANY_RECIPIENTS 452
+
+struct transmission {
+    struct delivery *delivery;
+    const struct queue_claim *claim;
+    struct blob_reader reader;
+    struct slice host;
+    struct relay_recipient *recipients;
+    struct queue_outcome *outcomes;
+    enum report_hop *hops;
+    size_t done; /* recipients whose outcome is known */
+};
+
+static void prepare(struct transmission *transmission)
+{
+    struct arena *arena = &transmission->delivery->arena;
+    const struct queue_claim *claim = transmission->claim;
+    transmission->recipients = arena_array(arena, struct relay_recipient, claim->count);
+    transmission->outcomes = arena_array(arena, struct queue_outcome, claim->count);
+    transmission->hops = arena_array(arena, enum report_hop, claim->count);
+    transmission->host = arena_copy(arena, buf_slice(&transmission->delivery->connection.host));
+    for (size_t i = 0; i < claim->count; i++) {
+        const struct queue_recipient *recipient = &claim->recipients[i].recipient;
+        transmission->recipients[i] = (struct relay_recipient){
+            .address = recipient->address, .orcpt = recipient->orcpt, .notify = recipient->notify};
+    }
+}
+
+static enum report_hop hop_of(const struct relay_client *client)
+{
+    if (client->is_lmtp) {
+        return REPORT_HOP_DELIVERS;
+    }
+    return client->abilities.extensions & RELAY_DSN ? REPORT_HOP_TELLS : REPORT_HOP_SILENT;
+}
+
+/* A server that takes some and says "too many" to the rest gets them at once in a transaction of their own
+ * (RFC 5321 section 4.5.3.1.10). */
+static bool is_one_too_many(const struct relay_recipient *recipient, bool some_accepted)
+{
+    return some_accepted && recipient->fate == RELAY_DEFERRED && recipient->code == TOO_MANY_RECIPIENTS;
+}
+
+static void conclude(struct transmission *transmission, size_t first, size_t count)
+{
+    struct delivery *delivery = transmission->delivery;
+    int64_t now_us = clock_wall_us();
+    bool some_accepted = false;
+    for (size_t i = first; i < first + count; i++) {
+        some_accepted |= transmission->recipients[i].fate == RELAY_ACCEPTED;
+    }
+    for (size_t i = first; i < first + count; i++) {
+        const struct relay_recipient *recipient = &transmission->recipients[i];
+        const struct queue_taken_recipient *taken = &transmission->claim->recipients[i];
+        const struct verdict verdict = {
+            .fate = recipient->fate,
+            .reply = {recipient->code, recipient->text, transmission->host, recipient->is_theirs}};
+        transmission->outcomes[i] = is_one_too_many(recipient, some_accepted)
+                                        ? outcome_put_back(transmission->claim, taken, now_us)
+                                        : outcome_of(transmission->claim, taken, &verdict, &delivery->limits,
+                                                     now_us, (uint32_t)random());
+        transmission->hops[i] = hop_of(&delivery->connection.client);
+    }
+    if (some_accepted) {
+        delivery->connection.is_fresh = false;
+        lane_went_well(delivery->lane, delivery->limits.concurrency);
+    }
+}
+
+static bool was_broken_at_once(const struct transmission *transmission)
+{
+    for (size_t i = 0; i < transmission->claim->count; i++) {
+        if (transmission->recipients[i].fate != RELAY_DEFERRED || transmission->recipients[i].code != 0) {
+            return false;
+        }
+    }
+    return !transmission->delivery->connection.is_fresh;
+}
+
+static bool says_goodbye(const struct transmission *transmission, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++) {
+        if (transmission->recipients[i].code == SERVICE_CLOSING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err send_some(struct transmission *transmission, size_t first, size_t count)
+{
+    const struct queue_envelope *envelope = &transmission->claim->envelope;
+    struct relay_client *client = &transmission->delivery->connection.client;
+    uint64_t size = envelope->top.len + transmission->reader.size - envelope->skip;
+    struct relay_message message = {.sender = envelope->sender,
+                                    .envid = envelope->envid,
+                                    .flags = envelope->flags,
+                                    .size = size,
+                                    .top = envelope->top,
+                                    .body_fd = transmission->reader.fd,
+                                    .skip = envelope->skip,
+                                    .header_is_utf8 = (envelope->flags & QUEUE_SMTPUTF8) != 0,
+                                    .recipients = &transmission->recipients[first],
+                                    .count = count};
+    conn_set_end(client->conn,
+                 loop_now(conn_loop(client->conn)) + SEND_MS + (int64_t)(size / SLOWEST_PER_MS));
+    enum err err = relay_send(client, &message, &transmission->delivery->arena);
+    conn_set_end(client->conn, NO_DEADLINE);
+    return err;
+}
+
+static size_t transaction_size(const struct transmission *transmission)
+{
+    uint64_t theirs = transmission->delivery->connection.client.abilities.rcpt_max;
+    return theirs > 0 ? MIN_OF((size_t)theirs, (size_t)RECIPIENTS_AT_ONCE) : RECIPIENTS_AT_ONCE;
+}
+
+static enum delivery_sent transmit(struct transmission *transmission)
+{
+    struct delivery *delivery = transmission->delivery;
+    const struct queue_claim *claim = transmission->claim;
+    size_t first = 0;
+    enum err err = ERR_OK;
+    bool goodbye = false;
+    while (first < claim->count && !err && !goodbye) {
+        size_t count = MIN_OF(claim->count - first, transaction_size(transmission));
+        err = send_some(transmission, first, count);
+        if (err == ERR_CANCELED) {
+            return DELIVERY_CANCELED;
+        }
+        if (err && first == 0 && was_broken_at_once(transmission)) {
+            relay_connection_close(&delivery->connection);
+            return DELIVERY_AGAIN;
+        }
+        conclude(transmission, first, count);
+        goodbye = says_goodbye(transmission, first, count);
+        first += count;
+    }
+    for (size_t i = first; i < claim->count; i++) {
+        transmission->outcomes[i] = outcome_put_back(claim, &claim->recipients[i], clock_wall_us());
+    }
+    if (err || goodbye) {
+        lane_was_too_much(delivery->lane, clock_wall_us());
+        relay_connection_close(&delivery->connection);
+    }
+    delivery_settle(delivery, claim, transmission->outcomes, transmission->hops, claim->count);
+    return DELIVERY_SENT;
+}
+
+enum delivery_sent delivery_send(struct delivery *delivery, const struct queue_claim *claim)
+{
+    struct transmission transmission = {.delivery = delivery, .claim = claim};
+    if (!delivery_open_body(delivery, claim, &transmission.reader)) {
+        return task_is_canceled() ? DELIVERY_CANCELED : DELIVERY_SENT;
+    }
+    prepare(&transmission);
+    enum delivery_sent sent = transmit(&transmission);
+    blob_reader_close(&transmission.reader);
+    return sent;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC */
+#include "outcome.h"
+
+struct queue_outcome outcome_put_back(const struct queue_claim *claim,
+                                      const struct queue_taken_recipient *taken, int64_t due_us)
+{
+    return (struct queue_outcome){.message = claim->message,
+                                  .number = taken->number,
+                                  .state = QUEUE_WAITING,
+                                  .due_us = due_us,
+                                  .delay_told = taken->delay_told,
+                                  .reply = taken->last};
+}
+
+struct queue_outcome outcome_of(const struct queue_claim *claim, const struct queue_taken_recipient *taken,
+                                const struct verdict *verdict, const struct limits *limits, int64_t now_us,
+                                uint32_t chance)
+{
+    struct queue_outcome outcome = {.message = claim->message,
+                                    .number = taken->number,
+                                    .attempted = true,
+                                    .delay_told = taken->delay_told,
+                                    .reply = verdict->reply};
+    if (verdict->fate == RELAY_ACCEPTED) {
+        outcome.state = QUEUE_DELIVERED;
+        return outcome;
+    }
+    outcome.due_us = verdict->fate == RELAY_REFUSED ? 0
+                                                    : limits_retry_at(limits, taken->attempts + 1, now_us,
+                                                                      claim->envelope.expires_us, chance);
+    outcome.state = outcome.due_us > 0 ? QUEUE_WAITING : QUEUE_FAILED;
+    return outcome;
+}
+
+struct verdict verdict_deferred(struct slice text, struct slice host)
+{
+    return (struct verdict){.fate = RELAY_DEFERRED, .reply = {.text = text, .host = host}};
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+#include "relayd.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/task.h"
+#include "senders.h"
+
+/* What was prepared and never confirmed is the work of a smtpd that died; one that lives needs seconds. */
+#define PREPARED_US ((int64_t)3600 * 1000000)
+
+enum err relayd_open(struct relayd *relayd, struct store *store)
+{
+    int64_t now_us = clock_wall_us();
+    relayd->store = store;
+    snprintf(relayd->owner, sizeof relayd->owner, "relayd.%d.%lld", (int)getpid(), (long long)now_us);
+    srandom(randombytes_random());
+    enum err err = queue_bell_open(store, &relayd->bell);
+    if (!err) {
+        err = queue_recover(store, INT64_MAX, now_us - PREPARED_US);
+    }
+    return err;
+}
+
+void relayd_close(struct relayd *relayd)
+{
+    struct lane *lane, *next;
+    HASH_ITER (hh, relayd->lanes, lane, next) {
+        HASH_DEL(relayd->lanes, lane);
+        lane_free(lane);
+    }
+    senders_free(relayd);
+    queue_bell_close(relayd->bell);
+}
+
+void relayd_start(struct relayd *relayd)
+{
+    relayd->scheduler = task_spawn(relayd->tools.loop, "scheduler", relayd_schedule, relayd);
+    relayd->chores = task_spawn(relayd->tools.loop, "chores", relayd_do_chores, relayd);
+}
+
+static void wait_for_deliveries(struct relayd *relayd, int64_t deadline)
+{
+    enum err err = ERR_OK;
+    while (relayd->delivery_count > 0 && !err) {
+        event_clear(&relayd->ended);
+        err = event_wait(&relayd->ended, deadline);
+    }
+}
+
+void relayd_stop(struct relayd *relayd, int64_t grace_ms)
+{
+    struct lane *lane, *next;
+    relayd->is_stopping = true;
+    event_set(&relayd->wake);
+    HASH_ITER (hh, relayd->lanes, lane, next) {
+        event_set(&lane->work); /* who waits for more with an open connection */
+    }
+    task_cancel(relayd->chores);
+    if (task_join(relayd->chores) || task_join(relayd->scheduler)) {
+        return; /* cancelled ourselves */
+    }
+    wait_for_deliveries(relayd, loop_now(relayd->tools.loop) + grace_ms);
+    if (relayd->delivery_count > 0) {
+        log_warning("deliveries.broken_off", log_number("count", relayd->delivery_count));
+        deliveries_cancel(relayd);
+        wait_for_deliveries(relayd, NO_DEADLINE);
+    }
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * relayd: sends what is in the queue.
+ *
+ *     scheduler.c   one task: which destinations are due → a delivery for each, as many as may be
+ *     delivery.c    a task each: claims messages of one destination, connects, sends, tells what came of it
+ *     chores.c      one task: forgets what is over, keeps its claims
+ *
+ * What is known of a destination between deliveries is its lane (lane.h). Everything that must outlive the
+ * process is in the queue.
+ */
+#ifndef SMTPD_RELAY_RELAYD_H
+#define SMTPD_RELAY_RELAYD_H
+
+#include "base/daemon.h"
+#include "lane.h"
+#include "relay_connect.h"
+#include "storage/queue.h"
+
+struct delivery;
+struct sender; /* a user and how much he sends (senders.h) */
+
+struct relayd {
+    struct relay_tools tools;
+    struct store *store;
+    struct queue_bell *bell;
+    char owner[64]; /* of claims */
+
+    struct lane *lanes;
+    struct sender *senders;
+    struct delivery *deliveries; /* that are under way */
+    size_t delivery_count;
+    size_t unproven; /* of them: in lanes where nothing has gone well yet */
+    bool is_crowded; /* destinations wait for a place: who had his turn ends */
+    bool is_stopping;
+    struct event wake;  /* the scheduler is to look again */
+    struct event ended; /* a delivery has */
+    struct task *scheduler, *chores;
+};
+
+/* Takes the place of the one who delivers: ERR_BUSY when somebody has it. What a former process had claimed
+ * waits again. Blocks on the disk. */
+enum err relayd_open(struct relayd *relayd, struct store *store) MUST_CHECK;
+void relayd_close(struct relayd *relayd);
+/* Begins to deliver; the tools must be there. */
+void relayd_start(struct relayd *relayd);
+/* Ends in order: what is under way is finished, for `grace_ms` at most. In a task; suspends. */
+void relayd_stop(struct relayd *relayd, int64_t grace_ms);
+
+/* --- between its files --- */
+
+void relayd_schedule(void *relayd); /* the task of scheduler.c */
+void relayd_do_chores(void *relayd);
+
+/* A delivery begins: a task of its own, counted in the lane. */
+void delivery_start(struct relayd *relayd, struct lane *lane);
+void deliveries_cancel(struct relayd *relayd);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Which destinations have mail due, and who of them gets a delivery more. Looks when the bell of the queue
+ * rings, when a delivery ends or has made its first claim, and when the next recipient is due. A destination
+ * gets one delivery at a time, and the next one only after that has claimed: what it took is then not counted
+ * as due any more.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/task.h"
+#include "relayd.h"
+
+enum { DESTINATIONS_AT_ONCE = 100, LOOK_MS = 60 * 1000, LOOK_IN_TESTS_MS = 50, AFTER_ERROR_MS = 5000 };
+
+/* What the search for due destinations has to know of the lanes; made for a thread, which must not look at
+ * them. */
+struct busy_lane {
+    UT_hash_handle hh;
+    struct slice name;
+};
+
+struct due_job {
+    struct relayd *relayd;
+    struct arena arena;
+    struct busy_lane *busy;
+    int64_t now_us;
+    struct slice *names;
+    size_t count;
+    int64_t next_us;
+    enum err err;
+};
+
+static bool is_busy(void *data, struct slice name)
+{
+    const struct due_job *job = data;
+    struct busy_lane *found;
+    HASH_FIND(hh, job->busy, name.data, name.len, found);
+    return found != NULL;
+}
+
+static void find_due(void *arg)
+{
+    struct due_job *job = arg;
+    job->err = queue_due(job->relayd->store, job->now_us, DESTINATIONS_AT_ONCE, is_busy, job, &job->arena,
+                         &job->names, &job->count, &job->next_us);
+}
+
+static struct limits limits_of(struct relayd *relayd, struct slice name, struct arena *arena)
+{
+    struct destination destination = {.hop = {.kind = NEXT_HOP_MX}};
+    enum err err = destination_parse(relayd->tools.conf, name, arena, &destination);
+    return limits_for(relayd->tools.conf,
+                      err ? &(struct destination){.hop = {.kind = NEXT_HOP_MX}} : &destination);
+}
+
+/* The lanes that can take no delivery now; *opens_us: when the first of those that are closed opens. Those
+ * that nothing is known of any more go. */
+static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
+{
+    struct lane *lane, *next;
+    relayd->unproven = 0;
+    HASH_ITER (hh, relayd->lanes, lane, next) {
+        relayd->unproven += lane->is_proven ? 0 : lane->active;
+        if (lane_is_spent(lane, job->now_us)) {
+            HASH_DEL(relayd->lanes, lane);
+            lane_free(lane);
+            continue;
+        }
+        struct limits limits = limits_of(relayd, slice_from(lane->name), &job->arena);
+        if (lane->idle > 0 || lane_has_room(lane, limits.concurrency, job->now_us)) {
+            continue;
+        }
+        if (lane->closed_until_us > job->now_us) {
+            *opens_us = MIN_OF(*opens_us, lane->closed_until_us);
+        }
+        struct busy_lane *busy = arena_new(&job->arena, struct busy_lane);
+        busy->name = arena_copy(&job->arena, slice_from(lane->name));
+        HASH_ADD_KEYPTR(hh, job->busy, busy->name.data, busy->name.len, busy);
+    }
+}
+
+static struct lane *lane_of(struct relayd *relayd, struct slice name)
+{
+    struct lane *lane;
+    HASH_FIND(hh, relayd->lanes, name.data, name.len, lane);
+    if (!lane) {
+        struct arena arena = {0};
+        lane = lane_new(arena_cstr(&arena, name));
+        HASH_ADD_KEYPTR(hh, relayd->lanes, lane->name, strlen(lane->name), lane);
+        arena_free(&arena);
+    }
+    return lane;
+}
+
+/* Destinations where nothing has gone well yet get half of the places: those that take long to fail cannot
+ * fill all. */
+static bool has_place(const struct relayd *relayd, const struct lane *lane)
+{
+    size_t most = (size_t)relayd->tools.conf->relay_connections;
+    return relayd->delivery_count < most &&
+           (lane->is_proven || relayd->unproven < MAX_OF(most / 2, (size_t)1));
+}
+
+static void start_deliveries(struct relayd *relayd, const struct due_job *job)
+{
+    relayd->is_crowded = false;
+    for (size_t i = 0; i < job->count; i++) {
+        struct lane *lane = lane_of(relayd, job->names[i]);
+        lane->used_us = job->now_us;
+        if (lane->idle > 0) {
+            event_set(&lane->work);
+        } else if (has_place(relayd, lane)) {
+            relayd->unproven += !lane->is_proven;
+            delivery_start(relayd, lane);
+        } else {
+            relayd->is_crowded = true;
+        }
+    }
+}
+
+/* One look; returns how long to wait before the next, in milliseconds. */
+static int64_t look(struct relayd *relayd)
+{
+    struct due_job job = {.relayd = relayd, .now_us = clock_wall_us(), .next_us = INT64_MAX};
+    int64_t wait_ms = clock_is_moved_by_test() ? LOOK_IN_TESTS_MS : LOOK_MS;
+    int64_t opens_us = INT64_MAX;
+    collect_busy(relayd, &job, &opens_us);
+    enum err err = work_run(relayd->tools.work, 0, find_due, &job);
+    if (!err) {
+        err = job.err;
+    }
+    HASH_CLEAR(hh, job.busy);
+    if (!err) {
+        start_deliveries(relayd, &job);
+        int64_t next_us = MIN_OF(job.next_us, opens_us);
+        if (next_us < INT64_MAX && !relayd->is_crowded) {
+            wait_ms = MIN_OF(wait_ms, MAX_OF((next_us - job.now_us) / 1000 + 1, (int64_t)1));
+        }
+    } else if (err != ERR_CANCELED) {
+        log_error("queue.unreadable", log_err(err));
+        wait_ms = AFTER_ERROR_MS;
+    }
+    arena_free(&job.arena);
+    return wait_ms;
+}
+
+void relayd_schedule(void *arg)
+{
+    struct relayd *relayd = arg;
+    const struct wait_item items[] = {{.event = &relayd->wake}, {.fd = queue_bell_fd(relayd->bell)}};
+    enum err err = ERR_OK;
+    while (!relayd->is_stopping && err != ERR_CANCELED) {
+        size_t which;
+        event_clear(&relayd->wake);
+        queue_bell_clear(relayd->bell);
+        int64_t wait_ms = look(relayd);
+        err = wait_any(items, ARRAY_LEN(items), loop_now(relayd->tools.loop) + wait_ms, &which);
+    }
+    fd_forget(relayd->tools.loop, queue_bell_fd(relayd->bell));
+}
