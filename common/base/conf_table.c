@@ -158,6 +158,12 @@ const struct conf_option conf_options[] = {
     {TOP(delay_notice_after), .type = CONF_DURATION, .default_text = "4h", RANGE(0, 60 * DAY),
      .reloadable = RELOAD,
      .help = "When the sender is told that delivery takes long and goes on. 0 means never."},
+    {TOP(suppress_for), .type = CONF_DURATION, .default_text = "7d", RANGE(0, 365 * DAY),
+     .reloadable = RELOAD,
+     .help =
+         "How long nothing is sent to an address whose own server said that it does not exist. Mail to it "
+         "fails at once. `postern queue suppress` shows and changes the list. 0 means that such addresses "
+         "are not remembered."},
     {TOP(queue_keep), .type = CONF_DURATION, .default_text = "7d", RANGE(0, 365 * DAY), .reloadable = RELOAD,
      .help = "How long \"postern queue\" still shows what was delivered, has failed or was removed."},
     {TOP(user_rate), .type = CONF_NUMBER, .default_text = "2000", RANGE(0, 1000000), .reloadable = RELOAD,

@@ -57,7 +57,16 @@ static const char *const steps[] = {
     "CREATE INDEX recipient_due ON recipient(destination, due) WHERE state=0;"
     "CREATE INDEX recipient_taken ON recipient(lease) WHERE state=1;"
     "CREATE INDEX recipient_prepared ON recipient(changed) WHERE state=3;"
-    "CREATE INDEX recipient_destination ON recipient(destination);",
+    "CREATE INDEX recipient_destination ON recipient(destination);"
+    "CREATE TABLE suppression("
+    "  address TEXT PRIMARY KEY," /* lookup form */
+    "  code INTEGER NOT NULL,"
+    "  text TEXT NOT NULL,"
+    "  host TEXT NOT NULL,"
+    "  theirs INTEGER NOT NULL,"
+    "  since INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX suppression_until ON suppression(until);",
 };
 
 static const struct db_schema schema = {steps, ARRAY_LEN(steps), 0};

@@ -12,6 +12,7 @@ struct queue *queue_new(void)
 {
     struct queue *queue = mem_new(struct queue);
     pthread_mutex_init(&queue->mutex, NULL);
+    queue->suppressions = suppressions_new();
     return queue;
 }
 
@@ -33,6 +34,7 @@ void queue_free(struct queue *queue)
     for (size_t i = 0; i < queue->count; i++) {
         message_free(queue->messages[i]);
     }
+    suppressions_free(queue->suppressions);
     pthread_mutex_destroy(&queue->mutex);
     mem_free(queue->messages);
     mem_free(queue);

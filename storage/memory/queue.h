@@ -5,6 +5,7 @@
 
 #include "memory_store.h"
 #include "storage/queue.h"
+#include "suppression.h"
 
 struct queued_recipient {
     struct queue_taken_recipient
@@ -28,6 +29,7 @@ struct queue {
     size_t count, room;
     int64_t last_number;
     struct queue_bell *bell; /* NULL: nobody delivers */
+    struct suppressions *suppressions;
 };
 
 struct queue *queue_new(void) NEVER_NULL;
