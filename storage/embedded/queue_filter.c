@@ -26,6 +26,9 @@ static struct slice pattern(struct arena *arena, const char *before, struct slic
 
 static struct slice address_pattern(struct arena *arena, struct slice address)
 {
+    if (slice_eq(address, S("<>"))) {
+        return SLICE_EMPTY;
+    }
     return pattern(arena, address.len > 0 && address.data[0] == '@' ? "%" : "", address, "");
 }
 

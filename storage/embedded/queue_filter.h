@@ -7,11 +7,13 @@
 
 /* Over recipient, message and destination; the values ?1 to ?8 are those of queue_filter_bind. Each pattern
  * is one for LIKE, or "%", which costs nothing. */
-#define QUEUE_FILTER                                                                            \
-    "(?1='' OR message.name=?1) AND (?2='%' OR message.sender LIKE ?2 ESCAPE '\\')"             \
-    " AND (?3='%' OR recipient.address LIKE ?3 ESCAPE '\\') AND (?4='' OR destination.name=?4)" \
-    " AND (?5='%' OR recipient.text LIKE ?5 ESCAPE '\\') AND (1<<recipient.state)&?6"           \
+#define QUEUE_FILTER QUEUE_FILTER_MESSAGE " AND " QUEUE_FILTER_RECIPIENT
+#define QUEUE_FILTER_MESSAGE                                                        \
+    "(?1='' OR message.name=?1) AND (?2='%' OR message.sender LIKE ?2 ESCAPE '\\')" \
     " AND (?7=0 OR message.received<?7)"
+#define QUEUE_FILTER_RECIPIENT                                                             \
+    "(?3='%' OR recipient.address LIKE ?3 ESCAPE '\\') AND (?4='' OR destination.name=?4)" \
+    " AND (?5='%' OR recipient.text LIKE ?5 ESCAPE '\\') AND (1<<recipient.state)&?6"
 
 struct queue_filter_values {
     const struct queue_filter *filter;

@@ -5,13 +5,31 @@
 #include "base/mem.h"
 #include "queue_filter.h"
 #include "queue_private.h"
+#include "queue_state.h"
 
 /* A page is found message by message, in the order of their numbers, so that its end is a place to go on
  * from. */
-#define MESSAGES                                                                                    \
-    "SELECT DISTINCT recipient.message FROM recipient JOIN message ON message.id=recipient.message" \
-    " JOIN destination ON destination.id=recipient.destination"                                     \
-    " WHERE recipient.message>?10 AND " QUEUE_FILTER " ORDER BY recipient.message LIMIT ?11"
+#define PAGE(from)                                                                                 \
+    "SELECT message.id FROM " from " AND message.id>?10 AND " QUEUE_FILTER_MESSAGE                 \
+    " AND EXISTS(SELECT 1 FROM recipient JOIN destination ON destination.id=recipient.destination" \
+    " WHERE recipient.message=message.id AND " QUEUE_FILTER_RECIPIENT ") ORDER BY message.id LIMIT ?11"
+/* By what the filter names most narrowly: one message, those for one destination, those that are not over
+ * (few, however many are kept), all. */
+static const char *page_statement(const struct queue_filter_values *values)
+{
+    if (values->filter->id.len > 0) {
+        return PAGE("message WHERE message.name=?1");
+    }
+    if (values->filter->destination.len > 0) {
+        return PAGE(
+            "message WHERE message.id IN (SELECT message FROM recipient INDEXED BY recipient_destination"
+            " WHERE destination=(SELECT id FROM destination WHERE name=?4) AND message>?10)");
+    }
+    if ((values->states & ~QUEUE_OPEN) == 0) {
+        return PAGE("message INDEXED BY message_over WHERE message.over IS NULL");
+    }
+    return PAGE("message WHERE true");
+}
 #define ONE                                                                                              \
     "SELECT " QUEUE_ENVELOPE_COLUMNS ", " QUEUE_RECIPIENT_COLUMNS ", recipient.state, recipient.changed" \
     " FROM recipient JOIN message ON message.id=recipient.message"                                       \
@@ -22,7 +40,7 @@
 static enum err find_page(struct db *db, const struct queue_filter_values *values, int64_t after,
                           size_t limit, struct queue_item *items, size_t *count)
 {
-    sqlite3_stmt *statement = db_statement(db, MESSAGES);
+    sqlite3_stmt *statement = db_statement(db, page_statement(values));
     int more;
     queue_filter_bind(statement, values);
     db_bind_int(statement, 10, after);

@@ -32,7 +32,7 @@ static const char *const steps[] = {
     "  skip INTEGER NOT NULL,"
     "  top TEXT NOT NULL,"
     "  over INTEGER) STRICT;" /* when the last recipient was over; NULL: not yet */
-    "CREATE INDEX message_over ON message(over) WHERE over IS NOT NULL;"
+    "CREATE INDEX message_over ON message(over);" /* those that are not over yet by their number */
     "CREATE TABLE destination(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, due INTEGER) STRICT;"
     "CREATE INDEX destination_due ON destination(due) WHERE due IS NOT NULL;"
     "CREATE TABLE recipient("

@@ -7,6 +7,9 @@
 
 static bool meets_address(struct slice address, struct slice wanted)
 {
+    if (slice_eq(wanted, S("<>"))) {
+        return address.len == 0;
+    }
     return wanted.len == 0 || (wanted.data[0] == '@' ? slice_ends_with_nocase(address, wanted)
                                                      : slice_eq_nocase(address, wanted));
 }
@@ -166,6 +169,43 @@ enum err queue_change(struct store *store, const struct queue_filter *filter, en
             }
         }
         queue_note_over(message, now_us);
+    }
+    queue_ring(queue);
+    queue_unlock(queue);
+    return ERR_OK;
+}
+
+static void reroute_recipient(struct queued_recipient *recipient, const struct queue_router *router,
+                              int64_t now_us, uint64_t *count)
+{
+    struct arena arena = {0};
+    struct slice now = text_slice(recipient->destination);
+    struct change change = {.action = QUEUE_ROUTE, .now_us = now_us};
+    change.destination = router->destination(router->data, now, recipient->taken.recipient.address, &arena);
+    if (change.destination.len > 0 && !slice_eq(change.destination, now)) {
+        change_recipient(recipient, &change);
+        ++*count;
+    }
+    arena_free(&arena);
+}
+
+enum err queue_reroute(struct store *store, const struct queue_filter *filter,
+                       const struct queue_router *router, int64_t now_us, uint64_t *count_r)
+{
+    unsigned states = wanted_states(filter) & changeable[QUEUE_ROUTE];
+    struct queue *queue;
+    enum err err = queue_lock(store, MEMORY_COMMIT, &queue);
+    if (err) {
+        return err;
+    }
+    *count_r = 0;
+    for (size_t i = 0; i < queue->count; i++) {
+        struct queued_message *message = queue->messages[i];
+        for (size_t j = 0; j < message->count; j++) {
+            if (meets(message, &message->recipients[j], filter, states)) {
+                reroute_recipient(&message->recipients[j], router, now_us, count_r);
+            }
+        }
     }
     queue_ring(queue);
     queue_unlock(queue);

@@ -334,7 +334,13 @@ static void people_find_what_they_look_for(void **state)
     assert_string_equal(ids(fixture, (struct queue_filter){.recipient = S("@example.com")}), "ID2,ID3");
     assert_string_equal(ids(fixture, (struct queue_filter){.sender = S("@example.org")}), "ID1,ID2,ID3");
     assert_string_equal(ids(fixture, (struct queue_filter){.sender = S("@example.net")}), "");
+    assert_string_equal(ids(fixture, (struct queue_filter){.sender = S("<>")}), "");
     assert_string_equal(ids(fixture, (struct queue_filter){.destination = S("example.com")}), "ID2,ID3");
+    assert_string_equal(ids(fixture, (struct queue_filter){.destination = S("example.com"),
+                                                           .recipient = S("bobby@example.com")}),
+                        "ID3");
+    assert_string_equal(ids(fixture, (struct queue_filter){.id = S("ID2"), .destination = S("example.net")}),
+                        "");
     assert_string_equal(ids(fixture, (struct queue_filter){.text = S("BACK 100%")}), "ID1");
     assert_string_equal(ids(fixture, (struct queue_filter){.text = S("10_%")}), "");
     assert_string_equal(ids(fixture, (struct queue_filter){.received_before_us = NOW}), "");
@@ -396,6 +402,87 @@ static void people_change_what_they_find(void **state)
     size_t count;
     assert_ok(queue_forget(fixture->store, NOW + 1, 10, &count));
     assert_int_equal(count, 1);
+}
+
+static void what_is_over_is_found_when_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_claim *claims;
+    unsigned all = (1u << QUEUE_STATE_COUNT) - 1;
+    add(fixture, "ID1", "bob@example.net", "example.net");
+    add(fixture, "ID2", "bob@example.com", "example.com");
+    add(fixture, "ID3", "bob@example.net", "example.net");
+    claim(fixture, "example.com", "one", NOW, 10, &claims);
+    settle(fixture, "one", claims->message, 0, QUEUE_DELIVERED, 0);
+    assert_string_equal(ids(fixture, (struct queue_filter){0}), "ID1,ID3");
+    assert_string_equal(ids(fixture, (struct queue_filter){.states = all}), "ID1,ID2,ID3");
+    assert_string_equal(ids(fixture, (struct queue_filter){.states = all, .destination = S("example.com")}),
+                        "ID2");
+    assert_string_equal(ids(fixture, (struct queue_filter){.destination = S("example.com")}), "");
+    assert_string_equal(ids(fixture, (struct queue_filter){.states = all, .id = S("ID2")}), "ID2");
+}
+
+static void the_null_path_can_be_asked_for(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sealed sealed = seal(fixture, S("Subject: failed\r\n\r\n"));
+    struct queue_envelope envelope = envelope_named("BOUNCE");
+    struct queue_recipient recipient = to("bob@example.net", "example.net");
+    envelope.sender = SLICE_EMPTY;
+    add(fixture, "ID1", "bob@example.net", "example.net");
+    assert_ok(queue_add(fixture->store, sealed.blob, &envelope, &recipient, 1, false));
+    blob_free(sealed.blob);
+    assert_string_equal(ids(fixture, (struct queue_filter){.sender = S("<>")}), "BOUNCE");
+    assert_string_equal(ids(fixture, (struct queue_filter){0}), "ID1,BOUNCE");
+}
+
+/* Mail for .net goes to "smarthost", for .com stays, all else to a destination of its own. */
+static struct slice router(void *data, struct slice now, struct slice address, struct arena *arena)
+{
+    ++*(size_t *)data;
+    if (slice_ends_with_nocase(address, S(".net")))
+        return S("smarthost");
+    if (slice_ends_with_nocase(address, S(".com")))
+        return SLICE_EMPTY;
+    return slice_from(arena_printf(arena, "new.%.*s", SLICE_ARG(now)));
+}
+
+static uint64_t reroute(struct fixture *fixture, struct queue_filter filter, int64_t now_us, size_t *asked)
+{
+    struct queue_router asks = {router, asked};
+    uint64_t count = 0;
+    *asked = 0;
+    assert_ok(queue_reroute(fixture->store, &filter, &asks, now_us, &count));
+    return count;
+}
+
+static void each_gets_a_destination_of_his_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_recipient two[] = {to("a@example.net", "example.net"), to("b@example.com", "example.com")};
+    struct queue_claim *claims;
+    size_t asked, count;
+    int64_t next;
+    assert_ok(try_add(fixture, "ID1", "Subject: x\r\n\r\n", two, 2, false));
+    add(fixture, "ID2", "c@example.info", "example.info");
+    add(fixture, "ID3", "d@example.net", "example.net");
+    add(fixture, "ID4", "taken@other.net", "other.net");
+    claim(fixture, "other.net", "one", NOW, 10, &claims);
+    act(fixture, QUEUE_HOLD, "ID3", "");
+    assert_int_equal(reroute(fixture, (struct queue_filter){.id = S("ID2")}, NOW - 2, &asked), 1);
+    assert_int_equal(asked, 1);
+    assert_int_equal(reroute(fixture, (struct queue_filter){.recipient = S("@example.net")}, NOW - 1, &asked),
+                     2);
+    assert_int_equal(asked, 2);
+    assert_int_equal(reroute(fixture, (struct queue_filter){.recipient = S("@example.net")}, NOW - 1, &asked),
+                     0);
+    assert_string_equal(due(fixture, NOW, 10, &next), "new.example.info,smarthost,example.com");
+    struct queue_item *items = list(fixture, &(struct queue_filter){.id = S("ID3")}, &count);
+    assert_text(items->recipients[0].taken.recipient.destination, "smarthost");
+    assert_int_equal(items->recipients[0].state, QUEUE_HELD);
+    /* What is tried at this moment stays where it is. */
+    items = list(fixture, &(struct queue_filter){.id = S("ID4")}, &count);
+    assert_text(items->recipients[0].taken.recipient.destination, "other.net");
 }
 
 static void figures_count_what_is_there(void **state)
@@ -548,6 +635,9 @@ int main(void)
         conformance_test(destinations_come_by_their_time),
         conformance_test(people_find_what_they_look_for),
         conformance_test(people_change_what_they_find),
+        conformance_test(what_is_over_is_found_when_asked_for),
+        conformance_test(the_null_path_can_be_asked_for),
+        conformance_test(each_gets_a_destination_of_his_own),
         conformance_test(figures_count_what_is_there),
         conformance_test(many_add_at_once_and_one_error_is_nobody_elses),
         conformance_test(few_messages_are_taken_with_all_their_recipients),

@@ -153,7 +153,8 @@ enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us)
 
 struct queue_filter {
     struct slice id;                /* this message; empty fields ask for nothing */
-    struct slice sender, recipient; /* addresses, in any case of letters; "@example.net": all of a domain */
+    struct slice sender, recipient; /* addresses, in any case of letters; "@example.net": all of a domain; of
+                                     * senders "<>": the null path */
     struct slice destination;
     struct slice text;          /* somewhere in the last reply, in any case of letters */
     unsigned states;            /* bits 1 << QUEUE_WAITING …; 0: all but those that are over */
@@ -185,6 +186,17 @@ enum queue_action {
 /* Does it to all recipients that meet the filter; *count_r: how many were changed. */
 enum err queue_change(struct store *store, const struct queue_filter *filter, enum queue_action action,
                       struct slice destination, int64_t now_us, uint64_t *count_r) MUST_CHECK;
+
+/* Where recipients go instead: asked for each that meets the filter and waits or is held. An empty answer, or
+ * the destination that he has: stay. Answers live in the arena until the next call. Must not call the store.
+ */
+struct queue_router {
+    struct slice (*destination)(void *data, struct slice now, struct slice address, struct arena *arena);
+    void *data;
+};
+/* QUEUE_ROUTE with a destination for each. *count_r: how many were changed. */
+enum err queue_reroute(struct store *store, const struct queue_filter *filter,
+                       const struct queue_router *router, int64_t now_us, uint64_t *count_r) MUST_CHECK;
 
 /* Removes messages that were over before this time, `limit` at most. *count_r: how many. */
 enum err queue_forget(struct store *store, int64_t before_us, size_t limit, size_t *count_r) MUST_CHECK;
