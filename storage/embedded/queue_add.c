@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Into the queue. Whoever adds has sealed his body already, each session by itself; what comes together is
- * linked, its folder synced and its rows committed once for all (group.h).
+ * Into the queue. A body that is a file has been sealed by its own session; what comes together is linked,
+ * its folder synced and its rows committed once for all (group.h).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -145,19 +145,32 @@ static enum err link_body(struct queue *queue, const struct addition *addition)
     return err;
 }
 
+static enum err insert_body(struct db *db, const struct addition *addition)
+{
+    sqlite3_stmt *statement = db_statement(db, "INSERT INTO body(message, bytes) VALUES(?1, ?2)");
+    db_bind_int(statement, 1, addition->message);
+    db_bind_blob(statement, 2, buf_slice(&addition->blob->memory));
+    return db_run(db, statement);
+}
+
 static enum err add_one(struct queue *queue, struct addition *addition)
 {
     enum err err = insert_message(queue->db, addition);
     if (!err) {
         err = insert_recipients(queue->db, addition);
     }
-    return err ? err : link_body(queue, addition);
+    if (err) {
+        return err;
+    }
+    return addition->blob->sealed ? link_body(queue, addition) : insert_body(queue->db, addition);
 }
 
 static void take_away(struct queue *queue, struct addition *addition)
 {
     if (addition->message) {
-        queue_remove_body(queue, addition->message);
+        if (addition->blob->sealed) {
+            queue_remove_body(queue, addition->message);
+        }
         addition->message = 0;
     }
 }
@@ -186,10 +199,10 @@ static void serve(void *data, struct group_member *first)
     struct addition *additions = (struct addition *)first;
     enum err err = db_begin(queue->db);
     if (!err) {
-        bool any = false;
+        bool any = false; /* file */
         for (struct addition *addition = additions; addition && !err; addition = next_of(addition)) {
             err = add_in_savepoint(queue, addition);
-            any = any || !addition->err;
+            any = any || (!addition->err && addition->blob->sealed);
         }
         if (!err && any) {
             err = store_sync(queue->store, queue->folder_fd, "queue");
@@ -206,7 +219,14 @@ static void serve(void *data, struct group_member *first)
     }
 }
 
-enum err queue_add(struct store *store, const struct blob *blob, const struct queue_envelope *envelope,
+/* Whether the blob can be a row: else it is made a file. */
+static enum err settle_kind(struct blob *blob)
+{
+    bool in_memory = !blob->sealed && !blob->error && !blob->name[0];
+    return in_memory ? ERR_OK : blob_seal(blob);
+}
+
+enum err queue_add(struct store *store, struct blob *blob, const struct queue_envelope *envelope,
                    const struct queue_recipient *recipients, size_t count, bool prepared)
 {
     struct addition addition = {
@@ -216,6 +236,9 @@ enum err queue_add(struct store *store, const struct blob *blob, const struct qu
         return ERR_SYNTAX;
     }
     enum err err = store_check_writable(store);
+    if (!err) {
+        err = settle_kind(blob);
+    }
     if (!err) {
         err = queue_of(store, &queue);
     }
@@ -279,12 +302,7 @@ static enum err cancel(struct db *db, struct slice id, int64_t *message_r)
     if (!err && sqlite3_changes(db_handle(db)) == 0) {
         err = ERR_NOT_FOUND;
     }
-    if (!err) {
-        statement = db_statement(db, "DELETE FROM message WHERE id=?1");
-        db_bind_int(statement, 1, *message_r);
-        err = db_run(db, statement);
-    }
-    return err;
+    return err ? err : queue_delete_message(db, *message_r);
 }
 
 enum err queue_cancel(struct store *store, struct slice id)

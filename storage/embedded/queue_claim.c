@@ -2,8 +2,11 @@
 /* What is due, and who takes it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/fsio.h"
 
 #include "queue_private.h"
 
@@ -173,19 +176,51 @@ enum err queue_claim(struct store *store, struct slice destination, struct slice
     return err;
 }
 
-enum err queue_open(struct store *store, int64_t message, struct blob_reader *reader_r)
+/* --- bodies --- */
+
+/* Readers want a descriptor: a body that is a row gets a file in memory. */
+static enum err copy_to_memory(struct slice bytes, struct blob_reader *reader_r)
 {
-    struct queue *queue;
-    char name[48];
-    enum err err = queue_of(store, &queue);
-    queue_body_name(message, name);
+    int fd = memfd_create("body", MFD_CLOEXEC);
+    enum err err = fd < 0 ? err_from_errno(errno) : fs_write_all(fd, bytes);
+    if (err && fd >= 0) {
+        close(fd);
+    }
+    if (!err) {
+        *reader_r = (struct blob_reader){.fd = fd, .size = bytes.len};
+    }
+    return err;
+}
+
+/* ERR_NOT_FOUND: there is no such row. */
+static enum err open_row(struct db *db, int64_t message, struct blob_reader *reader_r)
+{
+    enum err err = db_begin_read(db);
     if (err) {
         return err;
     }
+    sqlite3_stmt *statement = db_statement(db, "SELECT bytes FROM body WHERE message=?1");
+    db_bind_int(statement, 1, message);
+    int step = db_step(db, statement);
+    if (step == 1) {
+        const char *bytes = sqlite3_column_blob(statement, 0);
+        err = copy_to_memory(slice_of(bytes, (size_t)sqlite3_column_bytes(statement, 0)), reader_r);
+    } else {
+        err = step == 0 ? ERR_NOT_FOUND : db_step_err(step);
+    }
+    sqlite3_reset(statement);
+    db_end_read(db);
+    return err;
+}
+
+static enum err open_file(struct queue *queue, int64_t message, struct blob_reader *reader_r)
+{
+    char name[48];
     struct stat info;
+    queue_body_name(message, name);
     int fd = openat(queue->messages_fd, name, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &info) != 0) {
-        err = err_from_errno(errno);
+        enum err err = err_from_errno(errno);
         if (fd >= 0) {
             close(fd);
         }
@@ -193,4 +228,14 @@ enum err queue_open(struct store *store, int64_t message, struct blob_reader *re
     }
     *reader_r = (struct blob_reader){.fd = fd, .size = (uint64_t)info.st_size};
     return ERR_OK;
+}
+
+enum err queue_open(struct store *store, int64_t message, struct blob_reader *reader_r)
+{
+    struct queue *queue;
+    enum err err = queue_of(store, &queue);
+    if (!err) {
+        err = open_row(queue->db, message, reader_r);
+    }
+    return err == ERR_NOT_FOUND ? open_file(queue, message, reader_r) : err;
 }

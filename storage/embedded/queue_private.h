@@ -2,9 +2,12 @@
 /*
  * What the files of the queue share.
  *
- *     <data>/queue/queue.db                 envelopes, recipients, destinations
- *     <data>/queue/messages/<n>/<number>    the bodies: 4,096 to a folder, in the order in which they came,
+ *     <data>/queue/queue.db                 envelopes, recipients, destinations, and small bodies
+ *     <data>/queue/messages/<n>/<number>    other bodies: 4,096 to a folder, in the order in which they came,
  * so that a group of new ones costs one sync of one folder
+ *
+ * A small body that nobody else has is a row: it becomes durable by the sync that its envelope needs anyway,
+ * where a file needs two more, its own and its folder's.
  *
  * As with accounts, a row never points at a missing file: a body is linked and its folder synced before the
  * commit, and unlinked after it. Files without row are found when a deliverer begins (queue_recover).
@@ -55,6 +58,8 @@ struct queue_update {
     uint64_t changed; /* how many were */
 };
 enum err queue_update_recipients(struct db *db, struct queue_update *update) MUST_CHECK;
+/* The message's row, and its body if that is one; recipients are gone already. */
+enum err queue_delete_message(struct db *db, int64_t message) MUST_CHECK;
 enum err queue_find(struct db *db, struct slice id, int64_t *message_r) MUST_CHECK;
 /* Takes note that recipients of the message may be over. */
 enum err queue_message_changed(struct db *db, int64_t message, int64_t now_us) MUST_CHECK;

@@ -58,9 +58,7 @@ static enum err delete_messages(struct db *db, const int64_t *list, size_t count
         db_bind_int(statement, 1, list[i]);
         err = db_run(db, statement);
         if (!err) {
-            statement = db_statement(db, "DELETE FROM message WHERE id=?1");
-            db_bind_int(statement, 1, list[i]);
-            err = db_run(db, statement);
+            err = queue_delete_message(db, list[i]);
         }
     }
     return err;

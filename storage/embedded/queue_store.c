@@ -33,6 +33,7 @@ static const char *const steps[] = {
     "  top TEXT NOT NULL,"
     "  over INTEGER) STRICT;" /* when the last recipient was over; NULL: not yet */
     "CREATE INDEX message_over ON message(over);" /* those that are not over yet by their number */
+    "CREATE TABLE body(message INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;" /* of those without file */
     "CREATE TABLE destination(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, due INTEGER) STRICT;"
     "CREATE INDEX destination_due ON destination(due) WHERE due IS NOT NULL;"
     "CREATE TABLE recipient("
@@ -208,6 +209,19 @@ enum err queue_update_recipients(struct db *db, struct queue_update *update)
         err = queue_destination_changed(db, list[i]);
     }
     mem_free(list);
+    return err;
+}
+
+enum err queue_delete_message(struct db *db, int64_t message)
+{
+    sqlite3_stmt *statement = db_statement(db, "DELETE FROM body WHERE message=?1");
+    db_bind_int(statement, 1, message);
+    enum err err = db_run(db, statement);
+    if (!err) {
+        statement = db_statement(db, "DELETE FROM message WHERE id=?1");
+        db_bind_int(statement, 1, message);
+        err = db_run(db, statement);
+    }
     return err;
 }
 

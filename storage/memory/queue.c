@@ -139,13 +139,15 @@ static struct queued_message *message_new(const struct blob *blob, const struct 
     return message;
 }
 
-enum err queue_add(struct store *store, const struct blob *blob, const struct queue_envelope *envelope,
+enum err queue_add(struct store *store, struct blob *blob, const struct queue_envelope *envelope,
                    const struct queue_recipient *recipients, size_t count, bool prepared)
 {
     struct queue *queue;
     size_t index;
-    enum err err =
-        queue_is_complete(recipients, count) ? queue_lock(store, MEMORY_COMMIT, &queue) : ERR_SYNTAX;
+    enum err err = queue_is_complete(recipients, count) ? blob_seal(blob) : ERR_SYNTAX;
+    if (!err) {
+        err = queue_lock(store, MEMORY_COMMIT, &queue);
+    }
     if (err) {
         return err;
     }

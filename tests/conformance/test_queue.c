@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "storage/queue.h"
 
 #define NOW   ((int64_t)1800000000 * 1000000)
@@ -221,6 +222,58 @@ static void what_failed_is_due_again_and_then_over(void **state)
     struct blob_reader reader;
     assert_err(queue_open(fixture->store, message, &reader), ERR_NOT_FOUND);
     assert_string_equal(ids(fixture, (struct queue_filter){.states = 1u << QUEUE_DELIVERED}), "");
+}
+
+/* Small and large, sealed before or by the queue: as they were, until they are forgotten or cancelled. */
+static void bodies_of_all_kinds_are_kept(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_recipient recipient = to("bob@example.net", "example.net");
+    const size_t sizes[] = {0, 1, 4000, 65536, 65537, 300000};
+    struct queue_claim *claims;
+    struct buf text;
+    size_t count;
+    buf_init(&text, 1 << 20);
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        char id[] = {'m', (char)('a' + i), '\0'};
+        struct queue_envelope envelope = envelope_named(id);
+        struct blob *blob;
+        buf_clear(&text);
+        while (text.len < sizes[i / 2])
+            buf_append_char(&text, (char)(text.len * 7 + i));
+        assert_ok(blob_begin(fixture->store, &blob));
+        assert_ok(blob_write(blob, buf_slice(&text)));
+        if (i % 2)
+            assert_ok(blob_seal(blob));
+        assert_ok(queue_add(fixture->store, blob, &envelope, &recipient, 1, i % 3 == 0));
+        if (i % 3 == 0)
+            assert_ok(queue_confirm(fixture->store, envelope.id));
+        blob_free(blob);
+    }
+    open_anew(fixture);
+    assert_ok(queue_recover(fixture->store, INT64_MAX, NOW));
+    assert_int_equal(claim(fixture, "example.net", "one", NOW, 100, &claims), 2 * ARRAY_LEN(sizes));
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        struct blob_reader reader;
+        char *bytes = mem_alloc(sizes[i / 2] + 1);
+        assert_ok(queue_open(fixture->store, claims[i].message, &reader));
+        assert_int_equal(reader.size, sizes[i / 2]);
+        assert_int_equal(claims[i].envelope.size, sizes[i / 2]);
+        assert_int_equal(pread(reader.fd, bytes, sizes[i / 2] + 1, 0), (ssize_t)sizes[i / 2]);
+        for (size_t j = 0; j < sizes[i / 2]; j++)
+            if (bytes[j] != (char)(j * 7 + i))
+                fail_msg("message %zu differs at %zu", i, j);
+        blob_reader_close(&reader);
+        mem_free(bytes);
+        settle(fixture, "one", claims[i].message, 0, QUEUE_FAILED, 0);
+    }
+    assert_ok(queue_forget(fixture->store, NOW + 1, 100, &count));
+    assert_int_equal(count, 2 * ARRAY_LEN(sizes));
+    for (size_t i = 0; i < 2 * ARRAY_LEN(sizes); i++) {
+        struct blob_reader reader;
+        assert_err(queue_open(fixture->store, claims[i].message, &reader), ERR_NOT_FOUND);
+    }
+    buf_free(&text);
 }
 
 static void who_dies_loses_his_claims(void **state)
@@ -630,6 +683,7 @@ int main(void)
         conformance_test(what_is_added_is_claimed_as_it_was),
         conformance_test(an_id_is_taken_once),
         conformance_test(what_failed_is_due_again_and_then_over),
+        conformance_test(bodies_of_all_kinds_are_kept),
         conformance_test(who_dies_loses_his_claims),
         conformance_test(what_is_prepared_waits_for_its_word),
         conformance_test(destinations_come_by_their_time),

@@ -83,10 +83,11 @@ struct queue_reply {
     bool is_theirs;    /* the text came from that host */
 };
 
-/* Takes a sealed blob (which stays the caller's) for these recipients, all or nothing. With `prepared`
+/* Takes a blob (which stays the caller's) for these recipients, all or nothing; it need not be sealed when
+ * nobody else gets it: this makes it durable, for a small one with less work. With `prepared`
  * nothing is tried before queue_confirm; who dies meanwhile has queued nothing. ERR_EXISTS: the id is taken;
  * ERR_SYNTAX: no recipient, or one without destination. */
-enum err queue_add(struct store *store, const struct blob *blob, const struct queue_envelope *envelope,
+enum err queue_add(struct store *store, struct blob *blob, const struct queue_envelope *envelope,
                    const struct queue_recipient *recipients, size_t count, bool prepared) MUST_CHECK;
 /* ERR_NOT_FOUND. */
 enum err queue_confirm(struct store *store, struct slice id) MUST_CHECK;
