@@ -186,7 +186,7 @@ static struct slice part_id(const struct dispatch *dispatch, unsigned number)
 }
 
 static enum err queue_part(const struct dispatch *dispatch, const struct dispatch_part *part, unsigned number,
-                           const struct blob *blob, bool prepared)
+                           struct blob *blob, bool prepared)
 {
     struct queue_envelope envelope = dispatch->envelope;
     envelope.id = part_id(dispatch, number);
@@ -202,7 +202,7 @@ static enum err queue_part(const struct dispatch *dispatch, const struct dispatc
 }
 
 /* All parts, to be confirmed; *count_r: how many were. */
-static enum err prepare(const struct dispatch *dispatch, const struct blob *blob, unsigned *count_r)
+static enum err prepare(const struct dispatch *dispatch, struct blob *blob, unsigned *count_r)
 {
     enum err err = ERR_OK;
     *count_r = 0;
@@ -226,8 +226,10 @@ static void cancel(const struct dispatch *dispatch, unsigned from, unsigned to)
 static enum err deliver_and_confirm(const struct dispatch *dispatch, struct blob *blob,
                                     const struct message_summary *summary)
 {
-    unsigned count, confirmed = 0;
-    enum err err = prepare(dispatch, blob, &count);
+    unsigned count = 0, confirmed = 0;
+    enum err err = blob_seal(blob);
+    if (!err)
+        err = prepare(dispatch, blob, &count);
     if (!err && dispatch->account_count > 0)
         err = deliver_all(dispatch->store, dispatch->accounts, dispatch->account_count, blob, summary);
     while (confirmed < count && !err) {
@@ -242,8 +244,11 @@ static enum err deliver_and_confirm(const struct dispatch *dispatch, struct blob
 enum err dispatch_run(struct dispatch *dispatch, struct blob *blob, const struct message_summary *summary)
 {
     const struct dispatch_part *parts = dispatch->parts;
-    if (!parts)
-        return deliver_all(dispatch->store, dispatch->accounts, dispatch->account_count, blob, summary);
+    if (!parts) {
+        enum err err = blob_seal(blob);
+        return err ? err
+                   : deliver_all(dispatch->store, dispatch->accounts, dispatch->account_count, blob, summary);
+    }
     if (runs_in_a_circle(dispatch, summary))
         return ERR_LIMIT;
     if (!parts->next && dispatch->account_count == 0)

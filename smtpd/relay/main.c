@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "net/task.h"
 #include "relayd.h"
 #include "storage/care.h"
 
