@@ -20,10 +20,12 @@ void relay_client_init(struct relay_client *client, struct conn *conn, const cha
 {
     *client = (struct relay_client){.conn = conn, .times = &relay_times_standard, .name = name};
     relay_reply_init(&client->reply);
+    buf_init(&client->line, RELAY_LINE_MAX);
 }
 
 void relay_client_free(struct relay_client *client)
 {
+    buf_free(&client->line);
     relay_reply_free(&client->reply);
 }
 
@@ -38,25 +40,57 @@ static enum err quote(struct relay_client *client, struct slice line)
     return ERR_PROTOCOL;
 }
 
+/* A line into client->line, without its end. One that is too long is not read to its end: it may have none.
+ */
+static enum err read_line(struct relay_client *client, int64_t deadline)
+{
+    bool ended = false;
+    buf_clear(&client->line);
+    while (!ended) {
+        struct slice bytes, rest;
+        int64_t left = deadline - loop_now(conn_loop(client->conn));
+        if (left <= 0)
+            return ERR_TIMEOUT;
+        conn_set_timeout(client->conn, left);
+        enum err err = conn_peek(client->conn, &bytes);
+        if (err)
+            return err;
+        rest = bytes;
+        struct slice part = slice_split(&rest, '\n');
+        ended = part.len < bytes.len;
+        if (part.len > RELAY_LINE_MAX - client->line.len)
+            return ERR_TOO_LONG;
+        buf_append(&client->line, part);
+        conn_consume(client->conn, part.len + ended);
+    }
+    if (client->line.len > 0 && client->line.data[client->line.len - 1] == '\r')
+        client->line.len--;
+    return ERR_OK;
+}
+
 enum err relay_read(struct relay_client *client, int64_t timeout_ms)
 {
     int64_t deadline = loop_now(conn_loop(client->conn)) + timeout_ms;
     enum relay_line kind = RELAY_LINE_MORE;
     relay_reply_clear(&client->reply);
     while (kind == RELAY_LINE_MORE) {
-        struct slice line;
-        int64_t left = deadline - loop_now(conn_loop(client->conn));
-        if (left <= 0)
-            return ERR_TIMEOUT;
-        conn_set_timeout(client->conn, left);
-        enum err err = conn_read_line(client->conn, RELAY_LINE_MAX, &line);
-        if (err)
-            return err == ERR_TOO_LONG ? quote(client, line) : err;
-        kind = relay_reply_add(&client->reply, line);
+        enum err err = read_line(client, deadline);
+        if (err && err != ERR_TOO_LONG)
+            return err;
+        kind = err ? RELAY_LINE_BAD : relay_reply_add(&client->reply, buf_slice(&client->line));
         if (kind == RELAY_LINE_BAD)
-            return quote(client, line);
+            return quote(client, buf_slice(&client->line));
     }
     return ERR_OK;
+}
+
+enum err relay_check_silence(struct relay_client *client)
+{
+    struct slice bytes;
+    if (!conn_has_input(client->conn))
+        return ERR_OK;
+    enum err err = conn_peek(client->conn, &bytes);
+    return err ? err : quote(client, slice_split(&bytes, '\n'));
 }
 
 enum err relay_say(struct relay_client *client, int64_t timeout_ms, const char *format, ...)
@@ -69,7 +103,9 @@ enum err relay_say(struct relay_client *client, int64_t timeout_ms, const char *
     va_end(args);
     buf_append(&line, S("\r\n"));
     conn_set_timeout(client->conn, timeout_ms);
-    enum err err = buf_ok(&line) ? conn_write(client->conn, buf_slice(&line)) : ERR_TOO_LONG;
+    enum err err = buf_ok(&line) ? relay_check_silence(client) : ERR_TOO_LONG;
+    if (!err)
+        err = conn_write(client->conn, buf_slice(&line));
     buf_free(&line);
     if (!err)
         err = conn_flush(client->conn);

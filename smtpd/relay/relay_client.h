@@ -26,6 +26,7 @@ struct relay_client {
     const struct relay_times *times;
     bool is_lmtp;
     const char *name; /* what EHLO says; lives as long as this */
+    struct buf line;  /* of a reply, as it is read */
     struct relay_reply reply;
     struct relay_abilities abilities;
     bool speaks_esmtp;   /* EHLO was answered with 2xx */
@@ -37,6 +38,10 @@ void relay_client_free(struct relay_client *client);
 
 /* The next reply, each of its lines within the time that is left. */
 enum err relay_read(struct relay_client *client, int64_t timeout_ms) MUST_CHECK;
+/* Nothing was said that was not asked for. A server that answers before it was asked would have its answers
+ * taken for those to other questions, and in the end for the promise to keep a message: ERR_PROTOCOL. To be
+ * called before a command or a text is sent. */
+enum err relay_check_silence(struct relay_client *client) MUST_CHECK;
 /* Sends a line (without its end) and what waits before it, and reads the reply. */
 enum err relay_say(struct relay_client *client, int64_t timeout_ms, const char *format, ...)
     PRINTF_LIKE(3, 4) MUST_CHECK;

@@ -215,6 +215,7 @@ static enum err say_commands(struct sending *sending)
         if (written <= read) {
             written = read;
             size_t limit = pipelines ? MIN_OF(count, read + COMMANDS_MAX) : read + 1;
+            err = relay_check_silence(sending->client);
             while (written < limit && !err)
                 err = write_command(sending, written++);
             if (!err)
@@ -235,12 +236,14 @@ static enum err write_text(struct sending *sending)
     struct conn *conn = sending->client->conn;
     struct dot_encoder encoder = {0};
     size_t size = MIN_OF((size_t)BLOCK, (size_t)sending->message->size + 1);
-    char *block = mem_realloc(NULL, size);
     uint64_t at = sending->message->skip;
     struct slice top = sending->message->top, part;
     ssize_t got = 1;
-    enum err err = ERR_OK;
     conn_set_timeout(conn, sending->client->times->block);
+    enum err err = relay_check_silence(sending->client);
+    if (err)
+        return err;
+    char *block = mem_realloc(NULL, size);
     while (!err && dot_encode(&encoder, &top, &part))
         err = conn_write(conn, part);
     while (!err && (got = pread(sending->message->body_fd, block, size, (off_t)at)) > 0) {

@@ -262,6 +262,49 @@ static void what_is_no_reply_ends_it(void *arg)
     }
 }
 
+/* Whoever believed it would take the text for promised before it was sent. */
+static void answers_before_questions_end_it(void *arg)
+{
+    (void)arg;
+    static const char *const lines[] = {
+        "< 220 hi", "> EHLO us.example",           "< 250 hi", "> MAIL FROM:<alice@example.org>",
+        "< 250 ok", "> RCPT TO:<bob@example.net>", "< 250 ok", "> DATA",
+        "< 354 go"};
+    struct relay_client client;
+    struct script greeting = SCRIPT("< 220 hi\r\n250 ok");
+    script_begin(&greeting, &client);
+    assert_int_equal(relay_greet(&client), ERR_PROTOCOL);
+    script_end(&greeting, &client);
+    for (size_t early = 2; early < ARRAY_LEN(lines); early += 2) {
+        const char *said[ARRAY_LEN(lines)];
+        struct relay_recipient to = {.address = S("bob@example.net")};
+        struct relay_message message = message_to(&to, 1);
+        struct script script = {.lines = said, .count = early + 1};
+        for (size_t i = 0; i < early; i++)
+            said[i] = lines[i];
+        said[early] = arena_printf(&arena, "%s\r\n250 ok", lines[early]);
+        assert_int_equal(send_all(&script, &message), ERR_PROTOCOL);
+        assert_int_equal(to.fate, RELAY_DEFERRED);
+    }
+}
+
+static void a_line_without_end_is_not_awaited(void *arg)
+{
+    (void)arg;
+    struct relay_client client;
+    struct conn *ends[2];
+    conn_pair(task_loop(), 65536, 65536, ends);
+    relay_client_init(&client, ends[0], "us.example");
+    for (int i = 0; i < RELAY_LINE_MAX / 16 + 1; i++)
+        conn_printf(ends[1], "220 xxxxxxxxxxxx");
+    conn_flush(ends[1]);
+    assert_int_equal(relay_greet(&client), ERR_PROTOCOL);
+    assert_true(slice_starts_with(buf_slice(&client.reply.text), S("\"220 xxxx")));
+    relay_client_free(&client);
+    conn_close(ends[0]);
+    conn_close(ends[1]);
+}
+
 static void a_server_that_drips_is_left(void *arg)
 {
     (void)arg;
@@ -379,6 +422,8 @@ int main(void)
         task_test(what_data_says_counts_for_those_who_were_taken),
         task_test(a_connection_that_breaks_has_promised_nothing),
         task_test(what_is_no_reply_ends_it),
+        task_test(answers_before_questions_end_it),
+        task_test(a_line_without_end_is_not_awaited),
         task_test(a_server_that_drips_is_left),
         task_test(hello_is_said_as_the_server_knows_it),
         task_test(lmtp_answers_for_each),
