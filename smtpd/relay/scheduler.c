@@ -147,6 +147,14 @@ static int64_t look(struct relayd *relayd)
     return wait_ms;
 }
 
+static void reopen_lanes(struct relayd *relayd)
+{
+    struct lane *lane, *next;
+    HASH_ITER (hh, relayd->lanes, lane, next) {
+        lane_reopen(lane);
+    }
+}
+
 void relayd_schedule(void *arg)
 {
     struct relayd *relayd = arg;
@@ -155,7 +163,9 @@ void relayd_schedule(void *arg)
     while (!relayd->is_stopping && err != ERR_CANCELED) {
         size_t which;
         event_clear(&relayd->wake);
-        queue_bell_clear(relayd->bell);
+        if (queue_bell_clear(relayd->bell)) {
+            reopen_lanes(relayd);
+        }
         int64_t wait_ms = look(relayd);
         err = wait_any(items, ARRAY_LEN(items), loop_now(relayd->tools.loop) + wait_ms, &which);
     }

@@ -247,7 +247,7 @@ enum err queue_add(struct store *store, struct blob *blob, const struct queue_en
     }
     group_run(&queue->group, &addition.member, serve, queue);
     if (!addition.err && !prepared) {
-        queue_ring(queue);
+        queue_ring(queue, QUEUE_RING_WORK);
     }
     return addition.err;
 }
@@ -285,7 +285,7 @@ enum err queue_confirm(struct store *store, struct slice id)
         err = queue_end(queue, confirm(queue->db, id));
     }
     if (!err) {
-        queue_ring(queue);
+        queue_ring(queue, QUEUE_RING_WORK);
     }
     return err;
 }

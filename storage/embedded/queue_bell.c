@@ -78,10 +78,14 @@ int queue_bell_fd(const struct queue_bell *bell)
     return bell->socket_fd;
 }
 
-void queue_bell_clear(struct queue_bell *bell)
+bool queue_bell_clear(struct queue_bell *bell)
 {
-    char ignored[8];
-    while (recv(bell->socket_fd, ignored, sizeof(ignored), 0) > 0) {}
+    char byte = 0;
+    bool by_person = false;
+    while (recv(bell->socket_fd, &byte, 1, 0) > 0) {
+        by_person |= byte == QUEUE_RING_PERSON;
+    }
+    return by_person;
 }
 
 void queue_bell_close(struct queue_bell *bell)
@@ -99,7 +103,7 @@ void queue_bell_close(struct queue_bell *bell)
     mem_free(bell);
 }
 
-void queue_ring(struct queue *queue)
+void queue_ring(struct queue *queue, enum queue_ring ring)
 {
     struct sockaddr_un address;
     int fd = atomic_load(&queue->ring_fd);
@@ -114,7 +118,8 @@ void queue_ring(struct queue *queue)
             fd = none;
         }
     }
+    char byte = (char)ring;
     address_of(queue, &address);
     /* Nobody there, or it rings already: he looks by himself, or will. */
-    sendto(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
+    sendto(fd, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address));
 }

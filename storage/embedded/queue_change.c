@@ -93,7 +93,7 @@ enum err queue_change(struct store *store, const struct queue_filter *filter, en
     arena_free(&arena);
     if (!err) {
         *count_r = count;
-        queue_ring(queue);
+        queue_ring(queue, QUEUE_RING_PERSON);
     }
     return err;
 }

@@ -37,8 +37,9 @@ struct queue {
 enum err queue_of(struct store *store, struct queue **queue_r) MUST_CHECK;
 void queue_close(struct queue *queue);
 
-/* Somebody may have something to deliver now. */
-void queue_ring(struct queue *queue);
+/* Somebody may have something to deliver now; or a person wants it. */
+enum queue_ring { QUEUE_RING_WORK = 'w', QUEUE_RING_PERSON = 'p' };
+void queue_ring(struct queue *queue, enum queue_ring ring);
 
 /* "<n>/<number>", below messages. */
 void queue_body_name(int64_t message, char name[48]);

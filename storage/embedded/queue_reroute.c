@@ -135,7 +135,7 @@ enum err queue_reroute(struct store *store, const struct queue_filter *filter,
     }
     if (!err) {
         *count_r = moves.count;
-        queue_ring(queue);
+        queue_ring(queue, QUEUE_RING_PERSON);
     }
     mem_free(moves.list);
     arena_free(&arena);

@@ -31,7 +31,7 @@ static const char *const steps[] = {
     "  size INTEGER NOT NULL,"
     "  skip INTEGER NOT NULL,"
     "  top TEXT NOT NULL,"
-    "  over INTEGER) STRICT;" /* when the last recipient was over; NULL: not yet */
+    "  over INTEGER) STRICT;"                     /* when the last recipient was over; NULL: not yet */
     "CREATE INDEX message_over ON message(over);" /* those that are not over yet by their number */
     "CREATE TABLE body(message INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;" /* of those without file */
     "CREATE TABLE destination(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, due INTEGER) STRICT;"

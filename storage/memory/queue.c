@@ -162,7 +162,7 @@ enum err queue_add(struct store *store, struct blob *blob, const struct queue_en
         struct queued_message *message = message_new(blob, envelope, recipients, count, prepared);
         message->number = ++queue->last_number;
         queue->messages[queue->count++] = message;
-        queue_ring(queue);
+        queue_ring(queue, false);
     }
     queue_unlock(queue);
     return err;
@@ -186,7 +186,7 @@ enum err queue_confirm(struct store *store, struct slice id)
     for (size_t i = 0; !err && i < message->count; i++) {
         message->recipients[i].state = QUEUE_WAITING;
     }
-    queue_ring(queue);
+    queue_ring(queue, false);
     queue_unlock(queue);
     return err;
 }

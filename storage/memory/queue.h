@@ -39,7 +39,8 @@ void queue_free(struct queue *queue);
 enum err queue_lock(struct store *store, enum memory_step step, struct queue **queue_r) MUST_CHECK;
 void queue_unlock(struct queue *queue);
 /* With the mutex. */
-void queue_ring(struct queue *queue); /* somebody may have something to deliver now */
+/* Somebody may have something to deliver now; `by_person`: somebody wants it. */
+void queue_ring(struct queue *queue, bool by_person);
 void queue_note_over(struct queued_message *message, int64_t now_us);
 void queue_delete(struct queue *queue, size_t index);
 /* A copy for the caller. */

@@ -10,6 +10,7 @@
 struct queue_bell {
     struct queue *queue;
     int fd;
+    bool by_person;
 };
 
 enum err queue_bell_open(struct store *store, struct queue_bell **bell_r)
@@ -22,7 +23,7 @@ enum err queue_bell_open(struct store *store, struct queue_bell **bell_r)
         err = fd < 0 ? err_from_errno(errno) : ERR_OK;
         if (!err) {
             queue->bell = mem_new(struct queue_bell);
-            *queue->bell = (struct queue_bell){queue, fd};
+            *queue->bell = (struct queue_bell){.queue = queue, .fd = fd};
             *bell_r = queue->bell;
         }
     }
@@ -35,10 +36,15 @@ int queue_bell_fd(const struct queue_bell *bell)
     return bell->fd;
 }
 
-void queue_bell_clear(struct queue_bell *bell)
+bool queue_bell_clear(struct queue_bell *bell)
 {
     eventfd_t ignored;
+    pthread_mutex_lock(&bell->queue->mutex);
+    bool by_person = bell->by_person;
+    bell->by_person = false;
+    pthread_mutex_unlock(&bell->queue->mutex);
     eventfd_read(bell->fd, &ignored);
+    return by_person;
 }
 
 void queue_bell_close(struct queue_bell *bell)
@@ -54,9 +60,10 @@ void queue_bell_close(struct queue_bell *bell)
     mem_free(bell);
 }
 
-void queue_ring(struct queue *queue)
+void queue_ring(struct queue *queue, bool by_person)
 {
     if (queue->bell) {
+        queue->bell->by_person |= by_person;
         eventfd_write(queue->bell->fd, 1);
     }
 }

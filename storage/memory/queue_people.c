@@ -170,7 +170,7 @@ enum err queue_change(struct store *store, const struct queue_filter *filter, en
         }
         queue_note_over(message, now_us);
     }
-    queue_ring(queue);
+    queue_ring(queue, true);
     queue_unlock(queue);
     return ERR_OK;
 }
@@ -207,7 +207,7 @@ enum err queue_reroute(struct store *store, const struct queue_filter *filter,
             }
         }
     }
-    queue_ring(queue);
+    queue_ring(queue, true);
     queue_unlock(queue);
     return ERR_OK;
 }

@@ -98,7 +98,8 @@ enum err queue_cancel(struct store *store, struct slice id) MUST_CHECK;
 struct queue_bell;
 enum err queue_bell_open(struct store *store, struct queue_bell **bell_r) MUST_CHECK;
 int queue_bell_fd(const struct queue_bell *bell);
-void queue_bell_clear(struct queue_bell *bell);
+/* True: a person wants something to be tried (queue_change), whatever was found out about destinations. */
+bool queue_bell_clear(struct queue_bell *bell);
 void queue_bell_close(struct queue_bell *bell); /* NULL is fine */
 
 /* Destinations that have recipients due, the longest due first, `limit` at most, without those for which
