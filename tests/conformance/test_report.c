@@ -2,8 +2,10 @@
 /* Who hears what became of a message (RFC 3461 sections 4 to 6), and where the report goes. */
 #include "suite.h"
 
+#include "base/clock.h"
 #include "mail/header.h"
 #include "report.h"
+#include "srs.h"
 #include "storage/queue.h"
 
 #define SECOND ((int64_t)1000000)
@@ -400,6 +402,22 @@ static void test_sender_is_alias(void **state)
     assert_int_equal(count, 1);
 }
 
+/* A message that we forwarded: its sender is an address of our making, and stands for the real one. */
+static void test_sender_is_rewritten(void **state)
+{
+    struct fixture *fixture = *state;
+    struct address sender = {S("zoe"), S("example.com")}, rewritten;
+    struct srs_key key;
+    size_t count;
+    conf.data_directory = fixture->directory;
+    assert_ok(srs_key_load(fixture->directory, &key));
+    assert_ok(srs_rewrite(&key, &sender, S("example.org"), clock_wall_us(), &fixture->arena, &rewritten));
+    fail_for(fixture, arena_cstr(&fixture->arena, address_text(&fixture->arena, &rewritten)));
+    struct queue_item *items = queued_for(fixture, "zoe@example.com", &count);
+    assert_int_equal(count, 1);
+    assert_text(items[0].recipients[0].taken.recipient.destination, "example.com");
+}
+
 /* What cannot be told is dropped, and nothing is told of that. */
 static void test_sender_unknown(void **state)
 {
@@ -499,6 +517,7 @@ int main(void)
         CASE(sender_elsewhere),
         CASE(posted_once),
         CASE(sender_is_alias),
+        CASE(sender_is_rewritten),
         CASE(sender_unknown),
         CASE(sender_is_full),
         CASE(delivered),
