@@ -31,9 +31,11 @@ struct sasl_client {
 
 static const struct mechanism *find_mechanism(const char *name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++)
-        if (strcmp(mechanisms[i].name, name) == 0)
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++) {
+        if (strcmp(mechanisms[i].name, name) == 0) {
             return &mechanisms[i];
+        }
+    }
     return NULL;
 }
 
@@ -41,9 +43,11 @@ const char *sasl_client_choose(const char *after, bool (*offers)(void *data, con
                                void *data, bool may_show)
 {
     const struct mechanism *last = after ? find_mechanism(after) : NULL;
-    for (size_t i = last ? (size_t)(last - mechanisms) + 1 : 0; i < ARRAY_LEN(mechanisms); i++)
-        if ((may_show || !mechanisms[i].shows_password) && offers(data, mechanisms[i].name))
+    for (size_t i = last ? (size_t)(last - mechanisms) + 1 : 0; i < ARRAY_LEN(mechanisms); i++) {
+        if ((may_show || !mechanisms[i].shows_password) && offers(data, mechanisms[i].name)) {
             return mechanisms[i].name;
+        }
+    }
     return NULL;
 }
 
@@ -52,12 +56,15 @@ struct sasl_client *sasl_client_new(const char *mechanism, const char *user, con
     struct sasl_client *client = mem_new(struct sasl_client);
     client->mechanism = find_mechanism(mechanism);
     int result = client->mechanism ? gsasl_init(&client->gsasl) : GSASL_UNKNOWN_MECHANISM;
-    if (result == GSASL_OK)
+    if (result == GSASL_OK) {
         result = gsasl_client_start(client->gsasl, mechanism, &client->session);
-    if (result == GSASL_OK)
+    }
+    if (result == GSASL_OK) {
         result = gsasl_property_set(client->session, GSASL_AUTHID, user);
-    if (result == GSASL_OK)
+    }
+    if (result == GSASL_OK) {
         result = gsasl_property_set(client->session, GSASL_PASSWORD, password);
+    }
     if (result != GSASL_OK) {
         log_error("sasl.failed", log_cstr("mechanism", mechanism),
                   log_cstr("reason", gsasl_strerror(result)));
@@ -69,16 +76,19 @@ struct sasl_client *sasl_client_new(const char *mechanism, const char *user, con
 
 void sasl_client_free(struct sasl_client *client)
 {
-    if (!client)
+    if (!client) {
         return;
+    }
     if (client->session) {
         char *password = (char *)(uintptr_t)gsasl_property_fast(client->session, GSASL_PASSWORD);
-        if (password)
+        if (password) {
             mem_wipe(password, strlen(password));
+        }
         gsasl_finish(client->session);
     }
-    if (client->gsasl)
+    if (client->gsasl) {
         gsasl_done(client->gsasl);
+    }
     mem_free(client);
 }
 
@@ -104,8 +114,9 @@ static bool is_too_costly(struct slice challenge)
         struct slice attribute = slice_split(&challenge, ',');
         uint64_t iterations;
         if (slice_starts_with(attribute, S("i=")) &&
-            !slice_to_u64(slice_skip(attribute, 2), SASL_CLIENT_ITERATIONS_MAX, &iterations))
+            !slice_to_u64(slice_skip(attribute, 2), SASL_CLIENT_ITERATIONS_MAX, &iterations)) {
             return true;
+        }
     }
     return false;
 }
@@ -117,17 +128,20 @@ enum sasl_client_result sasl_client_step(struct sasl_client *client, struct slic
     size_t output_len = 0;
     /* Both know that all was said: nobody asks further. And GNU SASL ends texts at their NULs. */
     if ((client->is_complete && challenge.len > 0) || slice_has(challenge, '\0') ||
-        (client->mechanism->hashes_long && is_too_costly(challenge)))
+        (client->mechanism->hashes_long && is_too_costly(challenge))) {
         return SASL_CLIENT_MALFORMED;
-    if (client->is_complete)
+    }
+    if (client->is_complete) {
         return SASL_CLIENT_ANSWERED;
+    }
     int result = gsasl_step(client->session, challenge.data, challenge.len, &output, &output_len);
     if (result == GSASL_OK || result == GSASL_NEEDS_MORE) {
         buf_append(response, slice_of(output, output_len));
         client->is_complete = result == GSASL_OK;
     }
-    if (output)
+    if (output) {
         mem_wipe(output, output_len);
+    }
     gsasl_free(output);
     switch (result) {
     case GSASL_OK:

@@ -39,13 +39,16 @@ enum err suppression_add(struct store *store, const struct suppression *entries,
     struct directory_key *keys = arena_array(&arena, struct directory_key, count);
     struct queue *queue;
     enum err err = queue_of(store, &queue);
-    for (size_t i = 0; i < count && !err; i++)
+    for (size_t i = 0; i < count && !err; i++) {
         err = directory_key_parse(&arena, entries[i].address, &keys[i], NULL);
-    if (!err)
-        err = db_begin(queue->db);
+    }
     if (!err) {
-        for (size_t i = 0; i < count && !err; i++)
+        err = db_begin(queue->db);
+    }
+    if (!err) {
+        for (size_t i = 0; i < count && !err; i++) {
             err = add_one(queue->db, keys[i].text, &entries[i]);
+        }
         err = queue_end(queue, err);
     }
     arena_free(&arena);
@@ -57,15 +60,17 @@ static enum err find_one(struct db *db, struct slice address, int64_t now_us, st
 {
     struct directory_key key;
     *entry_r = (struct suppression){0};
-    if (directory_key_parse(arena, address, &key, NULL)) /* what is no address has no entry */
+    if (directory_key_parse(arena, address, &key, NULL)) { /* what is no address has no entry */
         return ERR_OK;
+    }
     sqlite3_stmt *statement =
         db_statement(db, "SELECT " COLUMNS " FROM suppression WHERE address=?1 AND until>?2");
     db_bind_text(statement, 1, key.text);
     db_bind_int(statement, 2, now_us);
     int step = db_step(db, statement);
-    if (step == 1)
+    if (step == 1) {
         read_one(statement, arena, entry_r);
+    }
     sqlite3_reset(statement);
     return db_step_err(step);
 }
@@ -75,12 +80,15 @@ enum err suppression_find(struct store *store, const struct slice *addresses, si
 {
     struct queue *queue;
     enum err err = queue_of(store, &queue);
-    if (!err)
+    if (!err) {
         err = db_begin_read(queue->db);
-    if (err)
+    }
+    if (err) {
         return err;
-    for (size_t i = 0; i < count && !err; i++)
+    }
+    for (size_t i = 0; i < count && !err; i++) {
         err = find_one(queue->db, addresses[i], now_us, arena, &found[i]);
+    }
     db_end_read(queue->db);
     return err;
 }
@@ -91,16 +99,19 @@ enum err suppression_remove(struct store *store, struct slice address)
     struct directory_key key;
     struct queue *queue;
     enum err err = queue_of(store, &queue);
-    if (!err)
+    if (!err) {
         err = directory_key_parse(&arena, address, &key, NULL);
-    if (!err)
+    }
+    if (!err) {
         err = db_begin(queue->db);
+    }
     if (!err) {
         sqlite3_stmt *statement = db_statement(queue->db, "DELETE FROM suppression WHERE address=?1");
         db_bind_text(statement, 1, key.text);
         err = db_run(queue->db, statement);
-        if (!err && sqlite3_changes(db_handle(queue->db)) == 0)
+        if (!err && sqlite3_changes(db_handle(queue->db)) == 0) {
             err = ERR_NOT_FOUND;
+        }
         err = queue_end(queue, err);
     }
     arena_free(&arena);
@@ -115,17 +126,20 @@ enum err suppression_list(struct store *store, struct slice after, int64_t now_u
     size_t count = 0;
     int more;
     enum err err = queue_of(store, &queue);
-    if (!err)
+    if (!err) {
         err = db_begin_read(queue->db);
-    if (err)
+    }
+    if (err) {
         return err;
+    }
     sqlite3_stmt *statement = db_statement(queue->db, "SELECT " COLUMNS " FROM suppression WHERE address>?1"
                                                       " AND until>?2 ORDER BY address LIMIT ?3");
     db_bind_text(statement, 1, after);
     db_bind_int(statement, 2, now_us);
     db_bind_int(statement, 3, (int64_t)limit);
-    while ((more = db_step(queue->db, statement)) == 1)
+    while ((more = db_step(queue->db, statement)) == 1) {
         read_one(statement, arena, &list[count++]);
+    }
     err = db_step_err(more);
     db_end_read(queue->db);
     if (!err) {
@@ -139,10 +153,12 @@ enum err suppression_forget(struct store *store, int64_t before_us)
 {
     struct queue *queue;
     enum err err = queue_of(store, &queue);
-    if (!err)
+    if (!err) {
         err = db_begin_relaxed(queue->db);
-    if (err)
+    }
+    if (err) {
         return err;
+    }
     sqlite3_stmt *statement = db_statement(queue->db, "DELETE FROM suppression WHERE until<?1");
     db_bind_int(statement, 1, before_us);
     return queue_end(queue, db_run(queue->db, statement));
