@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * postern status: whether the instance runs, how its processes are, how many clients they have, what the
- * store holds. Looks at the lock and the files in the run directory and asks no process, so it answers also
- * when they do not.
+ * store and the queue hold. Looks at the lock and the files in the run directory and asks no process, so it
+ * answers also when they do not.
  */
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/fsio.h"
 #include "handlers.h"
 #include "instance.h"
 #include "net/peers.h"
 #include "output.h"
+#include "queue_words.h"
 #include "report.h"
 #include "storage/account.h"
 #include "storage/directory.h"
@@ -25,6 +27,7 @@ struct status {
     json_t *supervisor; /* status.json, or NULL */
     bool has_usage;
     uint64_t domains, users, aliases, messages, bytes;
+    struct queue_figures queue;
 };
 
 static void read_supervisor(struct status *status, const struct conf *conf)
@@ -82,6 +85,7 @@ static enum err read_store(struct status *status, struct store *store, bool usag
         status->aliases += domains[i].aliases;
         status->domains++;
     }
+    err = err ? err : queue_count(store, &status->queue);
     return err || !usage ? err : count_usage(status, store);
 }
 
@@ -101,11 +105,11 @@ static json_t *connections_json(struct status *status, const struct conf *conf)
 
 static int print_status_json(const struct status *status, json_t *connections)
 {
-    json_t *object =
-        json_pack("{s:b, s:o, s:o, s:O?, s:I, s:I, s:I}", "running", status->pid != 0, "pid",
-                  status->pid ? json_integer(status->pid) : json_null(), "connections", connections,
-                  "supervisor", status->supervisor, "domains", (json_int_t)status->domains, "users",
-                  (json_int_t)status->users, "aliases", (json_int_t)status->aliases);
+    json_t *object = json_pack("{s:b, s:o, s:o, s:O?, s:I, s:I, s:I, s:o}", "running", status->pid != 0,
+                               "pid", status->pid ? json_integer(status->pid) : json_null(), "connections",
+                               connections, "supervisor", status->supervisor, "domains",
+                               (json_int_t)status->domains, "users", (json_int_t)status->users, "aliases",
+                               (json_int_t)status->aliases, "queue", queue_figures_json(&status->queue));
     if (status->has_usage) {
         json_object_set_new(object, "messages", json_integer((json_int_t)status->messages));
         json_object_set_new(object, "bytes", json_integer((json_int_t)status->bytes));
@@ -176,6 +180,9 @@ static int print_status_text(const struct status *status, json_t *connections)
     }
     buf_printf(&text, "domains %llu, users %llu, aliases %llu\n", (unsigned long long)status->domains,
                (unsigned long long)status->users, (unsigned long long)status->aliases);
+    buf_append(&text, S("queue: "));
+    queue_append_figures(&status->queue, clock_wall_us(), &text);
+    buf_append_char(&text, '\n');
     if (status->has_usage) {
         buf_printf(&text, "messages %llu, ", (unsigned long long)status->messages);
         format_size(status->bytes, &text);

@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 
-#define COMMAND_OPTION_LIMIT 8
+#define COMMAND_OPTION_LIMIT 12
 
 /* What the process exits with; documented in postern(8). */
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };

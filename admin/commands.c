@@ -21,6 +21,20 @@
         "name", "TEXT", "the person's name" \
     }
 
+#define QUEUE_FILTERS                                                                                  \
+    {"id", "ID", "only this message"}, {"sender", "ADDRESS", "@example.org: a domain; '<>': reports"}, \
+        {"recipient", "ADDRESS", "@example.net: a domain"}, {"domain", "DOMAIN", "of the recipients"}, \
+        {"state", "STATES", "waiting, active, held, incoming, delivered, failed, removed; over; all"}, \
+        {"older-than", "TIME", "in the queue for longer than this: 30m, 12h, 2d"},                     \
+        {"error", "TEXT", "stands in the last reply"},                                                 \
+    {                                                                                                  \
+        "destination", "NAME", "waits for this destination, as 'queue show' names it"                  \
+    }
+#define EVERYTHING                                                     \
+    {                                                                  \
+        "all", NULL, "whatever can be; needed when no filter is given" \
+    }
+
 const struct command commands[] = {
     {"init",
      NULL,
@@ -199,6 +213,79 @@ const struct command commands[] = {
      NULL,
      {JSON},
      cmd_store_stats},
+
+    {"queue",
+     "list",
+     "",
+     0,
+     0,
+     "show the mail that waits to go out, oldest first",
+     "Without --state what is over is left out. All filters must be met; a message is shown with those of "
+     "its\n"
+     "recipients who meet them. A page ends with the command for the next one.",
+     {QUEUE_FILTERS,
+      {"limit", "N", "messages on a page (default: 50)"},
+      {"after", "N", "go on where a page ended"},
+      JSON},
+     cmd_queue_list},
+    {"queue",
+     "show",
+     "ID",
+     1,
+     1,
+     "tell all about a message in the queue",
+     NULL,
+     {{"message", NULL, "print the message itself instead, as the next host gets it"}, JSON},
+     cmd_queue_show},
+    {"queue", "count", "", 0, 0, "count what is in the queue", NULL, {JSON}, cmd_queue_count},
+    {"queue",
+     "retry",
+     "[ID...]",
+     0,
+     ANY_NUMBER,
+     "try waiting mail now",
+     NULL,
+     {QUEUE_FILTERS, EVERYTHING, JSON},
+     cmd_queue_retry},
+    {"queue",
+     "hold",
+     "[ID...]",
+     0,
+     ANY_NUMBER,
+     "keep waiting mail until it is released",
+     "It is neither tried nor returned to its sender until then.",
+     {QUEUE_FILTERS, EVERYTHING, JSON},
+     cmd_queue_hold},
+    {"queue",
+     "release",
+     "[ID...]",
+     0,
+     ANY_NUMBER,
+     "let held mail go, at once",
+     NULL,
+     {QUEUE_FILTERS, EVERYTHING, JSON},
+     cmd_queue_release},
+    {"queue",
+     "remove",
+     "[ID...]",
+     0,
+     ANY_NUMBER,
+     "take mail out of the queue; nobody is told",
+     "An attempt that is under way may still succeed.",
+     {QUEUE_FILTERS, EVERYTHING, JSON},
+     cmd_queue_remove},
+    {"queue",
+     "route",
+     "[ID...]",
+     0,
+     ANY_NUMBER,
+     "send waiting or held mail another way",
+     "What was sent on its way like this stays there when the configuration changes.",
+     {QUEUE_FILTERS,
+      EVERYTHING,
+      {"to", "HOP", "mx, route:NAME, smtp://host:port, smtps://, lmtp://, lmtp:/path"},
+      JSON},
+     cmd_queue_route},
 
     {"backup",
      NULL,

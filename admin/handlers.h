@@ -31,6 +31,15 @@ int cmd_store_check(const struct invocation *call);
 int cmd_store_rebuild(const struct invocation *call);
 int cmd_store_stats(const struct invocation *call);
 
+int cmd_queue_list(const struct invocation *call);
+int cmd_queue_show(const struct invocation *call);
+int cmd_queue_count(const struct invocation *call);
+int cmd_queue_retry(const struct invocation *call);
+int cmd_queue_hold(const struct invocation *call);
+int cmd_queue_release(const struct invocation *call);
+int cmd_queue_remove(const struct invocation *call);
+int cmd_queue_route(const struct invocation *call);
+
 int cmd_backup(const struct invocation *call);
 int cmd_restore(const struct invocation *call);
 int cmd_export(const struct invocation *call);

@@ -59,7 +59,7 @@ static size_t text_width(struct slice text)
     return width;
 }
 
-static void append_printable(struct buf *out, struct slice text)
+void append_printable(struct buf *out, struct slice text)
 {
     for (size_t i = 0; i < text.len; i++) {
         buf_append_char(out, char_is_ctl(text.data[i]) ? '?' : text.data[i]);
@@ -135,6 +135,20 @@ void format_size(uint64_t bytes, struct buf *out)
     }
     buf_printf(out, unit == 0 || value == (double)(uint64_t)value ? "%.0f %s" : "%.1f %s", value,
                units[unit]);
+}
+
+void format_span(int64_t us, struct buf *out)
+{
+    static const struct {
+        int64_t seconds, at_least;
+        const char *name;
+    } units[] = {{86400, 2 * 86400, "days"}, {3600, 2 * 3600, "h"}, {60, 120, "min"}, {1, 0, "s"}};
+    int64_t seconds = MAX_OF(us, 0) / 1000000;
+    size_t unit = 0;
+    while (seconds < units[unit].at_least) {
+        unit++;
+    }
+    buf_printf(out, "%lld %s", (long long)(seconds / units[unit].seconds), units[unit].name);
 }
 
 /*  size = 1*DIGIT [ ("K" / "M" / "G" / "T") [ "i" ] ] [ "B" ]  */

@@ -29,6 +29,9 @@ void table_add_format(struct table *table, const char *format, ...) PRINTF_LIKE(
 void table_format(const struct table *table, struct buf *out);
 void table_free(struct table *table);
 
+/* Foreign text for a terminal: control characters come out as "?". */
+void append_printable(struct buf *out, struct slice text);
+
 /* The text as a JSON string; what is not UTF-8 comes out as U+FFFD. */
 json_t *json_text(struct slice text);
 /* "2026-11-21T10:00:00Z" as JSON; null for 0. */
@@ -38,6 +41,8 @@ json_t *json_time(int64_t wall_us);
 void format_size(uint64_t bytes, struct buf *out);
 /* "2026-11-21T10:00:00Z" */
 void format_time(int64_t wall_us, struct buf *out);
+/* "45 s", "12 min", "5 h", "3 days": how long something takes, roughly; nothing is less than 0. */
+void format_span(int64_t us, struct buf *out);
 /* "500M", "1.5G" is refused; K, M, G, T count in 1024; "B" or "iB" may follow. false: no size, or larger than
  * 2^62. */
 bool parse_size(struct slice text, uint64_t *bytes_r);

@@ -72,6 +72,16 @@ static bool parse_number(struct slice text, struct units units, int64_t *value_r
     return false;
 }
 
+bool conf_parse_duration(struct slice text, int64_t max, int64_t *ms_r)
+{
+    int64_t value;
+    if (!parse_number(text, units_of(CONF_DURATION), &value) || value < 0 || value > max) {
+        return false;
+    }
+    *ms_r = value;
+    return true;
+}
+
 static enum err set_number(void *record, const struct conf_option *option, struct slice text,
                            struct buf *expected)
 {

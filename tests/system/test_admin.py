@@ -375,3 +375,4 @@ def test_status_when_not_running(idle):
     assert result.returncode == 1
     assert status["running"] is False and status["pid"] is None and status["supervisor"] is None
     assert status["domains"] == 1 and status["messages"] == 0
+    assert status["queue"]["messages"] == 0 and status["queue"]["oldest"] is None

@@ -88,6 +88,24 @@ static void shows_dates(void **state)
     json_decref(value);
 }
 
+static void shows_spans(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        const char *text;
+    } expected[] = {{-5, "0 s"},       {0, "0 s"},    {119, "119 s"},   {120, "2 min"},    {719, "11 min"},
+                    {7199, "119 min"}, {7200, "2 h"}, {172799, "47 h"}, {172800, "2 days"}};
+    struct buf out;
+    buf_init(&out, 64);
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        buf_clear(&out);
+        format_span(expected[i].seconds * 1000000, &out);
+        assert_string_equal(buf_cstr(&out), expected[i].text);
+    }
+    buf_free(&out);
+}
+
 /* Widths count characters, not bytes; nothing trails; a terminal's escapes do not get through. */
 static void aligns_columns(void **state)
 {
@@ -127,11 +145,9 @@ static void json_text_is_always_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_sizes),
-        cmocka_unit_test(shows_sizes),
-        cmocka_unit_test(shows_dates),
-        cmocka_unit_test(aligns_columns),
-        cmocka_unit_test(json_text_is_always_utf8),
+        cmocka_unit_test(reads_sizes),    cmocka_unit_test(shows_sizes),
+        cmocka_unit_test(shows_dates),    cmocka_unit_test(shows_spans),
+        cmocka_unit_test(aligns_columns), cmocka_unit_test(json_text_is_always_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,6 +184,8 @@ void conf_free(struct conf *conf); /* and those that it replaced */
 /* A number as the file writes it, without quotes: 50M, 5m, 12. For CONF_NUMBER, CONF_SIZE and CONF_DURATION.
  */
 void conf_format_number(enum conf_type type, int64_t value, struct buf *out);
+/* Such a number read: a time of at most `max` milliseconds. */
+bool conf_parse_duration(struct slice text, int64_t max, int64_t *ms_r);
 /* A text in the file's double quotes. '$' too is escaped: "${NAME}" would stand for an environment variable.
  */
 void conf_format_text(struct buf *out, const char *text);
