@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/scan.h"
+#include "base/utf8.h"
 
 void relay_reply_init(struct relay_reply *reply)
 {
@@ -67,6 +68,15 @@ static struct slice without_status(struct relay_reply *reply, struct slice text)
     return text.len > 0 ? slice_skip(text, 1) : text;
 }
 
+/* Of a character with this many octets; with 0 it is none. C1 controls lead terminals on as C0's do. */
+static bool is_control(struct slice text, size_t length)
+{
+    unsigned char first = (unsigned char)text.data[0];
+    return length == 0 || first < ' ' || first == 0x7f ||
+           (first == 0xc2 && (unsigned char)text.data[1] < 0xa0);
+}
+
+/* Whole characters, as far as there is room. */
 static void keep_text(struct relay_reply *reply, struct slice text)
 {
     size_t room = RELAY_TEXT_MAX - reply->text.len;
@@ -74,9 +84,16 @@ static void keep_text(struct relay_reply *reply, struct slice text)
         buf_append_char(&reply->text, '\n');
         room--;
     }
-    for (size_t i = 0; i < text.len && i < room; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        buf_append_char(&reply->text, c < ' ' || c == 0x7f ? '?' : (char)c);
+    while (text.len > 0) {
+        size_t length = utf8_char_length(text);
+        bool harmless = !is_control(text, length);
+        length = MAX_OF(length, (size_t)1);
+        if ((harmless ? length : 1) > room)
+            break;
+        struct slice kept = harmless ? slice_take(text, length) : S("?");
+        buf_append(&reply->text, kept);
+        room -= kept.len;
+        text = slice_skip(text, length);
     }
 }
 

@@ -22,7 +22,8 @@
 struct relay_reply {
     unsigned code;   /* 200 to 599 */
     char status[16]; /* "5.1.1" (RFC 2034, RFC 3463); empty: there was none */
-    struct buf text; /* without codes, lines separated by LF; control characters are "?"; cut at the limit */
+    struct buf text; /* UTF-8, without codes, lines separated by LF; controls and what is no UTF-8 are "?";
+                        cut at the limit */
     unsigned lines;
 };
 

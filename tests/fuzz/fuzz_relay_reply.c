@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "relay_reply.h"
 
 static void require(bool condition)
@@ -16,7 +17,7 @@ static void require(bool condition)
 
 static void check_text(struct slice text)
 {
-    require(text.len <= RELAY_TEXT_MAX);
+    require(text.len <= RELAY_TEXT_MAX && utf8_is_valid(text));
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
         require(c == '\n' || (c >= ' ' && c != 0x7f));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Replies of other servers: what is clear is taken, what is not ends the session. */
+#include "base/utf8.h"
 #include "check.h"
 #include "relay_reply.h"
 
@@ -79,6 +80,9 @@ static void text_is_harmless_and_bounded(void **state)
     struct relay_reply reply;
     char line[RELAY_LINE_MAX];
     assert_string_equal(read_lines("550 \x1b[2Jyou\r\x07\x7f \xc3\xa4"), "550||?[2Jyou??? \xc3\xa4");
+    /* Octets that are no UTF-8, and the controls that are written with two. */
+    assert_string_equal(read_lines("550 \xff\xfe \xc3( \xc2\x9b[2J \xc2\xa0 \xc3"),
+                        "550||?? ?( ?[2J \xc2\xa0 ?");
     relay_reply_init(&reply);
     memset(line, 'x', sizeof(line));
     memcpy(line, "550-", 4);
@@ -86,6 +90,14 @@ static void text_is_harmless_and_bounded(void **state)
         assert_int_equal(relay_reply_add(&reply, slice_of(line, sizeof(line))), RELAY_LINE_MORE);
     assert_int_equal(reply.text.len, RELAY_TEXT_MAX);
     assert_int_equal(relay_reply_add(&reply, slice_of(line, sizeof(line))), RELAY_LINE_BAD);
+    /* No character is cut: of those with two octets one less fits behind a single x. */
+    relay_reply_clear(&reply);
+    for (size_t i = 5; i < sizeof(line); i++)
+        line[i] = i % 2 ? '\xc3' : '\xa4';
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(relay_reply_add(&reply, slice_of(line, sizeof(line) - 1)), RELAY_LINE_MORE);
+    assert_true(utf8_is_valid(buf_slice(&reply.text)));
+    assert_in_range(reply.text.len, RELAY_TEXT_MAX - 1, RELAY_TEXT_MAX);
     relay_reply_clear(&reply);
     assert_int_equal(relay_reply_add(&reply, S("250 2.0.0 fine")), RELAY_LINE_LAST);
     assert_int_equal(reply.lines, 1);
