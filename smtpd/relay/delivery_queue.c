@@ -129,9 +129,9 @@ void delivery_give_verdict(struct delivery *delivery, const struct queue_claim *
 {
     struct queue_outcome *outcomes = arena_array(&delivery->arena, struct queue_outcome, claim->count);
     int64_t now_us = clock_wall_us();
+    uint32_t chance = (uint32_t)random(); /* one for all: they stay together */
     for (size_t i = 0; i < claim->count; i++) {
-        outcomes[i] =
-            outcome_of(claim, &claim->recipients[i], verdict, &delivery->limits, now_us, (uint32_t)random());
+        outcomes[i] = outcome_of(claim, &claim->recipients[i], verdict, &delivery->limits, now_us, chance);
     }
     delivery_settle(delivery, claim, outcomes, NULL, claim->count);
 }

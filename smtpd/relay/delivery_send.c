@@ -47,16 +47,19 @@ static enum report_hop hop_of(const struct relay_client *client)
 }
 
 /* A server that takes some and says "too many" to the rest gets them at once in a transaction of their own
- * (RFC 5321 section 4.5.3.1.10). */
+ * (RFC 5321 section 4.5.3.1.10). 452 is also said for full disks and mailboxes, which the enhanced code tells
+ * apart (RFC 3463 section 3.6). */
 static bool is_one_too_many(const struct relay_recipient *recipient, bool some_accepted)
 {
-    return some_accepted && recipient->fate == RELAY_DEFERRED && recipient->code == TOO_MANY_RECIPIENTS;
+    return some_accepted && recipient->fate == RELAY_DEFERRED && recipient->code == TOO_MANY_RECIPIENTS &&
+           (slice_starts_with(recipient->text, S("4.5.3")) || !slice_starts_with(recipient->text, S("4.")));
 }
 
 static void conclude(struct transmission *transmission, size_t first, size_t count)
 {
     struct delivery *delivery = transmission->delivery;
     int64_t now_us = clock_wall_us();
+    uint32_t chance = (uint32_t)random(); /* one for all: they stay together */
     bool some_accepted = false;
     for (size_t i = first; i < first + count; i++) {
         some_accepted |= transmission->recipients[i].fate == RELAY_ACCEPTED;
@@ -67,10 +70,10 @@ static void conclude(struct transmission *transmission, size_t first, size_t cou
         const struct verdict verdict = {
             .fate = recipient->fate,
             .reply = {recipient->code, recipient->text, transmission->host, recipient->is_theirs}};
-        transmission->outcomes[i] = is_one_too_many(recipient, some_accepted)
-                                        ? outcome_put_back(transmission->claim, taken, now_us)
-                                        : outcome_of(transmission->claim, taken, &verdict, &delivery->limits,
-                                                     now_us, (uint32_t)random());
+        transmission->outcomes[i] =
+            is_one_too_many(recipient, some_accepted)
+                ? outcome_put_back(transmission->claim, taken, now_us)
+                : outcome_of(transmission->claim, taken, &verdict, &delivery->limits, now_us, chance);
         transmission->hops[i] = hop_of(&delivery->connection.client);
     }
     if (some_accepted) {
