@@ -129,6 +129,8 @@ EXPECT(failure_wanted, QUEUE_NOTIFY_FAILURE, QUEUE_FAILED, REPORT_HOP_SILENT, 0,
 EXPECT(failure_not_wanted, QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_DELAY, QUEUE_FAILED, REPORT_HOP_SILENT, 0, 0,
        false)
 EXPECT(failure_never, QUEUE_NOTIFY_NEVER, QUEUE_FAILED, REPORT_HOP_SILENT, 0, 0, false)
+EXPECT(never_counts_most, QUEUE_NOTIFY_NEVER | QUEUE_NOTIFY_FAILURE, QUEUE_FAILED, REPORT_HOP_SILENT, 0, 0,
+       false)
 EXPECT(success_by_default, 0, QUEUE_DELIVERED, REPORT_HOP_SILENT, 0, 0, false)
 EXPECT(success_wanted, QUEUE_NOTIFY_SUCCESS, QUEUE_DELIVERED, REPORT_HOP_SILENT, 0, 1, false)
 EXPECT(success_told_by_next, QUEUE_NOTIFY_SUCCESS, QUEUE_DELIVERED, REPORT_HOP_TELLS, 0, 0, false)
@@ -491,6 +493,7 @@ int main(void)
         CASE(failure_wanted),
         CASE(failure_not_wanted),
         CASE(failure_never),
+        CASE(never_counts_most),
         CASE(success_by_default),
         CASE(success_wanted),
         CASE(success_told_by_next),
