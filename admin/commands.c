@@ -286,6 +286,18 @@ const struct command commands[] = {
       {"to", "HOP", "mx, route:NAME, smtp://host:port, smtps://, lmtp://, lmtp:/path"},
       JSON},
      cmd_queue_route},
+    {"queue",
+     "suppress",
+     "ACTION [ADDRESS...]",
+     1,
+     ANY_NUMBER,
+     "list, add or remove addresses that nothing is sent to",
+     "ACTION is list, add or remove. Addresses whose own server said that they do not exist are added by\n"
+     "themselves, for the time that suppress_for says in the configuration. Mail to them fails at once.",
+     {{"for", "TIME", "add: for how long, 12h or 30d (default: suppress_for)"},
+      {"reason", "TEXT", "add: what the senders are told"},
+      JSON},
+     cmd_queue_suppress},
 
     {"backup",
      NULL,

@@ -39,6 +39,7 @@ int cmd_queue_hold(const struct invocation *call);
 int cmd_queue_release(const struct invocation *call);
 int cmd_queue_remove(const struct invocation *call);
 int cmd_queue_route(const struct invocation *call);
+int cmd_queue_suppress(const struct invocation *call);
 
 int cmd_backup(const struct invocation *call);
 int cmd_restore(const struct invocation *call);
