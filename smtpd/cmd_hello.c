@@ -46,7 +46,7 @@ void cmd_helo(struct session *session, struct slice arguments)
  *
  * SIZE: RFC 1870 section 3. PIPELINING: RFC 2920. 8BITMIME: RFC 6152. SMTPUTF8: RFC 6531. CHUNKING: RFC 3030.
  * STARTTLS: RFC 3207 section 2, not offered under TLS. AUTH: RFC 4954 section 3, only what may be used now.
- * LIMITS: RFC 9422.
+ * DSN: RFC 3461 section 3. REQUIRETLS: RFC 8689 section 2, under TLS only. LIMITS: RFC 9422.
  */
 static void list_extensions(struct session *session)
 {
@@ -61,6 +61,9 @@ static void list_extensions(struct session *session)
     reply_line(conn, 250, false, "SMTPUTF8");
     reply_line(conn, 250, false, "CHUNKING");
     reply_line(conn, 250, false, "ENHANCEDSTATUSCODES");
+    reply_line(conn, 250, false, "DSN");
+    if (session_offers_requiretls(session))
+        reply_line(conn, 250, false, "REQUIRETLS");
     if (session_offers_starttls(session))
         reply_line(conn, 250, false, "STARTTLS");
     if (*mechanisms && !session_is_authenticated(session))

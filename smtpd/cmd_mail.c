@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* MAIL: begins a transaction. */
+/* MAIL: begins a transaction. What its parameters are for is told where the transaction keeps them. */
 #include "arguments.h"
 #include "base/log.h"
 #include "base/scan.h"
@@ -8,7 +8,16 @@
 #include "policy.h"
 #include "session.h"
 
-enum seen { SEEN_SIZE = 1, SEEN_BODY = 2, SEEN_SMTPUTF8 = 4, SEEN_AUTH = 8 };
+enum seen {
+    SEEN_SIZE = 1,
+    SEEN_BODY = 2,
+    SEEN_SMTPUTF8 = 4,
+    SEEN_AUTH = 8,
+    SEEN_RET = 16,
+    SEEN_ENVID = 32,
+    SEEN_REQUIRETLS = 64
+};
+enum { ENVID_LIMIT = 100 }; /* RFC 3461 section 4.4 */
 
 /* size-value = 1*20DIGIT (RFC 1870 section 4) */
 static bool parse_size(struct slice value, struct mail_arguments *out)
@@ -33,7 +42,23 @@ static bool parse_auth(struct slice value)
     return good;
 }
 
-static enum reply parse_parameter(struct slice keyword, struct slice value, bool auth_offered, unsigned *seen,
+/* "RET=" ( "FULL" / "HDRS" ) in either case (RFC 3461 section 4.3) */
+static bool parse_ret(struct slice value, struct mail_arguments *out)
+{
+    out->ret = slice_eq_nocase(value, S("FULL"))   ? RETURN_FULL
+               : slice_eq_nocase(value, S("HDRS")) ? RETURN_HEADER
+                                                   : RETURN_ANY;
+    return out->ret != RETURN_ANY;
+}
+
+/* "ENVID=" xtext of printable ASCII (RFC 3461 section 4.4) */
+static bool parse_envid(struct slice value, struct mail_arguments *out)
+{
+    out->envid = value;
+    return value.len > 0 && value.len <= ENVID_LIMIT && xtext_is_printable(value);
+}
+
+static enum reply parse_parameter(struct slice keyword, struct slice value, unsigned knows, unsigned *seen,
                                   struct mail_arguments *out)
 {
     unsigned which;
@@ -48,9 +73,19 @@ static enum reply parse_parameter(struct slice keyword, struct slice value, bool
         which = SEEN_SMTPUTF8;
         good = value.data == NULL;
         out->smtputf8 = true;
-    } else if (auth_offered && slice_eq_nocase(keyword, S("AUTH"))) {
+    } else if (slice_eq_nocase(keyword, S("RET"))) {
+        which = SEEN_RET;
+        good = parse_ret(value, out);
+    } else if (slice_eq_nocase(keyword, S("ENVID"))) {
+        which = SEEN_ENVID;
+        good = parse_envid(value, out);
+    } else if ((knows & MAIL_KNOWS_AUTH) && slice_eq_nocase(keyword, S("AUTH"))) {
         which = SEEN_AUTH;
         good = parse_auth(value);
+    } else if ((knows & MAIL_KNOWS_REQUIRETLS) && slice_eq_nocase(keyword, S("REQUIRETLS"))) {
+        which = SEEN_REQUIRETLS; /* RFC 8689 section 2: no value */
+        good = value.data == NULL;
+        out->requiretls = true;
     } else {
         return REPLY_UNKNOWN_PARAMETER;
     }
@@ -71,7 +106,7 @@ static bool is_ascii(const struct address *address)
  *
  * Outlook puts a space behind the colon; path_parse lets it pass.
  */
-enum reply mail_arguments_parse(struct arena *arena, struct slice arguments, bool auth_offered,
+enum reply mail_arguments_parse(struct arena *arena, struct slice arguments, unsigned knows,
                                 struct mail_arguments *out)
 {
     *out = (struct mail_arguments){0};
@@ -86,12 +121,18 @@ enum reply mail_arguments_parse(struct arena *arena, struct slice arguments, boo
         struct slice keyword, value;
         if (esmtp_parameter_next(&rest, &keyword, &value))
             return REPLY_BAD_PARAMETER;
-        enum reply refusal = parse_parameter(keyword, value, auth_offered, &seen, out);
+        enum reply refusal = parse_parameter(keyword, value, knows, &seen, out);
         if (refusal)
             return refusal;
     }
     /* RFC 6531 section 3.5 */
     return out->smtputf8 || is_ascii(&out->path.address) ? REPLY_NONE : REPLY_NEEDS_SMTPUTF8;
+}
+
+static unsigned known_parameters(const struct session *session)
+{
+    return (session_is_submission(session) ? MAIL_KNOWS_AUTH : 0) |
+           (session_offers_requiretls(session) ? MAIL_KNOWS_REQUIRETLS : 0);
 }
 
 static enum reply check(struct session *session, const struct mail_arguments *mail)
@@ -124,13 +165,13 @@ void cmd_mail(struct session *session, struct slice arguments)
     struct mail_arguments mail;
     enum reply refusal = policy_check_service(session);
     if (!refusal)
-        refusal = mail_arguments_parse(&arena, arguments, session_is_submission(session), &mail);
+        refusal = mail_arguments_parse(&arena, arguments, known_parameters(session), &mail);
     if (!refusal)
         refusal = check(session, &mail);
     if (refusal) {
         refuse(session, refusal, arguments);
     } else {
-        transaction_begin(&session->transaction, &mail.path.address, mail.smtputf8);
+        transaction_begin(&session->transaction, &mail);
         session->message_count++;
         session_reply(session, REPLY_SENDER_OK);
     }

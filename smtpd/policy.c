@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "policy.h"
 
+#include "base/ip_network.h"
+#include "destination.h"
 #include "mail/addrlist.h"
 #include "session.h"
 #include "storage/directory.h"
@@ -42,6 +44,33 @@ enum reply policy_check_sender(struct session *session, const struct address *se
     if (err || ownership.err)
         return REPLY_LOCAL_ERROR;
     return ownership.owned ? REPLY_NONE : REPLY_SENDER_NOT_OWNED;
+}
+
+/*
+ * Local parts that ask for relaying in the spellings of old (RFC 5321 appendix C and F.2, RFC 1123
+ * section 5.2.16): user%elsewhere@here, elsewhere!user@here, "user@elsewhere"@here. No mailbox here has such
+ * a name, and a catch-all must not make it look as if the mail went further.
+ */
+bool policy_is_source_routed(const struct address *address)
+{
+    const struct slice local = address->local;
+    return slice_has(local, '%') || slice_has(local, '!') || slice_has(local, '@');
+}
+
+/*
+ * For a domain that trusts us with its mail nobody needs to be known; but a name like user%elsewhere@there
+ * would make us and it a relay for everybody. LMTP is how other programs deliver here, and no way out.
+ */
+enum reply policy_check_relaying(const struct session *session, const struct address *recipient)
+{
+    const struct conf *conf = session->conf;
+    if (session->service == SERVICE_LMTP)
+        return REPLY_RELAYING_DENIED;
+    if (session_is_authenticated(session) ||
+        ip_networks_have(&conf->relay_networks, slice_from(conn_peer_address(session->conn))))
+        return REPLY_NONE;
+    bool is_backup = destination_is_listed(&conf->relay_domains, recipient->domain);
+    return is_backup && !policy_is_source_routed(recipient) ? REPLY_NONE : REPLY_RELAYING_DENIED;
 }
 
 void policy_explain_sender(struct session *session)

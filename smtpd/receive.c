@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "deliver.h"
+#include "envelope.h"
 #include "header_filter.h"
 #include "mail/date.h"
 #include "mail/summary.h"
@@ -29,8 +30,9 @@ struct receive {
     struct arena arena; /* what the parser makes; grown on worker threads */
     struct mime_parser *parser;
     struct blob *blob;
-    struct buf pending; /* waits for a worker */
-    size_t trace_size;  /* bytes of our fields on top */
+    struct buf pending;      /* waits for a worker */
+    size_t trace_size;       /* bytes of our fields on top */
+    size_t return_path_size; /* of the first of them, which is for mailboxes here only */
 
     bool chunked, editing, begun;
     struct newline_filter newline;
@@ -57,7 +59,7 @@ static void append_protocol(struct buf *out, const struct session *session)
         buf_append_char(out, 'A');
 }
 
-/* RFC 5321 section 4.4: Return-Path, because this is the final delivery, and Received. */
+/* RFC 5321 section 4.4: Return-Path, for the final delivery, and Received. */
 static void append_trace(struct receive *receive, struct buf *out, int64_t now)
 {
     const struct session *session = receive->session;
@@ -82,6 +84,7 @@ static void append_trace(struct receive *receive, struct buf *out, int64_t now)
         .seconds = now,
         .zone_minutes = date_local_zone(now)};
     trace_append_return_path(out, &transaction->sender);
+    receive->return_path_size = out->len;
     trace_append_received(out, &received);
     buf_free(&protocol);
     buf_free(&tls);
@@ -304,15 +307,24 @@ struct finish_job {
     enum reply refusal;
 };
 
-static enum reply seal_and_deliver(struct receive *receive, struct delivery *delivery)
+/* That of a small message is still in memory as a whole. */
+static struct slice header_at_hand(const struct receive *receive, const struct message_summary *summary)
+{
+    const struct mime_counts *counts = mime_parser_counts(receive->parser);
+    if (receive->pending.len < counts->size)
+        return summary->headers;
+    return slice_skip(slice_take(buf_slice(&receive->pending), counts->header_size),
+                      receive->return_path_size);
+}
+
+static void describe_and_deliver(struct receive *receive, struct delivery *delivery)
 {
     struct message_summary summary;
     summary_build(&receive->arena, receive->parser, &summary);
-    enum err err = blob_seal(receive->blob);
-    if (err)
-        return storage_refusal(err);
+    delivery->envelope =
+        envelope_of(receive->session, receive->parser, &summary, receive->return_path_size, &receive->arena);
+    delivery->header = header_at_hand(receive, &summary);
     deliver_message(receive->session->context->store, delivery, receive->blob, &summary);
-    return REPLY_NONE;
 }
 
 /* All that is left to do is done in one go: of a small message this is the only trip to a worker thread. */
@@ -326,7 +338,7 @@ static void finish_work(void *arg)
     if (!job->refusal && err)
         job->refusal = storage_refusal(err);
     if (!job->refusal)
-        job->refusal = seal_and_deliver(receive, job->delivery);
+        describe_and_deliver(receive, job->delivery);
     blob_free(receive->blob);
     receive->blob = NULL;
 }
@@ -335,7 +347,7 @@ void receive_finish(struct receive *receive)
 {
     struct session *session = receive->session;
     struct delivery delivery;
-    delivery_init(&delivery, &session->transaction, session->service == SERVICE_LMTP);
+    delivery_init(&delivery, session);
     if (!receive->refusal)
         write_ends(receive);
     if (!receive->refusal) {

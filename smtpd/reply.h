@@ -35,7 +35,6 @@
     X(REPLY_MAILBOX_FULL, 452, "4.2.2", false, "a recipient's mailbox is full")                              \
     X(REPLY_LOCAL_ERROR, 451, "4.3.0", false, "a local error, try again later")                              \
     X(REPLY_NO_SPACE, 452, "4.3.1", false, "no space left here, try again later")                            \
-    X(REPLY_CANNOT_RELAY_YET, 451, "4.3.3", false, "this server cannot send to other domains yet")           \
     X(REPLY_ALIAS_LOOP, 451, "4.3.5", false, "the aliases of this address point in a circle")                \
     X(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3", false, "too many recipients, send the rest separately")       \
     X(REPLY_AUTH_UNAVAILABLE, 454, "4.7.0", false, "authentication is not available now, try again later")   \
@@ -70,6 +69,7 @@
     X(REPLY_AUTH_DISABLED, 535, "5.7.8", true, "the account is disabled")                                    \
     X(REPLY_AUTH_NEEDS_TLS, 538, "5.7.11", true, "authentication is offered under TLS only")                 \
     X(REPLY_NO_SUCH_USER, 550, "5.1.1", true, "no such user here")                                           \
+    X(REPLY_BAD_RETURN, 550, "5.1.1", true, "this return address is not valid, or not any more")             \
     X(REPLY_BARE_NEWLINE, 550, "5.6.0", true, "the message has a bare CR or LF; lines end with CR LF")       \
     X(REPLY_HAS_NUL, 550, "5.6.0", true, "the message contains NUL bytes")                                   \
     X(REPLY_BAD_START, 550, "5.6.0", true, "the message does not start with a header field")                 \
@@ -81,6 +81,7 @@
     X(REPLY_NEEDS_SMTPUTF8, 553, "5.6.7", true, "an address that is not ASCII needs SMTPUTF8")               \
     X(REPLY_SENDER_NOT_OWNED, 553, "5.7.1", true, "this sender address is not yours")                        \
     X(REPLY_LOOP, 554, "5.4.6", true, "too many hops: the message seems to loop")                            \
+    X(REPLY_FORWARD_LOOP, 554, "5.4.6", true, "the message was forwarded here before: it runs in a circle")  \
     X(REPLY_NO_RECIPIENTS, 554, "5.5.1", true, "no valid recipients")
 
 enum reply {

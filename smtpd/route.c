@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include "route.h"
 
+#include "policy.h"
+#include "resolve.h"
 #include "session.h"
-#include "storage/directory.h"
 
 struct resolve {
     struct session *session;
     struct arena *arena;
     const struct address *address;
-    struct directory_route route;
+    struct resolution resolution;
     enum err err;
 };
 
@@ -16,31 +17,24 @@ static void resolve(void *arg)
 {
     struct resolve *resolve = arg;
     const struct session *session = resolve->session;
-    resolve->err = directory_resolve(session->context->store, resolve->arena, resolve->address,
-                                     session->conf->recipient_delimiter, &resolve->route);
-}
-
-/*
- * Local parts that ask for relaying in the spellings of old (RFC 5321 appendix C and F.2, RFC 1123
- * section 5.2.16): user%elsewhere@here, elsewhere!user@here, "user@elsewhere"@here. No mailbox here has such
- * a name, and a catch-all must not make it look as if the mail went further.
- */
-static bool asks_for_relaying(struct slice local)
-{
-    return slice_has(local, '%') || slice_has(local, '!') || slice_has(local, '@');
+    resolve->err = resolve_address(session->context->store, session->conf, resolve->address, resolve->arena,
+                                   &resolve->resolution);
 }
 
 static enum reply refusal_for(const struct session *session, const struct address *address,
-                              const struct directory_route *route)
+                              const struct resolution *resolution)
 {
+    const struct directory_route *route = &resolution->route;
     bool trusted = session_is_authenticated(session);
     if (route->outcome == DIRECTORY_REMOTE)
-        return trusted ? REPLY_CANNOT_RELAY_YET : REPLY_RELAYING_DENIED;
-    if (asks_for_relaying(address->local))
+        return policy_check_relaying(session, address);
+    if (resolution->is_return && route->outcome == DIRECTORY_NO_USER)
+        return REPLY_BAD_RETURN;
+    if (!resolution->is_return && policy_is_source_routed(address))
         return trusted ? REPLY_NO_SUCH_USER : REPLY_RELAYING_DENIED;
     switch (route->outcome) {
     case DIRECTORY_OK:
-        return route->forward_count > 0 ? REPLY_CANNOT_RELAY_YET : REPLY_NONE;
+        return REPLY_NONE;
     case DIRECTORY_DISABLED:
         return REPLY_DISABLED;
     case DIRECTORY_LOOP:
@@ -65,7 +59,11 @@ struct route route_find(struct session *session, struct arena *arena, const stru
         return (struct route){.refusal = REPLY_BAD_RECIPIENT};
     if (err)
         return (struct route){.refusal = REPLY_LOCAL_ERROR};
-    return (struct route){.refusal = refusal_for(session, job.address, &job.route),
-                          .accounts = job.route.accounts,
-                          .account_count = job.route.account_count};
+    const struct directory_route *found = &job.resolution.route;
+    return (struct route){.refusal = refusal_for(session, job.address, &job.resolution),
+                          .accounts = found->accounts,
+                          .account_count = found->account_count,
+                          .forwards = found->forwards,
+                          .forward_count = found->forward_count,
+                          .is_elsewhere = found->outcome == DIRECTORY_REMOTE};
 }

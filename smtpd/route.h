@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* Where mail for a recipient goes: to local accounts, or why not. */
+/* Where mail for a recipient goes: to local accounts, to others by way of an alias, elsewhere; or why not. */
 #ifndef SMTPD_ROUTE_H
 #define SMTPD_ROUTE_H
 
@@ -10,9 +10,12 @@
 struct session;
 
 struct route {
-    enum reply refusal; /* REPLY_NONE: to these accounts */
-    struct slice *accounts;
+    enum reply refusal;     /* REPLY_NONE: it is taken */
+    struct slice *accounts; /* logins */
     size_t account_count;
+    struct slice *forwards; /* addresses elsewhere that an alias leads to */
+    size_t forward_count;
+    bool is_elsewhere; /* the domain is not ours, and the client may send there */
 };
 
 /* Suspends. Texts live in the arena. */

@@ -42,6 +42,11 @@ bool session_offers_starttls(const struct session *session)
     return session->service != SERVICE_LMTP && session->context->tls && !conn_is_tls(session->conn);
 }
 
+bool session_offers_requiretls(const struct session *session)
+{
+    return conn_is_tls(session->conn);
+}
+
 void session_forget(struct session *session)
 {
     session->hello = HELLO_NONE;

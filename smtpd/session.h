@@ -62,5 +62,7 @@ bool session_is_authenticated(const struct session *session);
 /* "PLAIN LOGIN" as it may be used right now, "" for nothing. */
 const char *session_mechanisms(const struct session *session);
 bool session_offers_starttls(const struct session *session);
+/* Under TLS only (RFC 8689 section 2). */
+bool session_offers_requiretls(const struct session *session);
 
 #endif

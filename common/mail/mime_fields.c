@@ -244,6 +244,18 @@ static void keep_field(struct mime_parser *parser, struct slice raw)
     parser->field_tail = &field->next;
 }
 
+/* requiretls-field = "TLS-Required:" [FWS] "No" CRLF                         RFC 8689 section 3 */
+static bool says_tls_is_optional(struct slice name, struct slice value)
+{
+    if (!slice_eq_nocase(name, S("TLS-Required"))) {
+        return false;
+    }
+    while (value.len > 0 && (char_is_wsp(value.data[0]) || value.data[0] == '\r' || value.data[0] == '\n')) {
+        value = slice_skip(value, 1);
+    }
+    return slice_eq_nocase(slice_trim_right(value), S("No"));
+}
+
 void mime_field_finish(struct mime_parser *parser)
 {
     if (parser->field_cut && parser->field[parser->field_length - 1] != '\n') {
@@ -255,6 +267,7 @@ void mime_field_finish(struct mime_parser *parser)
     if (name.len > 0) {
         parser->counts.received_fields += is_root && slice_eq_nocase(name, S("Received"));
         parser->counts.from_fields += is_root && slice_eq_nocase(name, S("From"));
+        parser->counts.tls_optional |= is_root && says_tls_is_optional(name, value);
         if (parser->field_tail && (is_root ? mime_keeps_field(name) : is_envelope_field(name))) {
             keep_field(parser, raw);
         }

@@ -44,6 +44,18 @@ enum err xtext_decode(struct buf *out, struct slice text)
     return out->error;
 }
 
+bool xtext_is_printable(struct slice text)
+{
+    struct buf decoded;
+    buf_init(&decoded, text.len + 1);
+    bool good = xtext_decode(&decoded, text) == ERR_OK;
+    for (size_t i = 0; i < decoded.len && good; i++) {
+        good = char_is_wsp(decoded.data[i]) || (decoded.data[i] >= ' ' && decoded.data[i] <= '~');
+    }
+    buf_free(&decoded);
+    return good;
+}
+
 void xtext_encode(struct buf *out, struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {

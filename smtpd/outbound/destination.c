@@ -75,6 +75,17 @@ bool destination_is_relayed(const struct conf *conf, struct slice domain)
     return found > 0;
 }
 
+bool destination_is_listed(const struct conf_list *domains, struct slice domain)
+{
+    struct arena scratch = {0};
+    bool found = false;
+    struct slice key = domains->count > 0 ? domain_key(&scratch, domain) : SLICE_EMPTY;
+    for (size_t i = 0; i < domains->count && !found; i++)
+        found = fit(entry_key(&scratch, domains->items[i]), key) > 1;
+    arena_free(&scratch);
+    return found;
+}
+
 static bool goes_by_mx(const struct conf_route *route)
 {
     return strcasecmp(route->via, "mx") == 0;

@@ -28,6 +28,9 @@ const struct conf_route *destination_route(const struct conf *conf, struct slice
  * anybody. */
 bool destination_is_relayed(const struct conf *conf, struct slice domain);
 
+/* Whether such a list, one of the configuration, names the domain; "*" in it names none. */
+bool destination_is_listed(const struct conf_list *domains, struct slice domain);
+
 /* The destination for a recipient's domain; in the arena. */
 struct slice destination_of(const struct conf *conf, struct slice domain, struct arena *arena);
 

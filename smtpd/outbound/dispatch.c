@@ -17,6 +17,21 @@ struct dispatch_part {
     size_t count, room;
 };
 
+static struct slice domain_of(struct slice address)
+{
+    return slice_skip(address, slice_find_last(address, '@') + 1);
+}
+
+/* Other servers know A-labels, and few of them UTF-8 (RFC 6531 section 3.2). */
+static struct slice with_ascii_domain(struct slice address, struct arena *arena)
+{
+    struct slice domain = domain_of(address), key;
+    if (utf8_is_ascii(domain) || address_domain_key(arena, domain, &key))
+        return address;
+    struct slice local = slice_take(address, address.len - domain.len);
+    return slice_from(arena_printf(arena, "%.*s%.*s", SLICE_ARG(local), SLICE_ARG(key)));
+}
+
 void dispatch_init(struct dispatch *dispatch, struct store *store, const struct conf *conf,
                    struct arena *arena, const struct queue_envelope *envelope)
 {
@@ -36,14 +51,14 @@ static struct dispatch_part *find_part(struct dispatch *dispatch, struct slice s
     return *end;
 }
 
-static struct slice domain_of(struct slice address)
-{
-    return slice_skip(address, slice_find_last(address, '@') + 1);
-}
-
+/* Who is named twice gets it once. */
 static void add_recipient(struct dispatch *dispatch, struct dispatch_part *part,
                           const struct dispatch_recipient *recipient)
 {
+    struct slice address = with_ascii_domain(recipient->address, dispatch->arena);
+    for (size_t i = 0; i < part->count; i++)
+        if (slice_eq(part->recipients[i].address, address))
+            return;
     if (part->count == part->room) {
         struct queue_recipient *old = part->recipients;
         part->room = part->room ? 2 * part->room : 4;
@@ -52,10 +67,10 @@ static void add_recipient(struct dispatch *dispatch, struct dispatch_part *part,
             part->recipients[i] = old[i];
     }
     part->recipients[part->count++] = (struct queue_recipient){
-        .address = recipient->address,
+        .address = address,
         .orcpt = recipient->orcpt,
         .notify = recipient->notify,
-        .destination = destination_of(dispatch->conf, domain_of(recipient->address), dispatch->arena),
+        .destination = destination_of(dispatch->conf, domain_of(address), dispatch->arena),
         .due_us = dispatch->envelope.received_us};
 }
 

@@ -62,8 +62,8 @@ enum err dispatch_forward(struct dispatch *dispatch, const struct dispatch_alias
                           const struct dispatch_recipient *recipient) MUST_CHECK;
 
 /* All get it, or none does: ERR_OVER_QUOTA, ERR_NO_SPACE, ERR_EXISTS (the id was used before), ERR_LIMIT (it
- * was forwarded by one of these aliases before: it runs in a circle) … The blob is sealed and stays the
- * caller's. */
+ * was forwarded by one of these aliases before: it runs in a circle) … The blob stays the caller's, who need
+ * not have sealed it. */
 enum err dispatch_run(struct dispatch *dispatch, struct blob *blob,
                       const struct message_summary *summary) MUST_CHECK;
 

@@ -17,7 +17,7 @@ Words in ${...}: ${user} ${password} a user of this dialogue's own with an empty
 message, ${user64} ${password64} for AUTH LOGIN, ${second} another user of the same password, ${long:1000} as many letters x,
 ${literal:text} at a line's end the text as a non-synchronising literal of IMAP: {4+}, a line end, the text; ${messages:3} as many
 small messages, as an APPEND takes them. A line `option NAME VALUE` on top asks for an
-instance with this option of postern.conf (`option smtp.bare_newline repair`: one of a section).
+instance with this option of postern.conf (`option smtp.bare_newline repair`: one of a section, `option relay_domains { a.example, b.example }`: a list).
 """
 
 import base64
@@ -85,6 +85,8 @@ def instances(tmp_path_factory):
             nested = {}
             for name, value in options.items():
                 section, _, inner = name.rpartition(".")
+                if value.startswith("{"):
+                    value = value.strip("{} ").split(", ")
                 (nested.setdefault(section, {}) if section else nested)[inner] = value
             made[key] = Instance(tmp_path_factory.mktemp("dialog"), options=nested)
         return made[key]

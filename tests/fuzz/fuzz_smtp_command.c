@@ -30,19 +30,21 @@ static void parse(const struct command *command, struct slice arguments)
 {
     struct arena arena = {0};
     struct mail_arguments mail;
-    struct mail_path path;
+    struct rcpt_arguments rcpt;
     struct bdat_arguments bdat;
     struct slice mechanism, initial;
     bool has_initial;
     if (command->run == cmd_mail) {
-        for (int auth = 0; auth <= 1; auth++)
-            if (!mail_arguments_parse(&arena, arguments, auth, &mail))
+        for (unsigned knows = 0; knows <= 3; knows++)
+            if (!mail_arguments_parse(&arena, arguments, knows, &mail)) {
                 check_path(&mail.path);
+                require(mail.envid.len <= 100 && (!mail.requiretls || (knows & MAIL_KNOWS_REQUIRETLS)));
+            }
     } else if (command->run == cmd_rcpt) {
         for (int utf8 = 0; utf8 <= 1; utf8++)
-            if (!rcpt_arguments_parse(&arena, arguments, utf8, &path)) {
-                check_path(&path);
-                require(!path.is_null);
+            if (!rcpt_arguments_parse(&arena, arguments, utf8, &rcpt)) {
+                check_path(&rcpt.path);
+                require(!rcpt.path.is_null && rcpt.notify < 16 && rcpt.orcpt.len <= 500);
             }
     } else if (command->run == cmd_bdat) {
         bdat_arguments_parse(arguments, &bdat);

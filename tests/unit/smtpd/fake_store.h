@@ -5,7 +5,7 @@
  *
  *     domains  example.org, catch.example (catch-all: alice)         users  alice, bob, carol (disabled),
  * dave (over quota) aliases  team → alice, bob    sales → alice    out → bob and elsewhere    loop → itself
- * all @example.org
+ * far → elsewhere    farther → two elsewhere; all @example.org
  */
 #ifndef TEST_FAKE_STORE_H
 #define TEST_FAKE_STORE_H
@@ -13,9 +13,11 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "check.h"
+#include "report.h"
 #include "storage/batch.h"
 #include "storage/blob.h"
 #include "storage/directory.h"
+#include "storage/queue.h"
 
 struct store {
     enum err directory_error, begin_error, write_error, seal_error, deliver_error;
@@ -27,6 +29,17 @@ struct store {
     } messages[4000];
     size_t delivery_calls;
     int blobs; /* begun and not freed */
+    enum err queue_error;
+    struct fake_queued {
+        char id[64], sender[200], top[200], recipients[1000]; /* "address ORCPT notify destination," … */
+        char envid[101], login[100], subject[200];
+        unsigned flags;
+        enum { FAKE_PREPARED, FAKE_WAITING, FAKE_CANCELED } state;
+        struct buf sent; /* top, and the body without what is not for others */
+    } queued[100];
+    size_t queued_count;
+    char reports[1000]; /* "delivered to <sender>: recipient [ORCPT] …", a line each */
+    enum err report_error;
 };
 
 struct blob {
@@ -41,6 +54,8 @@ static void fake_store_reset(void)
 {
     for (size_t i = 0; i < fake_store.message_count; i++)
         buf_free(&fake_store.messages[i].bytes);
+    for (size_t i = 0; i < fake_store.queued_count; i++)
+        buf_free(&fake_store.queued[i].sent);
     assert_int_equal(fake_store.blobs, 0);
     memset(&fake_store, 0, sizeof(fake_store));
 }
@@ -133,6 +148,89 @@ enum err deliver_all(struct store *store, const struct slice *logins, size_t cou
     return ERR_OK;
 }
 
+/* --- the queue --- */
+
+enum err queue_add(struct store *store, struct blob *blob, const struct queue_envelope *envelope,
+                   const struct queue_recipient *recipients, size_t count, bool prepared)
+{
+    assert_true(blob->sealed || !prepared); /* who prepares delivers it as well */
+    assert_true(store->queued_count < ARRAY_LEN(store->queued));
+    if (store->queue_error || store->seal_error)
+        return store->queue_error ? store->queue_error : store->seal_error;
+    struct fake_queued *queued = &store->queued[store->queued_count++];
+    struct buf text;
+    snprintf(queued->id, sizeof(queued->id), "%.*s", SLICE_ARG(envelope->id));
+    snprintf(queued->sender, sizeof(queued->sender), "%.*s", SLICE_ARG(envelope->sender));
+    snprintf(queued->top, sizeof(queued->top), "%.*s", SLICE_ARG(envelope->top));
+    snprintf(queued->envid, sizeof(queued->envid), "%.*s", SLICE_ARG(envelope->envid));
+    snprintf(queued->login, sizeof(queued->login), "%.*s", SLICE_ARG(envelope->login));
+    snprintf(queued->subject, sizeof(queued->subject), "%.*s", SLICE_ARG(envelope->subject));
+    queued->flags = envelope->flags;
+    queued->state = prepared ? FAKE_PREPARED : FAKE_WAITING;
+    buf_init(&text, sizeof(queued->recipients));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, "%s%.*s [%.*s] %u %.*s", i ? ", " : "", SLICE_ARG(recipients[i].address),
+                   SLICE_ARG(recipients[i].orcpt), recipients[i].notify,
+                   SLICE_ARG(recipients[i].destination));
+    snprintf(queued->recipients, sizeof(queued->recipients), "%s", buf_cstr(&text));
+    buf_free(&text);
+    buf_init(&queued->sent, SIZE_MAX / 4);
+    buf_append(&queued->sent, envelope->top);
+    buf_append(&queued->sent, slice_skip(buf_slice(&blob->bytes), envelope->skip));
+    return ERR_OK;
+}
+
+static enum err fake_queue_settle(struct store *store, struct slice id, int state)
+{
+    for (size_t i = 0; i < store->queued_count; i++)
+        if (slice_eq(slice_from(store->queued[i].id), id) && store->queued[i].state == FAKE_PREPARED) {
+            store->queued[i].state = state;
+            return ERR_OK;
+        }
+    return ERR_NOT_FOUND;
+}
+
+enum err queue_confirm(struct store *store, struct slice id)
+{
+    return fake_queue_settle(store, id, FAKE_WAITING);
+}
+
+enum err queue_cancel(struct store *store, struct slice id)
+{
+    return fake_queue_settle(store, id, FAKE_CANCELED);
+}
+
+/* The nth that waits, from 0; NULL when there are not so many. */
+static UNUSED const struct fake_queued *fake_store_queued(size_t n)
+{
+    for (size_t i = 0; i < fake_store.queued_count; i++)
+        if (fake_store.queued[i].state == FAKE_WAITING && n-- == 0)
+            return &fake_store.queued[i];
+    return NULL;
+}
+
+/* --- reports --- */
+
+enum err report_delivered(struct store *store, const struct conf *conf, const struct queue_envelope *envelope,
+                          const struct queue_recipient *recipients, size_t count, enum dsn_action action,
+                          struct slice header, int64_t now_us)
+{
+    struct buf text;
+    (void)conf;
+    (void)now_us;
+    buf_init(&text, sizeof(store->reports));
+    buf_printf(&text, "%s%s to <%.*s>:", store->reports, action == DSN_DELIVERED ? "delivered" : "expanded",
+               SLICE_ARG(envelope->sender));
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&text, " %.*s [%.*s]", SLICE_ARG(recipients[i].address), SLICE_ARG(recipients[i].orcpt));
+    assert_true(slice_starts_with(header, S("Received:")));
+    snprintf(store->reports, sizeof(store->reports), "%s\n", buf_cstr(&text));
+    buf_free(&text);
+    return store->report_error;
+}
+
+/* --- the directory --- */
+
 static struct slice login_of(struct arena *arena, const char *name)
 {
     return slice_from(arena_printf(arena, "%s@example.org", name));
@@ -186,11 +284,25 @@ enum err directory_resolve(struct store *store, struct arena *arena, const struc
         route_r->forwards = arena_array(arena, struct slice, 1);
         route_r->forwards[route_r->forward_count++] = S("x@elsewhere.example");
     }
+    if (slice_eq(local, S("far")) || slice_eq(local, S("farther"))) {
+        route_r->outcome = DIRECTORY_OK;
+        route_r->forwards = arena_array(arena, struct slice, 2);
+        route_r->forwards[route_r->forward_count++] = S("x@elsewhere.example");
+        if (local.len > 3)
+            route_r->forwards[route_r->forward_count++] = S("y@elsewhere.example");
+    }
     if (slice_eq(local, S("carol")))
         route_r->outcome = DIRECTORY_DISABLED;
     if (slice_eq(local, S("loop")))
         route_r->outcome = DIRECTORY_LOOP;
     return ERR_OK;
+}
+
+enum err directory_is_local_domain(struct store *store, struct slice domain, bool *local_r)
+{
+    *local_r = slice_eq_nocase(domain, S("example.org")) || slice_eq_nocase(domain, S("catch.example")) ||
+               slice_eq_nocase(domain, S("xn--bcher-kva.example"));
+    return store->directory_error;
 }
 
 enum err directory_may_send_as(struct store *store, struct slice login, const struct address *address,

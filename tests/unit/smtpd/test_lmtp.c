@@ -9,7 +9,7 @@
 #define GREETING "220 mail.example.org LMTP\n"
 #define LHLO_OK                                                                                          \
     "250-mail.example.org\n250-PIPELINING\n250-SIZE 1000000\n250-8BITMIME\n250-SMTPUTF8\n250-CHUNKING\n" \
-    "250-ENHANCEDSTATUSCODES\n250-LIMITS RCPTMAX=100 MAILMAX=50\n250 HELP\n"
+    "250-ENHANCEDSTATUSCODES\n250-DSN\n250-LIMITS RCPTMAX=100 MAILMAX=50\n250 HELP\n"
 #define BYE "221 2.0.0\n"
 
 static void the_greeting_is_another(void **state)

@@ -10,7 +10,7 @@
 #define RCPT  "RCPT TO:<bob@example.org>\r\n"
 #define EHLO_OK                                                                                          \
     "220 mail.example.org ESMTP\n250-mail.example.org\n250-PIPELINING\n250-SIZE 1000000\n250-8BITMIME\n" \
-    "250-SMTPUTF8\n250-CHUNKING\n250-ENHANCEDSTATUSCODES\n250-AUTH PLAIN LOGIN\n"                        \
+    "250-SMTPUTF8\n250-CHUNKING\n250-ENHANCEDSTATUSCODES\n250-DSN\n250-AUTH PLAIN LOGIN\n"               \
     "250-LIMITS RCPTMAX=100 MAILMAX=50\n250 HELP\n"
 #define LOGGED_IN EHLO_OK "235 2.7.0\n"
 #define BYE       "221 2.0.0\n"
@@ -63,7 +63,7 @@ static void after_a_login_auth_is_not_offered_again(void **state)
     expect(SERVICE_SUBMISSIONS, LOGIN HELLO "RSET\r\n" MAIL QUIT,
            LOGGED_IN
            "250-mail.example.org\n250-PIPELINING\n250-SIZE\n250-8BITMIME\n250-SMTPUTF8\n250-CHUNKING\n"
-           "250-ENHANCEDSTATUSCODES\n250-LIMITS\n250 HELP\n250 2.0.0\n250 2.1.0\n" BYE);
+           "250-ENHANCEDSTATUSCODES\n250-DSN\n250-LIMITS\n250 HELP\n250 2.0.0\n250 2.1.0\n" BYE);
 }
 
 static void auth_comes_after_ehlo(void **state)
@@ -78,7 +78,7 @@ static void no_password_in_clear(void **state)
     (void)state;
     world.conf.plaintext_auth = PLAINTEXT_AUTH_NEVER;
     expect(SERVICE_SUBMISSION, HELLO AUTH "AUTH LOGIN\r\n" MAIL QUIT,
-           "220\n250-\n250-\n250-\n250-\n250-\n250-\n250-ENHANCEDSTATUSCODES\n250-LIMITS\n250 HELP\n"
+           "220\n250-\n250-\n250-\n250-\n250-\n250-\n250-ENHANCEDSTATUSCODES\n250-DSN\n250-LIMITS\n250 HELP\n"
            "538 5.7.11\n538 5.7.11\n530 5.7.0\n" BYE);
     assert_int_equal(world.auth_exchanges, 0);
 }
@@ -150,7 +150,7 @@ static void recipients_of_a_user(void **state)
            LOGIN MAIL RCPT
            "RCPT TO:<x@elsewhere.example>\r\nRCPT TO:<out@example.org>\r\n"
            "RCPT TO:<nobody@example.org>\r\nRCPT TO:<x%elsewhere.example@example.org>\r\n" QUIT,
-           LOGGED_IN "250 2.1.0\n250 2.1.5\n451 4.3.3\n451 4.3.3\n550 5.1.1\n550 5.1.1\n" BYE);
+           LOGGED_IN "250 2.1.0\n250 2.1.5\n250 2.1.5\n250 2.1.5\n550 5.1.1\n550 5.1.1\n" BYE);
 }
 
 static void the_from_field_belongs_to_the_user(void **state)

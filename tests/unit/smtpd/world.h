@@ -221,6 +221,8 @@ static int world_setup(void **state)
                                .error_limit = 20,
                                .transaction_limit = 50,
                                .smtp_timeout = 10000,
+                               .data_directory = world.directory,
+                               .expire_after = 1000,
                                .plaintext_auth = PLAINTEXT_AUTH_LOOPBACK};
     world.context = (struct smtp_context){.conf = &world.conf, .store = &fake_store};
     world.context.work = work_pool_new(world.loop, 2, 100);

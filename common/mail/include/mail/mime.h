@@ -95,6 +95,7 @@ struct mime_counts {
     unsigned parts;
     bool has_8bit, has_nul, has_bare_cr, has_bare_lf;
     bool header_has_8bit;  /* 8-bit bytes in the message's own header: needs SMTPUTF8 */
+    bool tls_optional;     /* "TLS-Required: No" there (RFC 8689 section 3) */
     bool has_header_end;   /* the empty line was met */
     bool header_too_large; /* the message's own header passed limits.header_size */
     bool parts_dropped;    /* limits.parts was reached */

@@ -39,6 +39,8 @@ enum err esmtp_parameter_next(struct slice *rest, struct slice *keyword, struct 
 
 /* xtext = *( xchar / hexchar ), hexchar = "+" 2(%x30-39 / %x41-46). ERR_SYNTAX leaves `out` as it was. */
 enum err xtext_decode(struct buf *out, struct slice text) MUST_CHECK;
+/* Whether it is xtext of printable ASCII characters and blanks, as ENVID and ORCPT want it. */
+bool xtext_is_printable(struct slice text);
 void xtext_encode(struct buf *out, struct slice bytes);
 
 #endif
