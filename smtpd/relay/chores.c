@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* What goes on beside the deliveries: what is over is forgotten after a while, and what is claimed stays
- * ours. */
+/* What goes on beside the deliveries: what is over is forgotten after a while, what is claimed stays ours,
+ * and what waits follows the routes when they change. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/task.h"
+#include "refresh.h"
 #include "relayd.h"
 #include "senders.h"
 #include "storage/suppression.h"
@@ -13,7 +14,9 @@ enum { PAUSE_MS = 5 * 60 * 1000, PAUSE_IN_TESTS_MS = 1000, FORGET_AT_ONCE = 500 
 
 struct chores_job {
     struct relayd *relayd;
+    const struct conf *conf;
     int64_t now_us;
+    bool routes_changed;
     size_t forgotten;
     enum err err;
 };
@@ -22,10 +25,15 @@ static void work(void *arg)
 {
     struct chores_job *job = arg;
     const struct relayd *relayd = job->relayd;
-    job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + LEASE_US);
+    uint64_t moved;
+    job->err =
+        job->routes_changed ? destination_refresh(relayd->store, job->conf, job->now_us, &moved) : ERR_OK;
     if (!job->err) {
-        job->err = queue_forget(relayd->store, job->now_us - relayd->tools.conf->queue_keep * 1000,
-                                FORGET_AT_ONCE, &job->forgotten);
+        job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + LEASE_US);
+    }
+    if (!job->err) {
+        job->err = queue_forget(relayd->store, job->now_us - job->conf->queue_keep * 1000, FORGET_AT_ONCE,
+                                &job->forgotten);
     }
     if (!job->err) {
         job->err = suppression_forget(relayd->store, job->now_us);
@@ -37,7 +45,11 @@ void relayd_do_chores(void *arg)
     struct relayd *relayd = arg;
     enum err err = ERR_OK;
     while (!relayd->is_stopping && err != ERR_CANCELED) {
-        struct chores_job job = {.relayd = relayd, .now_us = clock_wall_us()};
+        struct chores_job job = {.relayd = relayd,
+                                 .conf = relayd->tools.conf,
+                                 .now_us = clock_wall_us(),
+                                 .routes_changed = relayd->reloaded.is_set};
+        event_clear(&relayd->reloaded);
         senders_forget(relayd, job.now_us);
         err = work_run(relayd->tools.work, 0, work, &job);
         if (!err && job.err) {
@@ -45,7 +57,8 @@ void relayd_do_chores(void *arg)
         }
         bool more = !err && !job.err && job.forgotten == FORGET_AT_ONCE;
         if (!more && err != ERR_CANCELED) {
-            err = task_sleep(clock_is_moved_by_test() ? PAUSE_IN_TESTS_MS : PAUSE_MS);
+            int64_t pause_ms = clock_is_moved_by_test() ? PAUSE_IN_TESTS_MS : PAUSE_MS;
+            err = event_wait(&relayd->reloaded, loop_now(relayd->tools.loop) + pause_ms);
         }
     }
 }

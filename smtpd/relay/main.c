@@ -26,7 +26,7 @@ static void on_hangup(void *arg)
     log_reopen();
     if (daemon_reload(&process)) {
         set_conf();
-        event_set(&relayd.wake);
+        relayd_reload(&relayd);
         log_info("reloaded", log_cstr("file", process.conf->file));
     }
 }
@@ -81,7 +81,6 @@ int main(int argc, char **argv)
     struct buf why;
     enum err err;
     daemon_start(&process, "relayd", argc, argv);
-    tools->conf = process.conf;
     buf_init(&why, 4096);
     if ((err = store_open(process.conf->data_directory, process.conf->hostname, &store, &why))) {
         return refuse("store", err, &why);
@@ -89,7 +88,7 @@ int main(int argc, char **argv)
     if ((err = store_maintenance_start(store))) {
         return refuse("maintenance of the store", err, &why);
     }
-    if ((err = relayd_open(&relayd, store))) {
+    if ((err = relayd_open(&relayd, store, process.conf))) {
         return refuse(err == ERR_BUSY ? "another relayd runs" : "queue", err, &why);
     }
     tools->loop = loop_new();

@@ -11,22 +11,25 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/task.h"
+#include "refresh.h"
 #include "senders.h"
 
 /* What was prepared and never confirmed is the work of a smtpd that died; one that lives needs seconds. */
 #define PREPARED_US ((int64_t)3600 * 1000000)
 
-enum err relayd_open(struct relayd *relayd, struct store *store)
+enum err relayd_open(struct relayd *relayd, struct store *store, const struct conf *conf)
 {
     int64_t now_us = clock_wall_us();
+    uint64_t moved;
     relayd->store = store;
+    relayd->tools.conf = conf;
     snprintf(relayd->owner, sizeof relayd->owner, "relayd.%d.%lld", (int)getpid(), (long long)now_us);
     srandom(randombytes_random());
     enum err err = queue_bell_open(store, &relayd->bell);
     if (!err) {
         err = queue_recover(store, INT64_MAX, now_us - PREPARED_US);
     }
-    return err;
+    return err ? err : destination_refresh(store, conf, now_us, &moved);
 }
 
 void relayd_close(struct relayd *relayd)
@@ -38,6 +41,11 @@ void relayd_close(struct relayd *relayd)
     }
     senders_free(relayd);
     queue_bell_close(relayd->bell);
+}
+
+void relayd_reload(struct relayd *relayd)
+{
+    event_set(&relayd->reloaded);
 }
 
 void relayd_start(struct relayd *relayd)

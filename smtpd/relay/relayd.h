@@ -33,15 +33,19 @@ struct relayd {
     size_t unproven; /* of them: in lanes where nothing has gone well yet */
     bool is_crowded; /* destinations wait for a place: who had his turn ends */
     bool is_stopping;
-    struct event wake;  /* the scheduler is to look again */
-    struct event ended; /* a delivery has */
+    struct event wake;     /* the scheduler is to look again */
+    struct event reloaded; /* the configuration was */
+    struct event ended;    /* a delivery has */
     struct task *scheduler, *chores;
 };
 
 /* Takes the place of the one who delivers: ERR_BUSY when somebody has it. What a former process had claimed
- * waits again. Blocks on the disk. */
-enum err relayd_open(struct relayd *relayd, struct store *store) MUST_CHECK;
+ * waits again, and goes the ways of this configuration, which becomes that of the tools. Blocks on the disk.
+ */
+enum err relayd_open(struct relayd *relayd, struct store *store, const struct conf *conf) MUST_CHECK;
 void relayd_close(struct relayd *relayd);
+/* The tools have another configuration: what waits goes the ways that it says. */
+void relayd_reload(struct relayd *relayd);
 /* Begins to deliver; the tools must be there. */
 void relayd_start(struct relayd *relayd);
 /* Ends in order: what is under way is finished, for `grace_ms` at most. In a task; suspends. */

@@ -11,6 +11,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 USERS = 50
+SINK_PORT = 27925  # where mail for elsewhere ends
 PACKAGES = ["postfix", "dovecot-core", "dovecot-pop3d", "dovecot-imapd"]
 
 
@@ -90,6 +91,7 @@ mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
+transport_maps = inline:{{far.test=smtp:[127.0.0.1]:{SINK_PORT}}}
 virtual_mailbox_domains = bench.test
 virtual_mailbox_maps = hash:{etc}/mailboxes
 virtual_mailbox_base = {self.mail}
@@ -172,6 +174,16 @@ service imap-login {{
         pass
 
 
+SETTINGS = f"""\
+plaintext_auth = "loopback"
+relay_networks = {{ "127.0.0.0/8" }}
+route sink {{
+    domains = {{ "far.test" }}
+    via = "smtp://127.0.0.1:{SINK_PORT}"
+}}
+"""
+
+
 class Postern:
     name = "Postern"
     smtp_port, pop3_port, imap_port = 25025, 25110, 25143
@@ -183,7 +195,7 @@ class Postern:
         run(self.program, "init", "--root", self.root, "--domain", "bench.test", "--hostname", "mx.bench.test",
             "--port-offset", "25000", stdout=subprocess.DEVNULL)
         self.config = self.root / "postern.conf"
-        self.config.write_text('plaintext_auth = "loopback"\n' + self.config.read_text())
+        self.config.write_text(SETTINGS + self.config.read_text())
         for n in range(USERS):
             run(self.program, "-c", self.config, "user", "add", f"u{n}@bench.test", "--password-stdin", input=b"pass\n",
                 stdout=subprocess.DEVNULL)
