@@ -9,7 +9,8 @@
 #include "limits.h"
 #include "report_private.h"
 
-/* Of the original. RFC 3461 section 6.2: FULL is for failures, and up to a length that is ours to choose. */
+/* Of the original. RFC 3461 section 6.2: FULL is for failures, and up to a length that is ours to choose.
+ * Never of a message that demands TLS all the way (RFC 8689 section 5). */
 #define RETURN_UNASKED_MAX ((uint64_t)64 * 1024)
 #define RETURN_ASKED_MAX   ((uint64_t)1024 * 1024)
 #define HEADER_MAX         ((size_t)128 * 1024)
@@ -83,7 +84,7 @@ static enum err read_body(int fd, uint64_t offset, char *text, size_t size, size
 static bool returns_message(const struct telling *telling, enum dsn_action action, uint64_t size)
 {
     unsigned flags = telling->envelope->flags;
-    if (action != DSN_FAILED || telling->message == 0 || (flags & QUEUE_RETURN_HEADER))
+    if (action != DSN_FAILED || telling->message == 0 || (flags & (QUEUE_RETURN_HEADER | QUEUE_REQUIRETLS)))
         return false;
     return size <= (flags & QUEUE_RETURN_FULL ? RETURN_ASKED_MAX : RETURN_UNASKED_MAX);
 }
@@ -162,6 +163,7 @@ static enum err tell(const struct telling *telling, enum dsn_action action,
         err = report_build(telling->store, arena, &report, original, &text);
     if (err)
         return err;
+    text.flags = envelope->flags & QUEUE_REQUIRETLS; /* RFC 8689 section 5 */
     err = report_post(telling->store, telling->conf, arena, envelope->sender, &text, telling->now_us);
     if (!err)
         log_info("report.posted", log_text("id", text.id), log_cstr("kind", kind_name(action)),

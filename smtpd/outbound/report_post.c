@@ -56,7 +56,7 @@ static enum err add_to_queue(struct store *store, const struct conf *conf, struc
     struct queue_envelope envelope = {.id = text->id,
                                       .message_id = text->message_id,
                                       .subject = header_unfold(arena, text->subject),
-                                      .flags = text->is_8bit ? QUEUE_8BIT : 0,
+                                      .flags = text->flags | (text->is_8bit ? QUEUE_8BIT : 0),
                                       .received_us = now_us,
                                       .expires_us = now_us + conf->expire_after * 1000,
                                       .skip = text->skip};

@@ -12,6 +12,7 @@ struct report_text {
     struct slice id, message_id, subject;
     uint64_t skip; /* bytes of our Return-Path field, which only mailboxes here get */
     bool is_8bit;
+    unsigned flags; /* QUEUE_REQUIRETLS: what the message demanded, the report does */
 };
 
 /* Writes it as a message: `original` is what is returned of the message, whole or its header. */

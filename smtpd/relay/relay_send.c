@@ -75,6 +75,12 @@ static bool needs_utf8(const struct relay_message *message)
     return needs;
 }
 
+/* RFC 8689 section 5: a report is better sent without the demand than lost. */
+static bool demands_tls(const struct relay_message *message)
+{
+    return (message->flags & QUEUE_REQUIRETLS) && message->sender.len > 0;
+}
+
 /* False: the message cannot go there, and why was told. */
 static bool can_be_sent(struct sending *sending)
 {
@@ -90,7 +96,7 @@ static bool can_be_sent(struct sending *sending)
     else if (needs_utf8(message) && !(can & RELAY_SMTPUTF8)) /* RFC 6531 section 3.2 */
         tell_all(sending, 553, S("5.6.7 that server does not take addresses or headers in UTF-8"), false,
                  false);
-    else if ((message->flags & QUEUE_REQUIRETLS) && !((can & RELAY_REQUIRETLS) && conn_is_tls(client->conn)))
+    else if (demands_tls(message) && !((can & RELAY_REQUIRETLS) && conn_is_tls(client->conn)))
         tell_all(sending, 550,
                  S("5.7.30 the message demands TLS on all its way, which that server does not offer"), false,
                  false);
@@ -114,7 +120,7 @@ static void write_mail(struct sending *sending, struct buf *out)
         buf_append(out, S(" BODY=8BITMIME"));
     if ((can & RELAY_SMTPUTF8) && needs_utf8(message))
         buf_append(out, S(" SMTPUTF8"));
-    if (message->flags & QUEUE_REQUIRETLS)
+    if ((message->flags & QUEUE_REQUIRETLS) && (can & RELAY_REQUIRETLS))
         buf_append(out, S(" REQUIRETLS"));
     if (can & RELAY_DSN) {
         if (message->flags & (QUEUE_RETURN_FULL | QUEUE_RETURN_HEADER))

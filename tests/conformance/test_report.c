@@ -378,6 +378,30 @@ static void test_sender_elsewhere(void **state)
     assert_text(items[0].envelope.subject, "Not delivered: lunch");
 }
 
+/* RFC 8689 section 5: the report is protected as the message was, and has no more of it than the header. */
+static void test_requiretls(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sent sent = {.sender = "zoe@example.com",
+                        .flags = QUEUE_REQUIRETLS | QUEUE_RETURN_FULL,
+                        .recipients = {{.address = S("bob@example.net")}},
+                        .count = 1};
+    struct queue_claim *claim = send_message(fixture, &sent);
+    struct queue_outcome outcome = outcome_of(claim, 0, QUEUE_FAILED);
+    struct blob_reader reader;
+    size_t count;
+    assert_ok(report_outcomes(fixture->store, &conf, claim, &outcome, NULL, 1, NOW));
+    struct queue_item *items = queued_for(fixture, "zoe@example.com", &count);
+    assert_int_equal(count, 1);
+    assert_true(items[0].envelope.flags & QUEUE_REQUIRETLS);
+    assert_ok(queue_open(fixture->store, items[0].message, &reader));
+    char *text = arena_alloc(&fixture->arena, reader.size);
+    assert_int_equal(pread(reader.fd, text, reader.size, 0), (ssize_t)reader.size);
+    assert_true(has(slice_of(text, reader.size), "Subject: lunch"));
+    assert_false(has(slice_of(text, reader.size), "at noon"));
+    blob_reader_close(&reader);
+}
+
 static void test_posted_once(void **state)
 {
     struct fixture *fixture = *state;
@@ -518,6 +542,7 @@ int main(void)
         CASE(utf8_header),
         CASE(odd_messages),
         CASE(sender_elsewhere),
+        CASE(requiretls),
         CASE(posted_once),
         CASE(sender_is_alias),
         CASE(sender_is_rewritten),

@@ -163,6 +163,21 @@ static void what_the_server_cannot_is_not_tried(void *arg)
     check(&to, RELAY_REFUSED, 554, "5.6.3 that server takes text of 7 bits only");
 }
 
+/* RFC 8689 section 5 */
+static void a_report_goes_without_requiretls(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net")};
+    struct relay_message message = message_to(&to, 1);
+    message.sender = SLICE_EMPTY;
+    message.flags = QUEUE_REQUIRETLS;
+    struct script script = SCRIPT("< 220 hi", "> EHLO us.example", "< 250 hi", "> MAIL FROM:<>", "< 250 ok",
+                                  "> RCPT TO:<bob@example.net>", "< 250 ok", "> DATA", "< 354 go", ".",
+                                  "< 250 2.0.0 taken", "> QUIT", "< 221 bye");
+    assert_int_equal(send_all(&script, &message), ERR_OK);
+    check(&to, RELAY_ACCEPTED, 250, "2.0.0 taken");
+}
+
 static void a_refused_sender_is_refused_for_all(void *arg)
 {
     (void)arg;
@@ -417,6 +432,7 @@ int main(void)
         task_test(our_own_fields_stay_and_those_of_a_forward_come_first),
         task_test(what_the_server_can_is_used),
         task_test(what_the_server_cannot_is_not_tried),
+        task_test(a_report_goes_without_requiretls),
         task_test(a_refused_sender_is_refused_for_all),
         task_test(a_text_for_nobody_is_empty),
         task_test(what_data_says_counts_for_those_who_were_taken),
