@@ -299,6 +299,16 @@ const struct command commands[] = {
       JSON},
      cmd_queue_suppress},
 
+    {"dns",
+     "check",
+     "DOMAIN",
+     1,
+     1,
+     "tell where mail for a domain would go, and how",
+     "Asks the name service as the server does when it sends. Exits with 1 when no host could be found.",
+     {JSON},
+     cmd_dns_check},
+
     {"backup",
      NULL,
      "DIR",

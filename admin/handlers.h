@@ -41,6 +41,8 @@ int cmd_queue_remove(const struct invocation *call);
 int cmd_queue_route(const struct invocation *call);
 int cmd_queue_suppress(const struct invocation *call);
 
+int cmd_dns_check(const struct invocation *call);
+
 int cmd_backup(const struct invocation *call);
 int cmd_restore(const struct invocation *call);
 int cmd_export(const struct invocation *call);

@@ -66,6 +66,15 @@ void append_printable(struct buf *out, struct slice text)
     }
 }
 
+void append_field(struct buf *out, const char *name, struct slice value)
+{
+    if (value.len) {
+        buf_printf(out, FIELD_NAME, name);
+        append_printable(out, value);
+        buf_append_char(out, '\n');
+    }
+}
+
 void table_format(const struct table *table, struct buf *out)
 {
     size_t widths[TABLE_COLUMN_LIMIT] = {0};

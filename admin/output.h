@@ -32,6 +32,10 @@ void table_free(struct table *table);
 /* Foreign text for a terminal: control characters come out as "?". */
 void append_printable(struct buf *out, struct slice text);
 
+/* "subject     lunch": a line of a description; none for an empty value. */
+#define FIELD_NAME "%-12s"
+void append_field(struct buf *out, const char *name, struct slice value);
+
 /* The text as a JSON string; what is not UTF-8 comes out as U+FFFD. */
 json_t *json_text(struct slice text);
 /* "2026-11-21T10:00:00Z" as JSON; null for 0. */

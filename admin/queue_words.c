@@ -136,18 +136,9 @@ void queue_append_item(const struct queue_item *item, size_t recipients, int64_t
     }
 }
 
-static void append_row(struct buf *out, const char *name, struct slice value)
-{
-    if (value.len) {
-        buf_printf(out, "%-12s", name);
-        append_printable(out, value);
-        buf_append_char(out, '\n');
-    }
-}
-
 static void append_time_row(struct buf *out, const char *name, int64_t time_us, int64_t now_us)
 {
-    buf_printf(out, "%-12s", name);
+    buf_printf(out, FIELD_NAME, name);
     format_time(time_us, out);
     if (time_us > now_us) {
         append_span(", in ", time_us - now_us, "\n", out);
@@ -162,7 +153,7 @@ static void append_flags(struct buf *out, const char *name, const struct flag_na
     bool first = true;
     for (size_t i = 0; i < count; i++) {
         if (flags & names[i].bit) {
-            buf_printf(out, first ? "%-12s%s" : "%s%s", first ? name : ", ", names[i].name);
+            buf_printf(out, first ? FIELD_NAME "%s" : "%s%s", first ? name : ", ", names[i].name);
             first = false;
         }
     }
@@ -174,35 +165,35 @@ static void append_recipient_details(const struct queue_item_recipient *recipien
 {
     const struct queue_recipient *facts = &recipient->taken.recipient;
     buf_append_char(out, '\n');
-    append_row(out, "to", facts->address);
-    buf_printf(out, "%-12s", "state");
+    append_field(out, "to", facts->address);
+    buf_printf(out, FIELD_NAME, "state");
     queue_append_state(recipient, now_us, out);
     buf_append_char(out, '\n');
-    append_row(out, "by", facts->destination);
+    append_field(out, "by", facts->destination);
     if (recipient->state == QUEUE_WAITING) {
         append_time_row(out, "next", facts->due_us, now_us);
     }
     append_time_row(out, "changed", recipient->changed_us, now_us);
     if (has_reply(&recipient->taken.last)) {
-        buf_printf(out, "%-12s", "last reply");
+        buf_printf(out, FIELD_NAME, "last reply");
         append_reply(&recipient->taken.last, out);
         buf_append_char(out, '\n');
     }
-    append_row(out, "delay", recipient->taken.delay_told ? S("the sender was told") : SLICE_EMPTY);
-    append_row(out, "orcpt", facts->orcpt);
+    append_field(out, "delay", recipient->taken.delay_told ? S("the sender was told") : SLICE_EMPTY);
+    append_field(out, "orcpt", facts->orcpt);
     append_flags(out, "notify", notify_names, ARRAY_LEN(notify_names), facts->notify);
 }
 
 void queue_append_details(const struct queue_item *item, int64_t now_us, struct buf *out)
 {
     const struct queue_envelope *envelope = &item->envelope;
-    append_row(out, "id", envelope->id);
-    append_row(out, "from", envelope->sender.len ? envelope->sender : S("<>"));
-    append_row(out, "login", envelope->login);
-    append_row(out, "subject", envelope->subject);
-    append_row(out, "message-id", envelope->message_id);
-    append_row(out, "envid", envelope->envid);
-    buf_printf(out, "%-12s", "size");
+    append_field(out, "id", envelope->id);
+    append_field(out, "from", envelope->sender.len ? envelope->sender : S("<>"));
+    append_field(out, "login", envelope->login);
+    append_field(out, "subject", envelope->subject);
+    append_field(out, "message-id", envelope->message_id);
+    append_field(out, "envid", envelope->envid);
+    buf_printf(out, FIELD_NAME, "size");
     format_size(envelope->size, out);
     buf_append_char(out, '\n');
     append_time_row(out, "received", envelope->received_us, now_us);
