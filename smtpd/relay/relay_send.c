@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "net/dot.h"
 #include "net/task.h"
 
@@ -149,13 +150,45 @@ static void write_notify(unsigned notify, struct buf *out)
         }
 }
 
+/*
+ *   EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"                         RFC 6533 section 3
+ *
+ * UTF-8 that came with SMTPUTF8 and goes without it: of an alias whose target has an address in ASCII.
+ */
+static void append_unitext(struct buf *out, struct slice text)
+{
+    while (text.len > 0) {
+        size_t length = MAX_OF(utf8_char_length(text), (size_t)1);
+        unsigned point = (unsigned char)text.data[0];
+        if (length == 1) {
+            buf_append_char(out, text.data[0]);
+        } else {
+            point &= 0xffU >> (length + 1);
+            for (size_t i = 1; i < length; i++)
+                point = point << 6 | ((unsigned char)text.data[i] & 0x3f);
+            buf_printf(out, "\\x{%X}", point);
+        }
+        text = slice_skip(text, length);
+    }
+}
+
+static void write_orcpt(const struct sending *sending, struct slice orcpt, struct buf *out)
+{
+    bool utf8 = (sending->client->abilities.extensions & RELAY_SMTPUTF8) && needs_utf8(sending->message);
+    buf_append(out, S(" ORCPT="));
+    if (utf8)
+        buf_append(out, orcpt);
+    else
+        append_unitext(out, orcpt);
+}
+
 static void write_rcpt(struct sending *sending, const struct relay_recipient *recipient, struct buf *out)
 {
     buf_printf(out, "RCPT TO:<%.*s>", SLICE_ARG(recipient->address));
     if (sending->client->abilities.extensions & RELAY_DSN) {
         write_notify(recipient->notify, out);
         if (recipient->orcpt.len > 0)
-            buf_printf(out, " ORCPT=%.*s", SLICE_ARG(recipient->orcpt));
+            write_orcpt(sending, recipient->orcpt, out);
     }
     buf_append(out, S("\r\n"));
 }

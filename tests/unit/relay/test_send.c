@@ -107,6 +107,22 @@ static void what_the_server_can_is_used(void *arg)
     check(&to[1], RELAY_ACCEPTED, 250, "ok");
 }
 
+/* RFC 6533 section 3: towards who has no SMTPUTF8, or gets none of it. */
+static void original_recipients_in_ascii(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net"),
+                                 .orcpt = S("utf-8;j\xc3\xb6rg\xe2\x82\xac\xf0\x9f\x90\x98@example.org")};
+    struct relay_message message = message_to(&to, 1);
+    struct script script =
+        SCRIPT("< 220 hi", "> EHLO us.example", "< 250-hi", "< 250-SMTPUTF8", "< 250 DSN",
+               "> MAIL FROM:<alice@example.org>", "< 250 ok",
+               "> RCPT TO:<bob@example.net> ORCPT=utf-8;j\\x{F6}rg\\x{20AC}\\x{1F418}@example.org",
+               "< 250 ok", "> DATA", "< 354 go", ".", "< 250 ok", "> QUIT", "< 221 bye");
+    assert_int_equal(send_all(&script, &message), ERR_OK);
+    check(&to, RELAY_ACCEPTED, 250, "ok");
+}
+
 static void our_own_fields_stay_and_those_of_a_forward_come_first(void *arg)
 {
     (void)arg;
@@ -429,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         task_test(a_message_goes_in_lockstep),
         task_test(the_text_is_stuffed),
+        task_test(original_recipients_in_ascii),
         task_test(our_own_fields_stay_and_those_of_a_forward_come_first),
         task_test(what_the_server_can_is_used),
         task_test(what_the_server_cannot_is_not_tried),
