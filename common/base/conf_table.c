@@ -158,6 +158,9 @@ const struct conf_option conf_options[] = {
     {TOP(delay_notice_after), .type = CONF_DURATION, .default_text = "4h", RANGE(0, 60 * DAY),
      .reloadable = RELOAD,
      .help = "When the sender is told that delivery takes long and goes on. 0 means never."},
+    {TOP(report_language), .type = CONF_CHOICE, .default_text = "en", .choices = "en|de",
+     .reloadable = RELOAD,
+     .help = "The language of the reports that senders get on mail that could not be delivered."},
     {TOP(suppress_for), .type = CONF_DURATION, .default_text = "7d", RANGE(0, 365 * DAY),
      .reloadable = RELOAD,
      .help =
@@ -294,4 +297,4 @@ _Static_assert(SWITCH_OFF == 0 && SWITCH_ON == 1, "off|on");
 _Static_assert(ROUTE_TLS_POLICY == 0 && ROUTE_TLS_OPTIONAL == 1 && ROUTE_TLS_REQUIRED == 2 &&
                    ROUTE_TLS_VERIFIED == 3 && ROUTE_TLS_OFF == 4,
                "the choices of a route's tls");
-_Static_assert(LANGUAGE_ENGLISH == 0 && LANGUAGE_GERMAN == 1, "imap_language's choices");
+_Static_assert(LANGUAGE_ENGLISH == 0 && LANGUAGE_GERMAN == 1, "choices of imap_language, report_language");

@@ -164,20 +164,27 @@ static void write_part(const struct dsn_report *report, const char *type, bool i
 
 static void write_subject(const struct dsn_report *report, struct slice subject, struct buf *out)
 {
-    static const char *const titles[] = {[DSN_FAILED] = "Not delivered",
-                                         [DSN_DELAYED] = "Not delivered yet",
-                                         [DSN_DELIVERED] = "Delivered",
-                                         [DSN_RELAYED] = "Passed on",
-                                         [DSN_EXPANDED] = "Delivered to a group"};
+    static const char *const titles[][5] = {[LANGUAGE_ENGLISH] = {[DSN_FAILED] = "Not delivered",
+                                                                  [DSN_DELAYED] = "Not delivered yet",
+                                                                  [DSN_DELIVERED] = "Delivered",
+                                                                  [DSN_RELAYED] = "Passed on",
+                                                                  [DSN_EXPANDED] = "Delivered to a group"},
+                                            [LANGUAGE_GERMAN] = {[DSN_FAILED] = "Nicht zugestellt",
+                                                                 [DSN_DELAYED] = "Noch nicht zugestellt",
+                                                                 [DSN_DELIVERED] = "Zugestellt",
+                                                                 [DSN_RELAYED] = "Weitergegeben",
+                                                                 [DSN_EXPANDED] = "Einer Gruppe zugestellt"}};
+    static const char *const nameless[] = {
+        [LANGUAGE_ENGLISH] = "your message", [LANGUAGE_GERMAN] = "Ihre Nachricht"};
     struct buf words;
     buf_init(&words, 8192);
-    buf_printf(&words, "Subject: %s: ", titles[report->action]);
+    buf_printf(&words, "Subject: %s: ", titles[report->language][report->action]);
     if (subject.len > 0)
         encoded_word_append(&words, subject);
     else if (report->count == 1 && utf8_is_ascii(report->recipients[0].address))
         dsn_append_clean(&words, report->recipients[0].address, true);
     else
-        buf_append(&words, S("your message"));
+        buf_append(&words, slice_from(nameless[report->language]));
     dsn_append_wrapped(out, buf_slice(&words), 0, " ");
     buf_append(out, S("\r\n"));
     buf_free(&words);
@@ -235,7 +242,10 @@ bool dsn_write_begin(const struct dsn_report *report, struct buf *out)
     dsn_write_fields(report, global, &fields);
     bool is_8bit = has_8bit(buf_slice(&text)) || has_8bit(buf_slice(&fields)) || report->original_is_8bit;
     write_header(report, buf_slice(&subject), is_8bit, out);
-    write_part(report, "text/plain; charset=utf-8", has_8bit(buf_slice(&text)), out);
+    write_part(report,
+               report->language == LANGUAGE_GERMAN ? "text/plain; charset=utf-8\r\nContent-Language: de"
+                                                   : "text/plain; charset=utf-8\r\nContent-Language: en",
+               has_8bit(buf_slice(&text)), out);
     buf_append(out, buf_slice(&text));
     write_part(report, global ? "message/global-delivery-status" : "message/delivery-status",
                has_8bit(buf_slice(&fields)), out);

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/conf.h"
 
 enum dsn_action {
     DSN_FAILED,
@@ -36,6 +37,7 @@ struct dsn_recipient {
 
 struct dsn_report {
     enum dsn_action action;
+    enum conf_language language;      /* of the words for people */
     struct slice host;                /* our name */
     struct slice sender;              /* who gets the report */
     struct slice envid;               /* as it came, xtext */
@@ -63,6 +65,6 @@ struct dsn_words {
     const char *todo; /* what the sender can do; "" nothing */
 };
 /* For a person, by the enhanced code (RFC 3463, and what it is used for). */
-struct dsn_words dsn_words_for(const char *status);
+struct dsn_words dsn_words_for(const char *status, enum conf_language language);
 
 #endif

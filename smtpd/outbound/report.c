@@ -144,6 +144,7 @@ static enum err tell(const struct telling *telling, enum dsn_action action,
 {
     const struct queue_envelope *envelope = telling->envelope;
     struct dsn_report report = {.action = action,
+                                .language = (enum conf_language)telling->conf->report_language,
                                 .host = slice_from(telling->conf->hostname),
                                 .sender = envelope->sender,
                                 .envid = envelope->envid,

@@ -414,7 +414,7 @@ static void test_many_recipients(void **state)
     struct dsn_report report = report_on(recipients, ARRAY_LEN(recipients));
     struct written written;
     write_report(&written, &report, ORIGINAL);
-    assert_has(body(&written, written.words), "and 950 more recipients");
+    assert_has(body(&written, written.words), "950 further recipients are listed");
     assert_field(&written, 1000, "Action", "failed");
     forget(&written);
 }
@@ -458,16 +458,46 @@ static void test_status(void **state)
     }
 }
 
+/* Every sentence that there is, in both languages, for people who read one of them. */
+static void test_german(void **state)
+{
+    (void)state;
+    struct dsn_recipient recipients[] = {refused, refused};
+    for (int action = DSN_FAILED; action <= DSN_EXPANDED; action++)
+        for (size_t count = 1; count <= 2; count++) {
+            struct dsn_report report = report_on(recipients, count);
+            struct written written;
+            struct header_field found;
+            report.action = (enum dsn_action)action;
+            report.language = LANGUAGE_GERMAN;
+            report.returns_message = count == 1;
+            write_report(&written, &report, ORIGINAL);
+            struct slice words = body(&written, written.words);
+            assert_has(words, "Ihre Nachricht");
+            assert_has(words,
+                       count == 1 ? "Ihre Nachricht ist angeh\303\244ngt." : "Der Kopf Ihrer Nachricht");
+            assert_has_not(words, "our message");
+            assert_has_not(words, "said");
+            assert_text(written.words->language, "de");
+            assert_true(header_find(buf_slice(&written.text), S("Subject"), &found));
+            assert_has_not(found.value, "elivered");
+            forget(&written);
+        }
+}
+
 static void test_words(void **state)
 {
     (void)state;
-    assert_string_equal(dsn_words_for("5.1.1").what, "This address does not exist there.");
-    assert_string_equal(dsn_words_for("4.2.2").what, "The recipient's mailbox is full.");
-    assert_string_equal(dsn_words_for("5.1.10").what, "This domain takes no mail at all, and says so.");
-    assert_string_equal(dsn_words_for("4.9.9").what,
+    assert_string_equal(dsn_words_for("5.1.1", LANGUAGE_ENGLISH).what, "This address does not exist there.");
+    assert_string_equal(dsn_words_for("4.2.2", LANGUAGE_ENGLISH).what, "The recipient's mailbox is full.");
+    assert_string_equal(dsn_words_for("5.1.10", LANGUAGE_ENGLISH).what,
+                        "This domain takes no mail at all, and says so.");
+    assert_string_equal(dsn_words_for("4.9.9", LANGUAGE_ENGLISH).what,
                         "The other server could not take the message at the moment.");
-    assert_string_equal(dsn_words_for("5.9.9").what, "The message was not accepted.");
-    assert_string_equal(dsn_words_for("5.7.99").what, dsn_words_for("5.7.98").what);
+    assert_string_equal(dsn_words_for("5.9.9", LANGUAGE_ENGLISH).what, "The message was not accepted.");
+    assert_string_equal(dsn_words_for("5.1.1", LANGUAGE_GERMAN).what, "Diese Adresse gibt es dort nicht.");
+    assert_string_equal(dsn_words_for("5.7.99", LANGUAGE_ENGLISH).what,
+                        dsn_words_for("5.7.98", LANGUAGE_ENGLISH).what);
 }
 
 int main(void)
@@ -479,7 +509,7 @@ int main(void)
         cmocka_unit_test(test_utf8_addresses),  cmocka_unit_test(test_fields_are_ascii),
         cmocka_unit_test(test_foreign_texts),   cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_status),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_german),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,6 +122,7 @@ struct conf {
     int64_t retry_first, retry_longest; /* the first pause between two attempts, and the longest */
     int64_t expire_after;               /* then the sender is told that it failed */
     int64_t delay_notice_after;         /* then the sender is told that it takes long; 0: never */
+    int64_t report_language;            /* enum conf_language: of the reports to senders */
     int64_t suppress_for;           /* how long nothing is sent to an address that does not exist; 0: it is */
     int64_t queue_keep;             /* how long what is over can still be looked at */
     int64_t user_rate;              /* recipients per hour that mail of one user goes out to; 0: any */
