@@ -12,7 +12,7 @@ static bool is_address(struct slice text, int family)
 {
     char address[INET6_ADDRSTRLEN];
     unsigned char binary[sizeof(struct in6_addr)];
-    if (text.len >= sizeof(address)) {
+    if (text.len == 0 || text.len >= sizeof(address)) {
         return false;
     }
     memcpy(address, text.data, text.len);

@@ -46,7 +46,12 @@ static void begin(struct conf_routes *routes, const char *title)
         routes->lines = mem_realloc_array(NULL, conf_route_option_count, sizeof(int));
     }
     memset(routes->lines, 0, conf_route_option_count * sizeof(int));
-    routes->route = (struct conf_route){.name = arena_cstr(&routes->conf->arena, slice_from(title))};
+    routes->route = (struct conf_route){.name = arena_cstr(&routes->conf->arena, slice_from(title)),
+                                        .via = "",
+                                        .user = "",
+                                        .password_file = "",
+                                        .source_ipv4 = "",
+                                        .source_ipv6 = ""};
     routes->is_open = true;
     for (size_t i = 0; i < conf_route_option_count; i++) {
         if (conf_route_options[i].type != CONF_TEXTS) {

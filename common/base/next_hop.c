@@ -37,7 +37,7 @@ static bool is_address(struct slice text, int family)
 {
     char address[INET6_ADDRSTRLEN];
     unsigned char binary[sizeof(struct in6_addr)];
-    if (text.len >= sizeof(address) || slice_has(text, '\0'))
+    if (text.len == 0 || text.len >= sizeof(address) || slice_has(text, '\0'))
         return false;
     memcpy(address, text.data, text.len);
     address[text.len] = '\0';
