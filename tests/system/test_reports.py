@@ -43,7 +43,7 @@ def test_three_parts(reports):
         text, fields, original = parts_of(report)
         assert text.get_content_type() == "text/plain"
         signature = {"en": "The mail server", "de": "Der Mailserver"}[text["Content-Language"]]
-        assert f"\n-- \n{signature} mail.example.org" in text.get_content()
+        assert text.get_content().splitlines()[-2:] == ["-- ", f"{signature} mail.example.org"]
         assert report.get_param("report-type") == fields.get_content_type().split("/")[1]
         kinds.add((fields.get_content_type(), original.get_content_type()))
         assert report["Auto-Submitted"] == "auto-replied"
