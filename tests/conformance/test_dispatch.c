@@ -96,9 +96,10 @@ static const char *waiting(struct fixture *fixture)
     buf_init(&text, 100000);
     for (size_t i = 0; i < count; i++) {
         buf_printf(&text, "%s%.*s", i ? " " : "", SLICE_ARG(list[i].envelope.id));
-        for (size_t k = 0; k < list[i].count; k++)
+        for (size_t k = 0; k < list[i].count; k++) {
             buf_printf(&text, "%c%.*s", k ? ',' : ':',
                        SLICE_ARG(list[i].recipients[k].taken.recipient.address));
+        }
     }
     const char *copy = arena_cstr(&fixture->arena, buf_slice(&text));
     buf_free(&text);
@@ -299,8 +300,9 @@ static void dispatch_until_killed(struct fixture *fixture, unsigned first, int a
         test.dispatch.accounts = &login;
         test.dispatch.account_count = 1;
         add_remote(&test, "eve@example.com", 0);
-        if (end(&test) || write(acknowledge, &n, sizeof(n)) != sizeof(n))
+        if (end(&test) || write(acknowledge, &n, sizeof(n)) != sizeof(n)) {
             _exit(1);
+        }
     }
 }
 
@@ -311,8 +313,9 @@ static unsigned kill_once(struct fixture *fixture, unsigned first)
     unsigned last = 0, n;
     assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
-    if (child == 0)
+    if (child == 0) {
         dispatch_until_killed(fixture, first, ends[1]);
+    }
     close(ends[1]);
     assert_true(read(ends[0], &last, sizeof(last)) == sizeof(last));
     struct timespec pause = {.tv_nsec = rand() % 30000000};
@@ -320,8 +323,9 @@ static unsigned kill_once(struct fixture *fixture, unsigned first)
     kill(child, SIGKILL);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status));
-    while (read(ends[0], &n, sizeof(n)) == sizeof(n))
+    while (read(ends[0], &n, sizeof(n)) == sizeof(n)) {
         last = n;
+    }
     close(ends[0]);
     return last;
 }
