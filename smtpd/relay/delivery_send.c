@@ -82,10 +82,14 @@ static void conclude(struct transmission *transmission, size_t first, size_t cou
     }
 }
 
-static bool was_broken_at_once(const struct transmission *transmission)
+/* A connection that has carried messages before is over, which says nothing about this one: it broke, or the
+ * server takes so many of a session (421; RFC 5321 section 3.8). */
+static bool was_used_up(const struct transmission *transmission)
 {
     for (size_t i = 0; i < transmission->claim->count; i++) {
-        if (transmission->recipients[i].fate != RELAY_DEFERRED || transmission->recipients[i].code != 0) {
+        const struct relay_recipient *recipient = &transmission->recipients[i];
+        if (recipient->fate != RELAY_DEFERRED ||
+            (recipient->code != 0 && recipient->code != SERVICE_CLOSING)) {
             return false;
         }
     }
@@ -143,7 +147,7 @@ static enum delivery_sent transmit(struct transmission *transmission)
         if (err == ERR_CANCELED) {
             return DELIVERY_CANCELED;
         }
-        if (err && first == 0 && was_broken_at_once(transmission)) {
+        if (first == 0 && was_used_up(transmission)) {
             relay_connection_close(&delivery->connection);
             return DELIVERY_AGAIN;
         }
