@@ -7,7 +7,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libuv1-dev libboost-c
 # What the tests need besides: the test framework, and the mail programs that people have.
 TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl procps iproute2 mandoc
   curl swaks libnet-ssleay-perl msmtp fetchmail getmail6 mpop isync offlineimap3 imapfilter mutt neomutt alpine
-  dovecot-core nsd unbound ldnsutils"
+  dovecot-core dovecot-submissiond nsd unbound ldnsutils"
 # Postfix takes the place of any other mail server, so where there is one it is done without (its tests are skipped).
 dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
   grep '^installed .*mail-transport-agent' | grep -qv '^installed postfix ' || TEST_PACKAGES="$TEST_PACKAGES postfix"
