@@ -60,6 +60,9 @@ struct route route_find(struct session *session, struct arena *arena, const stru
     if (err)
         return (struct route){.refusal = REPLY_LOCAL_ERROR};
     const struct directory_route *found = &job.resolution.route;
+    struct slice key;
+    if (found->outcome == DIRECTORY_REMOTE && address_domain_key(arena, job.address->domain, &key))
+        return (struct route){.refusal = REPLY_BAD_RECIPIENT}; /* no server can be asked for it */
     return (struct route){.refusal = refusal_for(session, job.address, &job.resolution),
                           .accounts = found->accounts,
                           .account_count = found->account_count,

@@ -74,6 +74,17 @@ static void accounts_and_others_get_the_same(void **state)
     assert_string_equal(fake_store.reports, "delivered to <alice@example.org>: bob@example.org []\n");
 }
 
+/* RFC 5890: an emoji is in no U-label, so no name server can be asked for it. */
+static void a_domain_that_is_none_is_refused(void **state)
+{
+    (void)state;
+    run(SERVICE_SUBMISSION,
+        OUT "MAIL FROM:<alice@example.org> SMTPUTF8\r\nRCPT TO:<x@\xf0\x9f\x92\xa9.example>\r\n"
+            "RCPT TO:<x@b\xc3\xbc"
+            "cher.test>\r\n" QUIT,
+        "250\n501 5.1.3\n250\n221\n");
+}
+
 static void all_or_nobody(void **state)
 {
     (void)state;
@@ -291,6 +302,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         dialogue_test(a_user_sends_to_elsewhere),
         dialogue_test(accounts_and_others_get_the_same),
+        dialogue_test(a_domain_that_is_none_is_refused),
         dialogue_test(all_or_nobody),
         dialogue_test(what_the_next_host_must_be_able_to_do),
         dialogue_test(a_backup_takes_mail_for_its_domains),
