@@ -232,19 +232,30 @@ void deliver_message(struct store *store, struct delivery *delivery, struct blob
 
 /* --- the answer --- */
 
+/* Of the accepted recipients, those whose mail goes into the queue, all of it or some. */
+static size_t count_queued(const struct delivery *delivery)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < delivery->transaction->recipient_count; i++) {
+        const struct recipient *recipient = &delivery->transaction->recipients[i];
+        count += was_accepted(delivery, i) && (recipient->is_elsewhere || recipient->forward_count > 0);
+    }
+    return count;
+}
+
 static void log_outcome(const struct delivery *delivery, const struct session *session, uint64_t size,
                         size_t accepted)
 {
     const struct transaction *transaction = delivery->transaction;
     const char *peer = conn_peer_address(session->conn);
     if (accepted > 0) {
-        log_info("message.accepted", log_cstr("id", transaction->id),
-                 log_text("from", transaction->sender_text), log_number("rcpts", accepted),
-                 log_number("size", size), log_text("msgid", delivery->envelope.message_id),
-                 log_cstr("peer", peer), log_text("helo", buf_slice(&session->hello_name)),
-                 log_cstr("service", conf_service_names[session->service]),
-                 log_cstr("tls", conn_tls_version(session->conn)),
-                 log_text("login", buf_slice(&session->login)));
+        log_info(
+            "message.accepted", log_cstr("id", transaction->id), log_text("from", transaction->sender_text),
+            log_number("rcpts", accepted), log_number("queued", count_queued(delivery)),
+            log_number("size", size), log_text("msgid", delivery->envelope.message_id),
+            log_cstr("peer", peer), log_text("helo", buf_slice(&session->hello_name)),
+            log_cstr("service", conf_service_names[session->service]),
+            log_cstr("tls", conn_tls_version(session->conn)), log_text("login", buf_slice(&session->login)));
     } else {
         enum reply reply =
             delivery->lmtp && transaction->recipient_count > 0 ? delivery->outcomes[0] : delivery->outcome;
