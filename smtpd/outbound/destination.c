@@ -30,7 +30,7 @@ static size_t fit(struct slice entry, struct slice domain)
 {
     if (slice_eq_nocase(entry, domain))
         return SIZE_MAX;
-    if (slice_starts_with(entry, S(".")) && domain.len > entry.len && slice_ends_with_nocase(domain, entry))
+    if (slice_starts_with(entry, S(".")) && slice_ends_with_nocase(domain, entry))
         return 1 + entry.len;
     return slice_eq(entry, S("*")) ? 1 : 0;
 }

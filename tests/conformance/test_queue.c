@@ -534,6 +534,8 @@ static void each_gets_a_destination_of_his_own(void **state)
     assert_text(items->recipients[0].taken.recipient.destination, "smarthost");
     assert_int_equal(items->recipients[0].state, QUEUE_HELD);
     /* What is tried at this moment stays where it is. */
+    assert_int_equal(reroute(fixture, (struct queue_filter){.recipient = S("@other.net")}, NOW, &asked), 0);
+    assert_int_equal(asked, 0);
     items = list(fixture, &(struct queue_filter){.id = S("ID4")}, &count);
     assert_text(items->recipients[0].taken.recipient.destination, "other.net");
 }

@@ -10,7 +10,9 @@
     }
 
 static struct conf_route routes[] = {
-    {.name = "Office", .via = "smtp://office.example:2525", .domains = LIST("example.net", ".example.net")},
+    {.name = "Office",
+     .via = "smtp://office.example:2525",
+     .domains = LIST("example.net", ".example.net", "one.lists.example.net")},
     {.name = "deep", .via = "lmtp:/run/lists", .domains = LIST(".lists.example.net", "[192.0.2.7]")},
     {.name = "slow",
      .via = "mx",
@@ -37,7 +39,8 @@ static void the_longest_match_wins(void **state)
     assert_route("a.example.net", "Office");
     assert_route("a.b.example.net", "Office");
     assert_route("x.lists.example.net", "deep");
-    assert_route("lists.example.net", "Office"); /* ".lists…" is what is below it */
+    assert_route("lists.example.net", "Office");     /* ".lists…" is what is below it */
+    assert_route("one.lists.example.net", "Office"); /* named wholly */
     assert_route("[192.0.2.7]", "deep");
     assert_route("notexample.net", "-");
     assert_route("example.org", "-");
