@@ -4,10 +4,15 @@ import concurrent.futures
 import email
 import email.policy
 import itertools
+import os
+import random
 import re
+import signal
 import smtplib
 import stat
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -156,3 +161,55 @@ def test_success_is_told(server):
     about, recipient = message.get_payload()[1].get_payload()
     assert about["Original-Envelope-Id"] == "QQ314159"
     assert recipient["Action"] == "delivered" and recipient["Final-Recipient"] == f"rfc822;{ALICE}"
+
+
+# --- killed in the middle ---
+
+NOWHERE = {"dns_resolvers": ["127.0.0.1@1"], "workers": "2", "relay_networks": ["127.0.0.0/8"]}
+KILLS = 15
+
+
+def send_until(server, ended, number, acknowledged):
+    """Messages to a mailbox here and to somebody elsewhere; the names of those that were acknowledged."""
+    for count in itertools.count(1):
+        name = f"killed-{number}-{count}"
+        try:
+            with server.smtp() as smtp:
+                smtp.sendmail("x@remote.example", [ALICE, "y@elsewhere.example"], text_of(name))
+            acknowledged.append(name)
+        except (OSError, smtplib.SMTPException):
+            time.sleep(0.02)  # given up: nobody sends it again
+        if ended.is_set():
+            return
+
+
+def subject_of(message):
+    return re.search(rb"^Subject: (.*?)\r?$", message, re.M)[1].decode()
+
+
+@pytest.mark.xdist_group("heavy")
+def test_whoever_is_killed(make_instance):
+    """Of a message that was acknowledged both are there, once; of one that was not nobody elsewhere has it alone."""
+    server = make_instance(options=NOWHERE)
+    ended, acknowledged = threading.Event(), []
+    threads = [threading.Thread(target=send_until, args=(server, ended, n, acknowledged)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(KILLS):
+        time.sleep(random.uniform(0.02, 0.3))
+        for pid in random.sample(server.children("smtpd"), 1) if server.children("smtpd") else []:
+            os.kill(pid, signal.SIGKILL)
+    time.sleep(0.5)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    server.stop()
+    server.serve()
+    entries = server.json("queue", "list", "--limit", "10000")["messages"]
+    for_others = [entry["subject"] for entry in entries if entry["recipients"][0]["state"] != "incoming"]
+    here = [subject_of(message) for message in server.messages(ALICE)]
+    assert len(acknowledged) > KILLS
+    for names_ in (for_others, here):
+        assert len(set(names_)) == len(names_)
+        assert set(acknowledged) <= set(names_)
+    assert set(for_others) <= set(here)
