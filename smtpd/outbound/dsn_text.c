@@ -5,11 +5,14 @@
  */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "dsn_private.h"
 
 /* Recipients that are told of in words; the rest is for programs only. */
 #define TOLD_MAX 50
 #define TEXT_MAX 8192
+/* Octets; RFC 5321 section 4.5.3.1.3 allows 254, with UTF-8 and quoting some more. */
+#define ADDRESS_SHOWN 600
 
 static void write_paragraph(const char *text, const char *indent, struct buf *out)
 {
@@ -170,7 +173,7 @@ static void write_words(const struct dsn_report *report, const struct dsn_recipi
     char status[16], reason[16];
     dsn_status(recipient, report->action, status);
     buf_append(out, S("\r\n"));
-    dsn_append_clean(out, recipient->address, false);
+    dsn_append_clean(out, utf8_cut(recipient->address, ADDRESS_SHOWN), false);
     buf_append(out, S("\r\n"));
     if (report->action != DSN_FAILED && report->action != DSN_DELAYED)
         return;

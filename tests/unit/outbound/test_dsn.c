@@ -381,7 +381,7 @@ static void test_foreign_texts(void **state)
 static void test_long_texts(void **state)
 {
     (void)state;
-    static char text[8000], address[300], subject[5000];
+    static char text[8000], address[2000], subject[5000];
     memset(text, 'x', sizeof(text));
     memset(address, 'a', sizeof(address));
     memset(subject, 's', sizeof(subject));
