@@ -36,6 +36,7 @@ void dispatch_init(struct dispatch *dispatch, struct store *store, const struct 
                    struct arena *arena, const struct queue_envelope *envelope)
 {
     *dispatch = (struct dispatch){.store = store, .conf = conf, .arena = arena, .envelope = *envelope};
+    dispatch->envelope.sender = with_ascii_domain(envelope->sender, arena);
 }
 
 /* --- who is to get it --- */

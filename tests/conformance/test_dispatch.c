@@ -197,6 +197,23 @@ static void some_senders_stay_as_they_are(void **state)
     }
 }
 
+/* Names of domains go out as A-labels, and an ORCPT that we add as xtext. */
+static void what_others_could_not_read_is_encoded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct attempt test;
+    size_t count;
+    begin(fixture, &test, "ID",
+          "bob@b\xc3\xbc"
+          "cher.test");
+    add_remote(&test, "eve@example.com", 0);
+    add_forward(&test, "\"a b=c+d\"@example.org", "far@example.com", NULL, 0);
+    assert_ok(end(&test));
+    struct queue_item *list = items(fixture, 0, &count);
+    assert_text(list[0].envelope.sender, "bob@xn--bcher-kva.test");
+    assert_text(list[1].recipients[0].taken.recipient.orcpt, "rfc822;\"a+20b+3Dc+2Bd\"@example.org");
+}
+
 static void a_forward_does_not_run_in_a_circle(void **state)
 {
     struct fixture *fixture = *state;
@@ -357,6 +374,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         conformance_test(accounts_and_others_in_one_go),
         conformance_test(some_senders_stay_as_they_are),
+        conformance_test(what_others_could_not_read_is_encoded),
         conformance_test(a_forward_does_not_run_in_a_circle),
         conformance_test(one_that_cannot_keeps_it_from_all),
 #ifdef ENGINE_MEMORY
