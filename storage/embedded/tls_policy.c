@@ -16,9 +16,10 @@ static const char *const steps[] = {
     "  text TEXT NOT NULL,"
     "  fetched INTEGER NOT NULL," /* µs, as all times */
     "  ends INTEGER NOT NULL,"
+    "  refresh INTEGER NOT NULL,"
     "  protection INTEGER NOT NULL,"
     "  protected INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
-    "CREATE INDEX policy_ends ON policy(ends) WHERE text<>'';"
+    "CREATE INDEX policy_refresh ON policy(refresh) WHERE text<>'';"
     "CREATE TABLE count("
     "  day INTEGER NOT NULL,"
     "  domain TEXT NOT NULL,"
@@ -70,8 +71,8 @@ enum err tls_policy_find(struct store *store, struct slice domain, struct arena 
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement =
-        db_statement(db, "SELECT id, text, fetched, ends, protection, protected FROM policy WHERE domain=?1");
+    sqlite3_stmt *statement = db_statement(
+        db, "SELECT id, text, fetched, ends, refresh, protection, protected FROM policy WHERE domain=?1");
     db_bind_text(statement, 1, domain);
     int step = db_step(db, statement);
     if (step == 1) {
@@ -80,8 +81,9 @@ enum err tls_policy_find(struct store *store, struct slice domain, struct arena 
                                         .text = db_column_text(statement, 1, arena),
                                         .fetched_us = sqlite3_column_int64(statement, 2),
                                         .ends_us = sqlite3_column_int64(statement, 3),
-                                        .protection = (unsigned)sqlite3_column_int(statement, 4),
-                                        .protected_us = sqlite3_column_int64(statement, 5)};
+                                        .refresh_us = sqlite3_column_int64(statement, 4),
+                                        .protection = (unsigned)sqlite3_column_int(statement, 5),
+                                        .protected_us = sqlite3_column_int64(statement, 6)};
         sqlite3_reset(statement);
     }
     db_end_read(db);
@@ -102,15 +104,16 @@ static enum err end(struct store *store, struct db *db, enum err err)
 static enum err put(struct db *db, const struct tls_policy *policy)
 {
     sqlite3_stmt *statement =
-        db_statement(db, "INSERT OR REPLACE INTO policy(domain, id, text, fetched, ends, protection,"
-                         " protected) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+        db_statement(db, "INSERT OR REPLACE INTO policy(domain, id, text, fetched, ends, refresh,"
+                         " protection, protected) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
     db_bind_text(statement, 1, policy->domain);
     db_bind_text(statement, 2, policy->id);
     db_bind_text(statement, 3, policy->text);
     db_bind_int(statement, 4, policy->fetched_us);
     db_bind_int(statement, 5, policy->ends_us);
-    db_bind_int(statement, 6, policy->protection);
-    db_bind_int(statement, 7, policy->protected_us);
+    db_bind_int(statement, 6, policy->refresh_us);
+    db_bind_int(statement, 7, policy->protection);
+    db_bind_int(statement, 8, policy->protected_us);
     return db_run(db, statement);
 }
 
@@ -136,8 +139,8 @@ enum err tls_policy_put(struct store *store, const struct tls_policy *policies, 
     return end(store, db, err);
 }
 
-enum err tls_policy_ending(struct store *store, int64_t after_us, int64_t before_us, size_t limit,
-                           struct arena *arena, struct slice **domains_r, size_t *count_r)
+enum err tls_policy_due(struct store *store, int64_t before_us, size_t limit, struct arena *arena,
+                        struct slice **domains_r, size_t *count_r)
 {
     struct slice *domains = arena_array(arena, struct slice, limit);
     size_t count = 0;
@@ -150,11 +153,10 @@ enum err tls_policy_ending(struct store *store, int64_t after_us, int64_t before
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(db, "SELECT domain FROM policy WHERE text<>'' AND ends>?1"
-                                               " AND ends<?2 ORDER BY ends, domain LIMIT ?3");
-    db_bind_int(statement, 1, after_us);
-    db_bind_int(statement, 2, before_us);
-    db_bind_int(statement, 3, (int64_t)limit);
+    sqlite3_stmt *statement = db_statement(db, "SELECT domain FROM policy WHERE text<>'' AND refresh<?1"
+                                               " ORDER BY refresh, domain LIMIT ?2");
+    db_bind_int(statement, 1, before_us);
+    db_bind_int(statement, 2, (int64_t)limit);
     while ((more = db_step(db, statement)) == 1) {
         domains[count++] = db_column_text(statement, 0, arena);
     }

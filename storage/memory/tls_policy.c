@@ -110,30 +110,30 @@ enum err tls_policy_put(struct store *store, const struct tls_policy *list, size
     return ERR_OK;
 }
 
-static int compare_ends(const void *a, const void *b)
+static int compare_refresh(const void *a, const void *b)
 {
     const struct tls_policy *left = *(struct tls_policy *const *)a, *right = *(struct tls_policy *const *)b;
-    if (left->ends_us != right->ends_us) {
-        return left->ends_us < right->ends_us ? -1 : 1;
+    if (left->refresh_us != right->refresh_us) {
+        return left->refresh_us < right->refresh_us ? -1 : 1;
     }
     return slice_cmp(left->domain, right->domain);
 }
 
-enum err tls_policy_ending(struct store *store, int64_t after_us, int64_t before_us, size_t limit,
-                           struct arena *arena, struct slice **domains_r, size_t *count_r)
+enum err tls_policy_due(struct store *store, int64_t before_us, size_t limit, struct arena *arena,
+                        struct slice **domains_r, size_t *count_r)
 {
     struct tls_policies *policies = lock(store);
     struct tls_policy **found = NULL;
     size_t count = 0;
     for (struct policy_entry *entry = policies->policies; entry; entry = entry->next) {
         struct tls_policy *policy = &entry->policy;
-        if (policy->text.len && policy->ends_us > after_us && policy->ends_us < before_us) {
+        if (policy->text.len && policy->refresh_us < before_us) {
             found = mem_realloc_array(found, count + 1, sizeof(struct tls_policy *));
             found[count++] = policy;
         }
     }
     if (count) {
-        qsort(found, count, sizeof(struct tls_policy *), compare_ends);
+        qsort(found, count, sizeof(struct tls_policy *), compare_refresh);
     }
     *count_r = MIN_OF(count, limit);
     *domains_r = arena_array(arena, struct slice, limit);

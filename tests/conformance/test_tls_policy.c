@@ -20,6 +20,7 @@ static void put(struct fixture *fixture, const char *domain, const char *text, i
                                 .text = slice_from(text),
                                 .fetched_us = 7,
                                 .ends_us = ends_us,
+                                .refresh_us = ends_us - 10,
                                 .protection = protection,
                                 .protected_us = protected_us};
     assert_ok(tls_policy_put(fixture->store, &policy, 1));
@@ -40,35 +41,35 @@ static void what_was_put_is_found(void **state)
     assert_text(policy.text, "version: STSv2\n");
     assert_int_equal(policy.fetched_us, 7);
     assert_int_equal(policy.ends_us, 200);
+    assert_int_equal(policy.refresh_us, 190);
     assert_int_equal(policy.protection, 4);
     assert_int_equal(policy.protected_us, 55);
     assert_ok(tls_policy_find(fixture->store, S("example.org"), &fixture->arena, &policy));
     assert_text(policy.text, "");
 }
 
-static const char *ending(struct fixture *fixture, int64_t after_us, int64_t before_us, size_t limit)
+static const char *to_fetch(struct fixture *fixture, int64_t before_us, size_t limit)
 {
     struct slice *domains;
     size_t count;
     const char *list = "";
-    assert_ok(
-        tls_policy_ending(fixture->store, after_us, before_us, limit, &fixture->arena, &domains, &count));
+    assert_ok(tls_policy_due(fixture->store, before_us, limit, &fixture->arena, &domains, &count));
     for (size_t i = 0; i < count; i++) {
         list = arena_printf(&fixture->arena, "%s%s%.*s", list, i ? "," : "", SLICE_ARG(domains[i]));
     }
     return list;
 }
 
-static void those_that_end_are_found_in_their_order(void **state)
+static void those_to_be_fetched_are_found_in_their_order(void **state)
 {
     struct fixture *fixture = *state;
     put(fixture, "c.example", "text", 100, 0, 0);
     put(fixture, "a.example", "text", 300, 0, 0);
     put(fixture, "b.example", "text", 200, 0, 0);
     put(fixture, "none.example", "", 150, 0, 0);
-    assert_string_equal(ending(fixture, 0, 1000, 10), "c.example,b.example,a.example");
-    assert_string_equal(ending(fixture, 0, 1000, 2), "c.example,b.example");
-    assert_string_equal(ending(fixture, 100, 300, 10), "b.example");
+    assert_string_equal(to_fetch(fixture, 1000, 10), "c.example,b.example,a.example");
+    assert_string_equal(to_fetch(fixture, 1000, 2), "c.example,b.example");
+    assert_string_equal(to_fetch(fixture, 290, 10), "c.example,b.example");
 }
 
 static void what_is_over_is_forgotten(void **state)
@@ -169,7 +170,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         conformance_test(what_was_put_is_found),
-        conformance_test(those_that_end_are_found_in_their_order),
+        conformance_test(those_to_be_fetched_are_found_in_their_order),
         conformance_test(what_is_over_is_forgotten),
         conformance_test(sessions_that_are_alike_are_counted_together),
         conformance_test(days_that_are_over_are_due_until_they_are_removed),

@@ -14,6 +14,7 @@ struct tls_policy {
     struct slice domain;
     struct slice id, text;       /* MTA-STS, as it was fetched; empty: none */
     int64_t fetched_us, ends_us; /* of the text */
+    int64_t refresh_us;          /* when it is to be fetched again, used or not */
     unsigned protection;         /* who delivers knows what it means; 0: not known */
     int64_t protected_us;        /* when that was noted */
 };
@@ -23,9 +24,10 @@ enum err tls_policy_find(struct store *store, struct slice domain, struct arena 
                          struct tls_policy *policy_r) MUST_CHECK;
 /* Sets all that is known of these domains. */
 enum err tls_policy_put(struct store *store, const struct tls_policy *policies, size_t count) MUST_CHECK;
-/* Domains whose text ends in between, those that end first first, `limit` at most. */
-enum err tls_policy_ending(struct store *store, int64_t after_us, int64_t before_us, size_t limit,
-                           struct arena *arena, struct slice **domains_r, size_t *count_r) MUST_CHECK;
+/* Domains whose text was to be fetched again before this time, those first that wait longest, `limit` at
+ * most. */
+enum err tls_policy_due(struct store *store, int64_t before_us, size_t limit, struct arena *arena,
+                        struct slice **domains_r, size_t *count_r) MUST_CHECK;
 /* Forgets the domains whose text ended, and whose protection was noted, before this time. */
 enum err tls_policy_forget(struct store *store, int64_t before_us) MUST_CHECK;
 
