@@ -151,17 +151,17 @@ static enum progress tls_by_command(struct search *search, struct relay_tls_sess
         progress = END;
     } else if (!err && !started) {
         progress = note_tls(search, session, RELAY_TLS_NOT_OFFERED, TLS_FAILURE_NONE, SLICE_EMPTY);
-    } else if (failure || (err && started)) {
+    } else if (!err) { /* a failure here is one of a certificate that is only observed */
+        progress = note_tls(search, session, RELAY_TLS_ON, failure, text_of(search, &why));
+    } else if (failure || started) {
         if (!failure) {
             failure = TLS_FAILURE_HANDSHAKE;
             buf_append(&why, slice_from(err_text(err)));
         }
         progress = note_tls(search, session, RELAY_TLS_FAILED, failure, text_of(search, &why));
-    } else if (err) {
+    } else {
         fail_by_error(search, "asking for TLS", err);
         progress = NEXT;
-    } else {
-        progress = note_tls(search, session, RELAY_TLS_ON, TLS_FAILURE_NONE, SLICE_EMPTY);
     }
     buf_free(&why);
     return progress;

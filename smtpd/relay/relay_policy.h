@@ -96,13 +96,15 @@ struct relay_protection {
     bool skip; /* this host must not be used, not for this message */
     unsigned code;
     struct slice text; /* skip: "4.7.5 the host mx.example.net does not stand in the MTA-STS policy …" */
-    enum tls_result failure; /* skip: for the reports */
+    /* For the reports: skip, or the host is not in a policy that is only tested. */
+    enum tls_result failure;
 
     enum relay_tls_level level;
     enum relay_basis basis;
     /* Ready for relay_start_tls and conn_start_tls_client; lives in the arena. */
     struct tls_expectation expectation;
     struct slice dane_text; /* the TLSA records, a line each ("3 1 1 A0B1…"), for reports */
+    struct slice reason;    /* why it is not more; may be empty */
     bool counts;            /* in reports: the domain's own rules were followed */
 };
 /* Looks for TLSA records where DANE can be used; suspends. ERR_OK or ERR_CANCELED. */
