@@ -12,6 +12,17 @@ struct queue_outcome outcome_put_back(const struct queue_claim *claim,
                                   .reply = taken->last};
 }
 
+/* The sender is told that it takes long after an attempt that failed (outbound/report.h): when it is time to
+ * tell him, there is one. */
+static int64_t no_later_than_notice(const struct queue_claim *claim,
+                                    const struct queue_taken_recipient *taken, const struct limits *limits,
+                                    int64_t now_us, int64_t due_us)
+{
+    int64_t notice_us = claim->envelope.received_us + limits->delay_notice_after_us;
+    bool is_to_come = limits->delay_notice_after_us > 0 && !taken->delay_told && now_us < notice_us;
+    return is_to_come && due_us > notice_us ? notice_us : due_us;
+}
+
 struct queue_outcome outcome_of(const struct queue_claim *claim, const struct queue_taken_recipient *taken,
                                 const struct verdict *verdict, const struct limits *limits, int64_t now_us,
                                 uint32_t chance)
@@ -25,9 +36,11 @@ struct queue_outcome outcome_of(const struct queue_claim *claim, const struct qu
         outcome.state = QUEUE_DELIVERED;
         return outcome;
     }
-    outcome.due_us = verdict->fate == RELAY_REFUSED ? 0
-                                                    : limits_retry_at(limits, taken->attempts + 1, now_us,
-                                                                      claim->envelope.expires_us, chance);
+    if (verdict->fate != RELAY_REFUSED) {
+        int64_t due_us =
+            limits_retry_at(limits, taken->attempts + 1, now_us, claim->envelope.expires_us, chance);
+        outcome.due_us = no_later_than_notice(claim, taken, limits, now_us, due_us);
+    }
     outcome.state = outcome.due_us > 0 ? QUEUE_WAITING : QUEUE_FAILED;
     return outcome;
 }

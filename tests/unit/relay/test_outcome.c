@@ -58,6 +58,24 @@ static void what_was_deferred_waits_longer_each_time(void **state)
     assert_int_equal(outcome_of(&claim, &taken, &deferred, &limits, end, 0).state, QUEUE_FAILED);
 }
 
+static void an_attempt_is_made_when_the_sender_is_to_be_told(void **state)
+{
+    (void)state;
+    struct queue_claim late = {.envelope = {.received_us = NOW, .expires_us = NOW + 4 * 86400 * SECOND}};
+    struct limits noticing = limits;
+    struct verdict deferred = verdict(RELAY_DEFERRED);
+    struct queue_taken_recipient taken = {.attempts = 30};
+    int64_t notice = NOW + 14400 * SECOND, now = NOW + 3600 * SECOND;
+    noticing.delay_notice_after_us = 14400 * SECOND;
+    assert_int_equal(outcome_of(&late, &taken, &deferred, &noticing, now, 100).due_us, notice);
+    assert_true(outcome_of(&late, &taken, &deferred, &limits, now, 100).due_us > notice);
+    assert_true(outcome_of(&late, &taken, &deferred, &noticing, notice, 100).due_us > notice + SECOND);
+    taken.attempts = 0;
+    assert_true(outcome_of(&late, &taken, &deferred, &noticing, now, 100).due_us < notice);
+    taken = (struct queue_taken_recipient){.attempts = 30, .delay_told = true};
+    assert_true(outcome_of(&late, &taken, &deferred, &noticing, now, 100).due_us > notice);
+}
+
 static void what_was_put_back_is_as_before(void **state)
 {
     (void)state;
@@ -77,6 +95,7 @@ int main(void)
         cmocka_unit_test(what_was_taken_is_delivered),
         cmocka_unit_test(what_was_refused_has_failed),
         cmocka_unit_test(what_was_deferred_waits_longer_each_time),
+        cmocka_unit_test(an_attempt_is_made_when_the_sender_is_to_be_told),
         cmocka_unit_test(what_was_put_back_is_as_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
