@@ -22,18 +22,6 @@ struct page {
     int64_t next; /* --after for what follows; 0: nothing does */
 };
 
-static int read_number(const struct invocation *call, const char *option, uint64_t least, uint64_t most,
-                       uint64_t otherwise, uint64_t *number_r)
-{
-    const char *text = option_value(call, option);
-    *number_r = otherwise;
-    if (text && (!slice_to_u64(slice_from(text), most, number_r) || *number_r < least)) {
-        return misuse(call, "--%s must be a number from %llu to %llu", option, (unsigned long long)least,
-                      (unsigned long long)most);
-    }
-    return EXIT_DONE;
-}
-
 /* One more than asked for tells whether there is more. */
 static enum err read_page(struct store *store, const struct queue_filter *filter, uint64_t after,
                           uint64_t limit, struct arena *arena, struct page *page)
@@ -80,8 +68,8 @@ int cmd_queue_list(const struct invocation *call)
     uint64_t limit, after;
     bool any;
     int code = queue_select(call, clock_wall_us(), &arena, &filter, &any);
-    code = code ? code : read_number(call, "limit", 1, PAGE_MAX, PAGE_DEFAULT, &limit);
-    code = code ? code : read_number(call, "after", 0, INT64_MAX, 0, &after);
+    code = code ? code : option_number(call, "limit", 1, PAGE_MAX, PAGE_DEFAULT, &limit);
+    code = code ? code : option_number(call, "after", 0, INT64_MAX, 0, &after);
     if (!code) {
         code = instance_open(&instance, call);
     }

@@ -33,6 +33,7 @@ int cmd_store_stats(const struct invocation *call);
 
 int cmd_queue_list(const struct invocation *call);
 int cmd_queue_show(const struct invocation *call);
+int cmd_queue_causes(const struct invocation *call);
 int cmd_queue_count(const struct invocation *call);
 int cmd_queue_retry(const struct invocation *call);
 int cmd_queue_hold(const struct invocation *call);

@@ -31,8 +31,7 @@ static void append_span(const char *before, int64_t us, const char *behind, stru
     buf_append(out, slice_from(behind));
 }
 
-/* "in 12 min", or "now" when that time has come. */
-static void append_when(int64_t due_us, int64_t now_us, struct buf *out)
+void queue_append_when(int64_t due_us, int64_t now_us, struct buf *out)
 {
     if (due_us <= now_us) {
         buf_append(out, S(" now"));
@@ -48,7 +47,7 @@ void queue_append_state(const struct queue_item_recipient *recipient, int64_t no
     switch (recipient->state) {
     case QUEUE_WAITING:
         buf_printf(out, ", attempt %u", attempts + 1);
-        append_when(recipient->taken.recipient.due_us, now_us, out);
+        queue_append_when(recipient->taken.recipient.due_us, now_us, out);
         break;
     case QUEUE_TAKEN:
         buf_printf(out, ", attempt %u is under way", attempts + 1);
@@ -67,8 +66,7 @@ void queue_append_state(const struct queue_item_recipient *recipient, int64_t no
     }
 }
 
-/* "mx.example.net [192.0.2.1]: 451 4.7.1 Greylisted" */
-static void append_reply(const struct queue_reply *reply, struct buf *out)
+void queue_append_reply(const struct queue_reply *reply, struct buf *out)
 {
     if (reply->host.len) {
         append_printable(out, reply->host);
@@ -110,7 +108,7 @@ static void append_recipient(const struct queue_item_recipient *recipient, int64
     buf_append_char(out, '\n');
     if (has_reply(&recipient->taken.last)) {
         buf_append(out, S("        "));
-        append_reply(&recipient->taken.last, out);
+        queue_append_reply(&recipient->taken.last, out);
         buf_append_char(out, '\n');
     }
 }
@@ -176,7 +174,7 @@ static void append_recipient_details(const struct queue_item_recipient *recipien
     append_time_row(out, "changed", recipient->changed_us, now_us);
     if (has_reply(&recipient->taken.last)) {
         buf_printf(out, FIELD_NAME, "last reply");
-        append_reply(&recipient->taken.last, out);
+        queue_append_reply(&recipient->taken.last, out);
         buf_append_char(out, '\n');
     }
     append_field(out, "delay", recipient->taken.delay_told ? S("the sender was told") : SLICE_EMPTY);
@@ -237,7 +235,7 @@ static json_t *flags_json(const struct flag_name *names, size_t count, unsigned 
     return list;
 }
 
-static json_t *reply_json(const struct queue_reply *reply)
+json_t *queue_reply_json(const struct queue_reply *reply)
 {
     if (!has_reply(reply)) {
         return json_null();
@@ -255,7 +253,7 @@ static json_t *recipient_json(const struct queue_item_recipient *recipient)
                      json_text(taken->recipient.address), "state", queue_state_name(recipient->state),
                      "destination", json_text(taken->recipient.destination), "due", due, "attempts",
                      (json_int_t)taken->attempts, "changed", json_time(recipient->changed_us), "last",
-                     reply_json(&taken->last), "delay_told", (int)taken->delay_told, "orcpt",
+                     queue_reply_json(&taken->last), "delay_told", (int)taken->delay_told, "orcpt",
                      json_text(taken->recipient.orcpt), "notify",
                      flags_json(notify_names, ARRAY_LEN(notify_names), taken->recipient.notify));
 }

@@ -68,3 +68,15 @@ int misuse(const struct invocation *call, const char *format, ...)
     buf_free(&usage);
     return EXIT_USAGE;
 }
+
+int option_number(const struct invocation *call, const char *option, uint64_t least, uint64_t most,
+                  uint64_t otherwise, uint64_t *number_r)
+{
+    const char *text = option_value(call, option);
+    *number_r = otherwise;
+    if (text && (!slice_to_u64(slice_from(text), most, number_r) || *number_r < least)) {
+        return misuse(call, "--%s must be a number from %llu to %llu", option, (unsigned long long)least,
+                      (unsigned long long)most);
+    }
+    return EXIT_DONE;
+}

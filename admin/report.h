@@ -16,4 +16,9 @@ int refuse_new_address(const char *address, enum err err, const struct buf *why)
 /* "postern: …" and the command's usage on stderr; returns EXIT_USAGE. */
 int misuse(const struct invocation *call, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* The number that an option gives, or `otherwise` without it. Returns EXIT_DONE, or EXIT_USAGE after
+ * misuse(). */
+int option_number(const struct invocation *call, const char *option, uint64_t least, uint64_t most,
+                  uint64_t otherwise, uint64_t *number_r);
+
 #endif

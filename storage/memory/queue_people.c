@@ -2,6 +2,8 @@
 /* The queue as people look at it, and what they do to it. */
 #include "queue.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "queue_state.h"
 
@@ -104,6 +106,90 @@ enum err queue_count(struct store *store, struct queue_figures *figures_r)
     }
     queue_unlock(queue);
     *figures_r = figures;
+    return ERR_OK;
+}
+
+/* --- causes --- */
+
+struct causes {
+    struct queue_cause *list;
+    int64_t *changed_us; /* beside them: of the newest reply */
+    size_t count, room;
+};
+
+static struct queue_cause *cause_of(struct causes *causes, const struct queued_recipient *recipient,
+                                    struct arena *arena)
+{
+    struct slice destination = text_slice(recipient->destination);
+    for (size_t i = 0; i < causes->count; i++) {
+        if (causes->list[i].reply.code == recipient->taken.last.code &&
+            slice_eq(causes->list[i].destination, destination)) {
+            return &causes->list[i];
+        }
+    }
+    if (causes->count == causes->room) {
+        causes->room = causes->room ? 2 * causes->room : 16;
+        causes->list = mem_realloc_array(causes->list, causes->room, sizeof(*causes->list));
+        causes->changed_us = mem_realloc_array(causes->changed_us, causes->room, sizeof(*causes->changed_us));
+    }
+    causes->changed_us[causes->count] = INT64_MIN;
+    causes->list[causes->count] = (struct queue_cause){.destination = arena_copy(arena, destination),
+                                                       .oldest_us = INT64_MAX,
+                                                       .due_us = INT64_MAX,
+                                                       .reply.code = recipient->taken.last.code};
+    return &causes->list[causes->count++];
+}
+
+static void add_cause(struct causes *causes, const struct queued_message *message,
+                      const struct queued_recipient *recipient, struct arena *arena)
+{
+    struct queue_cause *cause = cause_of(causes, recipient, arena);
+    int64_t *changed_us = &causes->changed_us[cause - causes->list];
+    cause->recipients++;
+    cause->oldest_us = MIN_OF(cause->oldest_us, message->envelope.received_us);
+    if (recipient->state == QUEUE_WAITING) {
+        cause->due_us = MIN_OF(cause->due_us, recipient->taken.recipient.due_us);
+    }
+    if (recipient->changed_us > *changed_us) {
+        struct queue_taken_recipient copy;
+        queue_copy_recipient(recipient, arena, &copy);
+        cause->reply = copy.last;
+        *changed_us = recipient->changed_us;
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct queue_cause *first = a, *second = b;
+    int order = (first->recipients < second->recipients) - (first->recipients > second->recipients);
+    order = order ? order : slice_cmp(first->destination, second->destination);
+    return order ? order : (int)first->reply.code - (int)second->reply.code;
+}
+
+enum err queue_causes(struct store *store, const struct queue_filter *filter, size_t limit,
+                      struct arena *arena, struct queue_cause **causes_r, size_t *count_r)
+{
+    struct causes causes = {0};
+    struct queue *queue;
+    enum err err = queue_lock(store, MEMORY_READ, &queue);
+    if (err) {
+        return err;
+    }
+    for (size_t i = 0; i < queue->count; i++) {
+        const struct queued_message *message = queue->messages[i];
+        for (size_t j = 0; j < message->count; j++) {
+            if (meets(message, &message->recipients[j], filter, wanted_states(filter))) {
+                add_cause(&causes, message, &message->recipients[j], arena);
+            }
+        }
+    }
+    queue_unlock(queue);
+    if (causes.count > 0) {
+        qsort(causes.list, causes.count, sizeof(*causes.list), by_size);
+    }
+    *causes_r = arena_take_array(arena, causes.list, causes.count, sizeof(*causes.list));
+    *count_r = MIN_OF(causes.count, limit);
+    mem_free(causes.changed_us);
     return ERR_OK;
 }
 

@@ -475,6 +475,43 @@ static void what_is_over_is_found_when_asked_for(void **state)
     assert_string_equal(ids(fixture, (struct queue_filter){.states = all, .id = S("ID2")}), "ID2");
 }
 
+static void causes_are_told_by_destination_and_code(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_claim *claims;
+    struct queue_cause *causes;
+    size_t count;
+    for (int i = 0; i < 3; i++)
+        add(fixture, arena_printf(&fixture->arena, "NET%d", i), "bob@example.net", "example.net");
+    add(fixture, "COM1", "bob@example.com", "example.com");
+    add(fixture, "COM2", "bob@example.com", "example.com");
+    claim(fixture, "example.net", "one", NOW, 1, &claims);
+    settle(fixture, "one", claims->message, 0, QUEUE_WAITING, LATER);
+    act(fixture, QUEUE_HOLD, "COM1", "");
+    act(fixture, QUEUE_HOLD, "COM2", "");
+    assert_ok(queue_causes(fixture->store, &(struct queue_filter){0}, 10, &fixture->arena, &causes, &count));
+    assert_int_equal(count, 3);
+    assert_text(causes[0].destination, "example.com");
+    assert_int_equal(causes[0].recipients, 2);
+    assert_int_equal(causes[0].reply.code, 0);
+    assert_true(causes[0].due_us == INT64_MAX);
+    assert_true(causes[0].oldest_us == NOW);
+    assert_text(causes[1].destination, "example.net");
+    assert_int_equal(causes[1].recipients, 2);
+    assert_true(causes[1].due_us == NOW);
+    assert_text(causes[2].destination, "example.net");
+    assert_int_equal(causes[2].recipients, 1);
+    assert_int_equal(causes[2].reply.code, 451);
+    assert_text(causes[2].reply.host, "mx.example.net [192.0.2.1]");
+    assert_true(causes[2].reply.text.len > 0);
+    assert_true(causes[2].due_us == LATER);
+    assert_ok(queue_causes(fixture->store, &(struct queue_filter){0}, 1, &fixture->arena, &causes, &count));
+    assert_int_equal(count, 1);
+    struct queue_filter net = {.recipient = S("@example.net"), .states = 1u << QUEUE_HELD};
+    assert_ok(queue_causes(fixture->store, &net, 10, &fixture->arena, &causes, &count));
+    assert_int_equal(count, 0);
+}
+
 static void the_null_path_can_be_asked_for(void **state)
 {
     struct fixture *fixture = *state;
@@ -694,6 +731,7 @@ int main(void)
         conformance_test(people_change_what_they_find),
         conformance_test(what_is_over_is_found_when_asked_for),
         conformance_test(the_null_path_can_be_asked_for),
+        conformance_test(causes_are_told_by_destination_and_code),
         conformance_test(each_gets_a_destination_of_his_own),
         conformance_test(figures_count_what_is_there),
         conformance_test(many_add_at_once_and_one_error_is_nobody_elses),

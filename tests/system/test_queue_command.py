@@ -135,6 +135,24 @@ def test_figures(queue):
     assert "\nqueue: " + text in status
 
 
+def test_causes(queue):
+    with QueueFiller(queue) as filler:
+        for n in range(3):
+            filler.add(f"DOWN{n}", "a@example.org", [{"address": "x@down.example", "text": "4.4.1 connection refused", "due_in": 720}])
+    first, *others = queue.json("queue", "causes")
+    assert first["destination"] == "down.example" and first["recipients"] == 3
+    assert first["last"] == {"code": None, "text": "4.4.1 connection refused", "host": "", "theirs": False}
+    assert [(cause["destination"], cause["recipients"]) for cause in others] == [
+        ("example.com", 1), ("example.net", 1), ("example.net", 1), ("route:office", 1)]
+    held, bob = others[1:3]
+    assert held["due"] is None and held["last"] is None and bob["last"]["code"] == 451
+    text = queue.postern("queue", "causes", "--limit", "1").stdout
+    assert re.fullmatch(r"RECIPIENTS  DESTINATION   OLDEST  NEXT +LAST REPLY\n"
+                        r"3           down\.example  \d+ s +in 1\d min  4\.4\.1 connection refused\n", text), text
+    assert len(queue.json("queue", "causes", "--domain", "example.net")) == 2
+    assert queue.json("queue", "causes", "--state", "failed") == []
+
+
 # --- changing ---
 
 def test_hold_and_release(queue):

@@ -178,6 +178,18 @@ struct queue_item {
 enum err queue_list(struct store *store, const struct queue_filter *filter, int64_t after, size_t limit,
                     struct arena *arena, struct queue_item **items_r, size_t *count_r) MUST_CHECK;
 
+/* Recipients of one destination whose last reply had the same code: what holds up mail. */
+struct queue_cause {
+    struct slice destination;
+    uint64_t recipients;
+    int64_t oldest_us;        /* when the oldest of their messages was received */
+    int64_t due_us;           /* the next attempt for one of them; INT64_MAX: none waits */
+    struct queue_reply reply; /* the newest of them */
+};
+/* Of those who meet the filter, most recipients first, `limit` at most. */
+enum err queue_causes(struct store *store, const struct queue_filter *filter, size_t limit,
+                      struct arena *arena, struct queue_cause **causes_r, size_t *count_r) MUST_CHECK;
+
 enum queue_action {
     QUEUE_RETRY,   /* those that wait are due now */
     QUEUE_HOLD,    /* those that wait */
