@@ -33,33 +33,33 @@ static const struct phrases {
 } phrases[] = {
     [LANGUAGE_ENGLISH] =
         {.one = {[DSN_FAILED] =
-                     "Your message could not be delivered to the recipient named below. It will not be "
-                     "tried again.",
+                     ("Your message could not be delivered to the recipient named below. It will not be "
+                      "tried again."),
                  [DSN_DELAYED] =
-                     "Your message could not be delivered yet to the recipient named below. You need "
-                     "not do anything: it will be tried again.",
+                     ("Your message could not be delivered yet to the recipient named below. You need "
+                      "not do anything: it will be tried again."),
                  [DSN_DELIVERED] =
                      "Your message was delivered to the recipient named below, as you wanted to know.",
                  [DSN_RELAYED] =
-                     "Your message was passed on to the next mail server, which does not tell whether "
-                     "it delivers it. If it cannot, you should hear so from there.",
+                     ("Your message was passed on to the next mail server, which does not tell whether "
+                      "it delivers it. If it cannot, you should hear so from there."),
                  [DSN_EXPANDED] =
-                     "Your message was delivered to an address that stands for several people, and "
-                     "goes on to each of them. You will not hear of them one by one."},
+                     ("Your message was delivered to an address that stands for several people, and "
+                      "goes on to each of them. You will not hear of them one by one.")},
          .many = {[DSN_FAILED] =
-                      "Your message could not be delivered to the recipients named below. It will not "
-                      "be tried again.",
+                      ("Your message could not be delivered to the recipients named below. It will not "
+                       "be tried again."),
                   [DSN_DELAYED] =
-                      "Your message could not be delivered yet to the recipients named below. You need "
-                      "not do anything: it will be tried again.",
+                      ("Your message could not be delivered yet to the recipients named below. You need "
+                       "not do anything: it will be tried again."),
                   [DSN_DELIVERED] =
                       "Your message was delivered to the recipients named below, as you wanted to know.",
                   [DSN_RELAYED] =
-                      "Your message was passed on to the next mail servers, which do not tell whether "
-                      "they deliver it. If they cannot, you should hear so from there.",
+                      ("Your message was passed on to the next mail servers, which do not tell whether "
+                       "they deliver it. If they cannot, you should hear so from there."),
                   [DSN_EXPANDED] =
-                      "Your message was delivered to addresses that stand for several people each, and "
-                      "goes on to them. You will not hear of them one by one."},
+                      ("Your message was delivered to addresses that stand for several people each, and "
+                       "goes on to them. You will not hear of them one by one.")},
          .subject = "Subject:    ",
          .sent = "Sent:       ",
          .until = "Tried till: ",
@@ -73,35 +73,35 @@ static const struct phrases {
          .signature = "The mail server"},
     [LANGUAGE_GERMAN] =
         {.one = {[DSN_FAILED] =
-                     "Ihre Nachricht konnte dem unten genannten Empfänger nicht zugestellt werden. Es "
-                     "wird nicht noch einmal versucht.",
+                     ("Ihre Nachricht konnte dem unten genannten Empfänger nicht zugestellt werden. Es "
+                      "wird nicht noch einmal versucht."),
                  [DSN_DELAYED] =
-                     "Ihre Nachricht konnte dem unten genannten Empfänger noch nicht zugestellt werden. "
-                     "Sie brauchen nichts zu tun: es wird weiter versucht.",
+                     ("Ihre Nachricht konnte dem unten genannten Empfänger noch nicht zugestellt werden. "
+                      "Sie brauchen nichts zu tun: es wird weiter versucht."),
                  [DSN_DELIVERED] =
-                     "Ihre Nachricht wurde dem unten genannten Empfänger zugestellt, wie Sie es "
-                     "wissen wollten.",
+                     ("Ihre Nachricht wurde dem unten genannten Empfänger zugestellt, wie Sie es "
+                      "wissen wollten."),
                  [DSN_RELAYED] =
-                     "Ihre Nachricht wurde an den nächsten Mailserver weitergegeben, der nicht meldet, "
-                     "ob er sie zustellt. Kann er es nicht, so sollten Sie es von dort hören.",
+                     ("Ihre Nachricht wurde an den nächsten Mailserver weitergegeben, der nicht meldet, "
+                      "ob er sie zustellt. Kann er es nicht, so sollten Sie es von dort hören."),
                  [DSN_EXPANDED] =
-                     "Ihre Nachricht wurde einer Adresse zugestellt, die für mehrere Leute steht, und "
-                     "geht an jeden von ihnen weiter. Von den einzelnen hören Sie nichts."},
+                     ("Ihre Nachricht wurde einer Adresse zugestellt, die für mehrere Leute steht, und "
+                      "geht an jeden von ihnen weiter. Von den einzelnen hören Sie nichts.")},
          .many = {[DSN_FAILED] =
-                      "Ihre Nachricht konnte den unten genannten Empfängern nicht zugestellt werden. Es "
-                      "wird nicht noch einmal versucht.",
+                      ("Ihre Nachricht konnte den unten genannten Empfängern nicht zugestellt werden. Es "
+                       "wird nicht noch einmal versucht."),
                   [DSN_DELAYED] =
-                      "Ihre Nachricht konnte den unten genannten Empfängern noch nicht zugestellt "
-                      "werden. Sie brauchen nichts zu tun: es wird weiter versucht.",
+                      ("Ihre Nachricht konnte den unten genannten Empfängern noch nicht zugestellt "
+                       "werden. Sie brauchen nichts zu tun: es wird weiter versucht."),
                   [DSN_DELIVERED] =
-                      "Ihre Nachricht wurde den unten genannten Empfängern zugestellt, wie Sie es "
-                      "wissen wollten.",
+                      ("Ihre Nachricht wurde den unten genannten Empfängern zugestellt, wie Sie es "
+                       "wissen wollten."),
                   [DSN_RELAYED] =
-                      "Ihre Nachricht wurde an die nächsten Mailserver weitergegeben, die nicht melden, "
-                      "ob sie sie zustellen. Können sie es nicht, so sollten Sie es von dort hören.",
+                      ("Ihre Nachricht wurde an die nächsten Mailserver weitergegeben, die nicht melden, "
+                       "ob sie sie zustellen. Können sie es nicht, so sollten Sie es von dort hören."),
                   [DSN_EXPANDED] =
-                      "Ihre Nachricht wurde Adressen zugestellt, die je für mehrere Leute stehen, und "
-                      "geht an sie weiter. Von den einzelnen hören Sie nichts."},
+                      ("Ihre Nachricht wurde Adressen zugestellt, die je für mehrere Leute stehen, und "
+                       "geht an sie weiter. Von den einzelnen hören Sie nichts.")},
          .subject = "Betreff:     ",
          .sent = "Gesendet:    ",
          .until = "Versuch bis: ",
