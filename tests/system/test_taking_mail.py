@@ -163,6 +163,17 @@ def test_success_is_told(server):
     assert recipient["Action"] == "delivered" and recipient["Final-Recipient"] == f"rfc822;{ALICE}"
 
 
+def test_tls_on_all_the_way(server):
+    """REQUIRETLS goes into the queue; the field that says the contrary counts where it is missing (RFC 8689 section 4.1)."""
+    for mail_options, expected in [(["REQUIRETLS"], ["requiretls"]), ([], ["tls-optional"])]:
+        name = f"taken{next(names)}"
+        with server.submission(BOB) as client:
+            assert client.has_extn("requiretls")
+            client.sendmail(BOB, ["x@elsewhere.example"], text_of(name, "TLS-Required: No\r\n"), mail_options)
+        (entry,) = queued(server, name).values()
+        assert entry["flags"] == expected
+
+
 # --- killed in the middle ---
 
 NOWHERE = {"dns_resolvers": ["127.0.0.1@1"], "workers": "2", "relay_networks": ["127.0.0.0/8"]}
