@@ -14,6 +14,8 @@
 #define RETURN_UNASKED_MAX ((uint64_t)64 * 1024)
 #define RETURN_ASKED_MAX   ((uint64_t)1024 * 1024)
 #define HEADER_MAX         ((size_t)128 * 1024)
+/* Recipients here have other numbers than those of the same message in the queue: two reports, two ids. */
+#define LOCAL_NUMBERS 0x80000000U
 
 struct telling {
     struct store *store;
@@ -258,7 +260,7 @@ enum err report_delivered(struct store *store, const struct conf *conf, const st
     size_t told_count = 0;
     for (size_t i = 0; i < count && envelope->sender.len > 0; i++)
         if (wants(&recipients[i], QUEUE_NOTIFY_SUCCESS)) {
-            numbers[told_count] = (uint32_t)i;
+            numbers[told_count] = LOCAL_NUMBERS | (uint32_t)i;
             told[told_count++] =
                 (struct dsn_recipient){.address = recipients[i].address, .orcpt = recipients[i].orcpt};
         }

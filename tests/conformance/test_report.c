@@ -475,6 +475,25 @@ static void test_sender_is_full(void **state)
 
 /* --- deliveries here --- */
 
+/* Of one message, here and by LMTP elsewhere: neither is taken for the other. */
+static void test_delivered_here_and_there(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sent sent = {.sender = "zoe@example.com",
+                        .recipients = {{.address = S("bob@example.net"), .notify = QUEUE_NOTIFY_SUCCESS}},
+                        .count = 1};
+    struct queue_claim *claim = send_message(fixture, &sent);
+    struct queue_outcome outcome = outcome_of(claim, 0, QUEUE_DELIVERED);
+    struct queue_recipient here = {.address = S("bob@example.org"), .notify = QUEUE_NOTIFY_SUCCESS};
+    enum report_hop hop = REPORT_HOP_DELIVERS;
+    size_t count;
+    assert_ok(report_delivered(fixture->store, &conf, &claim->envelope, &here, 1, DSN_DELIVERED,
+                               S("A: b\r\n"), NOW));
+    assert_ok(report_outcomes(fixture->store, &conf, claim, &outcome, &hop, 1, NOW));
+    queued_for(fixture, "zoe@example.com", &count);
+    assert_int_equal(count, 2);
+}
+
 static void test_delivered(void **state)
 {
     struct fixture *fixture = *state;
@@ -549,6 +568,7 @@ int main(void)
         CASE(sender_unknown),
         CASE(sender_is_full),
         CASE(delivered),
+        CASE(delivered_here_and_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
