@@ -12,9 +12,12 @@
 #define OUTPUT_CAP (16 * 1024 * 1024)
 #define WHY_CAP    4096
 
+#define THREADS    4
+#define WORK_LIMIT 64
+
 struct job {
-    const struct conf *conf;
-    struct dns *dns;
+    struct dns_check_tools tools;
+    struct loop *loop;
     struct slice domain;
     struct arena arena;
     struct dns_check check;
@@ -24,30 +27,37 @@ struct job {
 static void run(void *data)
 {
     struct job *job = data;
-    job->err = dns_check_run(job->conf, job->dns, job->domain, &job->arena, &job->check);
+    job->err = dns_check_run(&job->tools, job->domain, &job->arena, &job->check);
+    loop_stop(job->loop);
 }
 
-/* In a loop of its own, which ends with the task. */
-static int ask(struct job *job)
+static enum err open_dns(struct job *job, struct buf *why)
 {
-    const struct dns_settings settings = {.resolvers = job->conf->dns_resolvers.items,
-                                          .resolver_count = job->conf->dns_resolvers.count,
-                                          .trust_anchor_path = job->conf->dns_trust_anchor};
-    struct loop *loop = loop_new();
-    struct buf why;
-    int code = EXIT_DONE;
-    buf_init(&why, WHY_CAP);
-    enum err err = dns_new(loop, &settings, &job->dns, &why);
-    if (err) {
-        code = refuse_because("cannot ask the name service", err, &why);
-    } else {
-        task_detach(task_spawn(loop, "dns check", run, job));
-        loop_run(loop);
-        dns_free(job->dns);
+    const struct conf *conf = job->tools.conf;
+    const struct dns_settings settings = {.resolvers = conf->dns_resolvers.items,
+                                          .resolver_count = conf->dns_resolvers.count,
+                                          .trust_anchor_path = conf->dns_trust_anchor};
+    return dns_new(job->loop, &settings, &job->tools.dns, why);
+}
+
+/* What the server remembers of the domain's policy is read, and nothing is written. */
+static enum err ask(struct job *job, struct store *store, struct buf *why)
+{
+    job->loop = loop_new();
+    struct work_pool *work = work_pool_new(job->loop, THREADS, WORK_LIMIT);
+    enum err err = open_dns(job, why);
+    const struct relay_policy_settings settings = {
+        .loop = job->loop, .dns = job->tools.dns, .work = work, .store = store, .conf = job->tools.conf};
+    err = err ? err : relay_policy_new(&settings, &job->tools.policy, why);
+    if (!err) {
+        task_detach(task_spawn(job->loop, "dns check", run, job));
+        loop_run(job->loop);
     }
-    loop_free(loop);
-    buf_free(&why);
-    return code;
+    relay_policy_free(job->tools.policy);
+    dns_free(job->tools.dns);
+    work_pool_free(work);
+    loop_free(job->loop);
+    return err;
 }
 
 static int print_check(const struct dns_check *check)
@@ -60,16 +70,26 @@ static int print_check(const struct dns_check *check)
     return code;
 }
 
+static int check_domain(const struct invocation *call, struct job *job, struct store *store)
+{
+    struct buf why;
+    buf_init(&why, WHY_CAP);
+    enum err err = ask(job, store, &why);
+    int code = err ? refuse_because("cannot ask the name service", err, &why) : EXIT_DONE;
+    buf_free(&why);
+    if (!code && job->err) {
+        code = job->err == ERR_SYNTAX ? misuse(call, "'%s' is no domain", call->arguments[0])
+                                      : refuse_because(call->arguments[0], job->err, NULL);
+    }
+    return code;
+}
+
 int cmd_dns_check(const struct invocation *call)
 {
     struct instance instance = {0};
-    int code = instance_load(&instance, call);
-    struct job job = {.conf = instance.conf, .domain = slice_from(call->arguments[0])};
-    code = code ? code : ask(&job);
-    if (!code && job.err) {
-        code = job.err == ERR_SYNTAX ? misuse(call, "'%s' is no domain", call->arguments[0])
-                                     : refuse_because(call->arguments[0], job.err, NULL);
-    }
+    int code = instance_open(&instance, call);
+    struct job job = {.tools = {.conf = instance.conf}, .domain = slice_from(call->arguments[0])};
+    code = code ? code : check_domain(call, &job, instance.store);
     if (!code) {
         code = option_given(call, "json") ? print_json(dns_check_json(&job.check)) : print_check(&job.check);
         code = code ? code : dns_check_is_good(&job.check) ? EXIT_DONE : EXIT_REFUSED;

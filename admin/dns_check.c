@@ -7,11 +7,9 @@
 #include "net/dns_record.h"
 
 #define QUESTION_MS (INT64_C(20) * 1000)
-#define PORT_SMTP   25
 
 struct search {
-    const struct conf *conf;
-    struct dns *dns;
+    const struct dns_check_tools *tools;
     struct arena *arena;
     struct dns_check *check;
 };
@@ -36,7 +34,7 @@ static enum err find_tlsa(struct search *search, unsigned port, struct dns_check
     struct arena *arena = search->arena;
     struct dns_answer answer;
     const char *name = arena_printf(arena, "_%u._tcp.%.*s", port, SLICE_ARG(host->host.name));
-    enum err err = dns_ask(search->dns, slice_from(name), DNS_TLSA, QUESTION_MS, arena, &answer);
+    enum err err = dns_ask(search->tools->dns, slice_from(name), DNS_TLSA, QUESTION_MS, arena, &answer);
     if (err) {
         return err;
     }
@@ -51,19 +49,38 @@ static enum err find_tlsa(struct search *search, unsigned port, struct dns_check
     return ERR_OK;
 }
 
+/* The policy that holds for the host, asked as relayd asks. */
+static enum err find_protection(struct search *search, unsigned port, struct dns_check_host *found)
+{
+    const struct dns_check *check = search->check;
+    const struct conf_route *route = check->destination.route;
+    bool is_by_mx = check->destination.hop.kind == NEXT_HOP_MX;
+    const struct relay_hop hop = {.rules = is_by_mx ? &check->rules : NULL,
+                                  .is_list_secure = !is_by_mx || check->route.is_secure,
+                                  .list_domain = is_by_mx ? check->route.domain : found->host.name,
+                                  .host = found->host.name,
+                                  .port = port,
+                                  .addresses = &found->addresses,
+                                  .setting = route ? (enum conf_route_tls)route->tls : ROUTE_TLS_POLICY};
+    return relay_policy_host(search->tools->policy, &hop, search->arena, &found->protection);
+}
+
 static enum err look_at_host(struct search *search, const struct relay_host *host,
                              struct dns_check_host *found)
 {
     const struct next_hop *hop = &search->check->destination.hop;
-    found->host = *host;
-    enum err err =
-        relay_find_addresses(search->dns, host->name, false, QUESTION_MS, search->arena, &found->addresses);
+    unsigned port = hop->kind == NEXT_HOP_MX ? (unsigned)search->tools->conf->relay_port : hop->port;
     bool is_name = !address_is_literal(search->check->domain) && !hop->is_address;
-    if (err || !is_name) {
-        return err;
+    found->host = *host;
+    enum err err = relay_find_addresses(search->tools->dns, host->name, false, QUESTION_MS, search->arena,
+                                        &found->addresses);
+    if (!err && is_name) {
+        err = find_tlsa(search, port, found);
     }
-    unsigned port = hop->kind == NEXT_HOP_MX ? (unsigned)search->conf->relay_port : hop->port;
-    return find_tlsa(search, port ? port : PORT_SMTP, found);
+    if (!err && found->addresses.result == RELAY_ROUTE_FOUND) {
+        err = find_protection(search, port, found);
+    }
+    return err;
 }
 
 /* RFC 8461 section 3.1. */
@@ -74,7 +91,7 @@ static enum err find_sts(struct search *search)
     struct dns_answer answer;
     size_t count = 0;
     const char *name = arena_printf(arena, "_mta-sts.%.*s", SLICE_ARG(check->domain));
-    enum err err = dns_ask(search->dns, slice_from(name), DNS_TXT, QUESTION_MS, arena, &answer);
+    enum err err = dns_ask(search->tools->dns, slice_from(name), DNS_TXT, QUESTION_MS, arena, &answer);
     if (err) {
         return err;
     }
@@ -84,7 +101,7 @@ static enum err find_sts(struct search *search)
     }
     check->sts_result = answer.result;
     check->sts_err = mta_sts_find_record(texts, count, &check->sts_id);
-    return ERR_OK;
+    return relay_policy_domain(search->tools->policy, check->domain, arena, &check->rules);
 }
 
 /* Where the configuration names the host, nobody is asked which it is. */
@@ -99,7 +116,7 @@ static void take_configured_host(struct search *search)
 static enum err find_hosts(struct search *search)
 {
     struct dns_check *check = search->check;
-    struct slice own = slice_from(search->conf->hostname);
+    struct slice own = slice_from(search->tools->conf->hostname);
     if (check->destination.hop.kind == NEXT_HOP_LMTP_UNIX) {
         return ERR_OK;
     }
@@ -107,7 +124,7 @@ static enum err find_hosts(struct search *search)
         take_configured_host(search);
         return ERR_OK;
     }
-    enum err err = relay_find_hosts(search->dns, check->destination.domain, &own, 1, QUESTION_MS,
+    enum err err = relay_find_hosts(search->tools->dns, check->destination.domain, &own, 1, QUESTION_MS,
                                     search->arena, &check->route);
     return err || address_is_literal(check->domain) ? err : find_sts(search);
 }
@@ -126,11 +143,12 @@ static enum err run(struct search *search)
     return err;
 }
 
-enum err dns_check_run(const struct conf *conf, struct dns *dns, struct slice domain, struct arena *arena,
+enum err dns_check_run(const struct dns_check_tools *tools, struct slice domain, struct arena *arena,
                        struct dns_check *check_r)
 {
+    const struct conf *conf = tools->conf;
     struct dns_check check = {.sts_err = ERR_NOT_FOUND, .sts_result = DNS_NO_NAME};
-    struct search search = {conf, dns, arena, &check};
+    struct search search = {tools, arena, &check};
     size_t at = slice_find_last(domain, '@');
     domain = at < domain.len ? slice_skip(domain, at + 1) : domain;
     enum err err = address_domain_key(arena, domain, &check.domain);

@@ -11,7 +11,7 @@
 
 #include "destination.h"
 #include "limits.h"
-#include "relay_mx.h"
+#include "relay_policy.h"
 
 struct dns_check_host {
     struct relay_host host;
@@ -20,6 +20,7 @@ struct dns_check_host {
     bool tlsa_secure;   /* of what was found, and of that there is nothing */
     struct slice *tlsa; /* "3 1 1 A0B1…" */
     size_t tlsa_count;
+    struct relay_protection protection; /* when there are addresses */
 };
 
 struct dns_check {
@@ -33,11 +34,19 @@ struct dns_check {
     enum dns_result sts_result; /* of _mta-sts.<domain>, when mail goes by MX */
     enum err sts_err; /* ERR_OK: `sts_id`; ERR_NOT_FOUND, ERR_SYNTAX: what mta_sts_find_record says */
     struct slice sts_id;
+    struct relay_rules rules; /* of MTA-STS, as they would be followed */
+};
+
+/* What it asks by. */
+struct dns_check_tools {
+    const struct conf *conf;
+    struct dns *dns;
+    struct relay_policy *policy;
 };
 
 /* Suspends. `domain` may be an address, whose domain then counts. ERR_SYNTAX: it is none; ERR_NOT_FOUND: its
  * route has gone; ERR_CANCELED. All lives in the arena. */
-enum err dns_check_run(const struct conf *conf, struct dns *dns, struct slice domain, struct arena *arena,
+enum err dns_check_run(const struct dns_check_tools *tools, struct slice domain, struct arena *arena,
                        struct dns_check *check_r) MUST_CHECK;
 
 /* Whether mail could be sent: a host has an address. */

@@ -5,8 +5,10 @@ import re
 
 import pytest
 
-from dns_zone import NameServer
+from certificates import Authority
+from dns_zone import NameServer, free_port
 from postern_instance import Instance
+from sts_server import StsServer, policy
 
 DIGEST = "ab" * 32
 
@@ -24,6 +26,9 @@ _25._tcp.mx TLSA 3 1 1 {DIGEST}
 _mta-sts TXT "v=STSv1; id=20261122T1;"
 """)
     dns.zone("plain.example", "@ MX 10 mx\nmx A 127.0.0.2\n_25._tcp.mx TLSA 3 1 1 " + DIGEST, sign="no")
+    for name in ("enforced", "tested", "refused"):
+        dns.zone(f"{name}.example", "@ MX 10 mx\nmx A 127.0.0.2\nmta-sts A 127.0.3.9\n_mta-sts TXT \"v=STSv1; id=1;\"", sign="no")
+    dns.zone("unusable.example", f"@ MX 10 mx\nmx A 127.0.0.2\n_25._tcp.mx TLSA 1 1 1 {DIGEST}")
     dns.zone("null.example", "@ MX 0 .", sign="no")
     dns.zone("address.example", "@ A 127.0.0.4", sign="no")
     dns.zone("forged.example", "@ MX 10 mx\nmx A 127.0.0.2", sign="wrong-key")
@@ -32,14 +37,23 @@ _mta-sts TXT "v=STSv1; id=20261122T1;"
     dns.zone("xn--bcher-kva.example", "@ MX 10 mx\nmx A 127.0.0.2", sign="no")
     dns.zone("gmail.com", "@ MX 10 mx\nmx A 127.0.0.2", sign="no")
     dns.start()
-    instance = Instance(folder, users=False, serve=False, options=dns.options)
+    authority = Authority(folder / "authority")
+    port = free_port()
+    sts = StsServer("127.0.3.9", port, authority)
+    sts.policies["mta-sts.enforced.example"] = policy("enforce", "*.enforced.example", "mx.backup.example")
+    sts.policies["mta-sts.tested.example"] = policy("testing", "mx.other.example")
+    sts.policies["mta-sts.refused.example"] = policy("enforce", "mx.other.example")
+    options = {**dns.options, "relay_ca_file": str(authority.path), "sts_port": port}
+    instance = Instance(folder, users=False, serve=False, options=options)
     instance.config.write_text(instance.config.read_text() + """
 route office { domains = { "office.example" } via = "smtp://mx.example.net:2525" }
 route socket { domains = { "socket.example" } via = "lmtp:/run/x" }
 route slow { domains = { "plain.example" } concurrency = 1 rate = 5 }
+route strict { domains = { "address.example" } tls = verified }
 """)
     yield instance
     instance.close()
+    sts.close()
     dns.stop()
 
 
@@ -52,7 +66,8 @@ def check(world, domain, code=0):
 def test_a_signed_domain(world):
     found = check(world, "Example.NET")
     assert found["domain"] == found["destination"] == "example.net" and found["route"] is None
-    assert found["result"] == "found" and found["secure"] is True and found["mta_sts"] == "20261122T1"
+    assert found["result"] == "found" and found["secure"] is True and found["mta_sts"]["id"] == "20261122T1"
+    assert found["mta_sts"]["mode"] == "none" and "mta-sts.example.net" in found["mta_sts"]["problem"]
     mx, backup = found["hosts"]
     assert mx["host"] == "mx.example.net" and mx["preference"] == 10
     assert sorted(mx["addresses"]) == ["127.0.0.2", "::1"] and mx["secure"] is True
@@ -63,7 +78,7 @@ def test_a_signed_domain(world):
 def test_in_words(world):
     text = world.postern("dns", "check", "someone@example.net").stdout
     assert "domain      example.net\ngoes        by MX\nlimits      20 connections at a time\n" in text
-    assert "hosts       2, proven by DNSSEC\nMTA-STS     record with id 20261122T1\n" in text
+    assert "hosts       2, proven by DNSSEC\nMTA-STS     record with id 20261122T1, but no policy: " in text
     assert f"TLSA        3 1 1 {DIGEST.upper()}, proven by DNSSEC\n" in text
     assert re.search(r"^addresses   .*127\.0\.0\.2.*, proven by DNSSEC$", text, re.M)
 
@@ -76,6 +91,32 @@ def test_a_domain_that_is_not_signed(world):
     text = world.postern("dns", "check", "plain.example").stdout
     assert "goes        by MX, with the limits of route slow\n" in text and "MTA-STS     no record\n" in text
     assert "limits      1 connection at a time, 5 messages a minute\n" in text
+
+
+@pytest.mark.parametrize("domain, level, basis, verified, words", [
+    ("example.net", "must", "dane", True, "always, with a certificate as the TLSA records say (DANE)"),
+    ("unusable.example", "must", "dane", False, "always, whoever it is: there are TLSA records, but none that can be used (DANE)"),
+    ("plain.example", "may", "none", False, "if the host offers it, whoever it is; "),
+    ("enforced.example", "must", "mta-sts", True, "always, with a certificate that is trusted and names the host (MTA-STS)"),
+    ("tested.example", "may", "none", False, "if the host offers it, whoever it is"),
+    ("address.example", "must", "configured", True, "always, with a certificate that is trusted and names the host"),
+])
+def test_how_connections_are_protected(world, domain, level, basis, verified, words):
+    tls = check(world, domain)["hosts"][0]["tls"]
+    assert (tls["level"], tls["basis"], tls["verified"], tls["skip"]) == (level, basis, verified, False)
+    assert f"\nTLS         {words}" in world.postern("dns", "check", domain).stdout
+
+
+def test_policies_of_mta_sts(world):
+    found = check(world, "enforced.example")["mta_sts"]
+    assert found == {"id": "1", "mode": "enforce", "mx": ["*.enforced.example", "mx.backup.example"], "problem": ""}
+    text = world.postern("dns", "check", "enforced.example").stdout
+    assert "\nMTA-STS     record with id 1 for *.enforced.example, mx.backup.example\n" in text
+    text = world.postern("dns", "check", "tested.example").stdout
+    assert "\nMTA-STS     record with id 1, only tested, for mx.other.example\n" in text
+    host, = check(world, "refused.example")["hosts"]
+    assert host["tls"]["skip"] is True and "mx.refused.example" in host["tls"]["text"]
+    assert "\nnot used    " + host["tls"]["text"] + "\n" in world.postern("dns", "check", "refused.example").stdout
 
 
 def test_the_limits_of_a_provider(world):
