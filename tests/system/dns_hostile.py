@@ -81,7 +81,7 @@ class HostileDns:
 
     @property
     def options(self):
-        return {"dns_resolvers": [f"127.0.0.1@{self.port}"], "dns_trust_anchor": ""}
+        return {"dns_resolvers": [f"127.0.0.1@{self.port}"], "dns_trust_anchor": "/nonexistent/anchor"}
 
     def reply(self, packet):
         question = Question(packet)

@@ -170,7 +170,7 @@ class World:
         except AssertionError as error:
             raise AssertionError(f"{error}; there are {self.waiting()}") from None
 
-    def advance_until(self, condition, seconds=120, **step):
+    def advance_until(self, condition, within=120, **step):
         """Moves the clock step by step until it is true."""
         def tick():
             if condition():
@@ -178,7 +178,7 @@ class World:
             self.clock.advance(**step)
             time.sleep(0.3)
             return condition()
-        return wait_until(tick, "what time should bring", seconds)
+        return wait_until(tick, "what time should bring", within)
 
     def reports(self, user=SENDER):
         return [Report(one) for one in self.instance.messages(user) if b"multipart/report" in one]
