@@ -8,11 +8,12 @@
 #define BIT(service) (1u << (service))
 
 const struct program programs[] = {
-    {"authd", "authd.sock", 0, true},
-    {"smtpd", NULL,
-     BIT(SERVICE_SMTP) | BIT(SERVICE_SUBMISSION) | BIT(SERVICE_SUBMISSIONS) | BIT(SERVICE_LMTP), false},
-    {"pop3d", NULL, BIT(SERVICE_POP3) | BIT(SERVICE_POP3S), false},
-    {"imapd", NULL, BIT(SERVICE_IMAP) | BIT(SERVICE_IMAPS), false},
+    {.name = "authd", .socket = "authd.sock", .single = true},
+    {.name = "smtpd",
+     .services = BIT(SERVICE_SMTP) | BIT(SERVICE_SUBMISSION) | BIT(SERVICE_SUBMISSIONS) | BIT(SERVICE_LMTP)},
+    {.name = "pop3d", .services = BIT(SERVICE_POP3) | BIT(SERVICE_POP3S)},
+    {.name = "imapd", .services = BIT(SERVICE_IMAP) | BIT(SERVICE_IMAPS)},
+    {.name = "relayd", .alone = true, .folder = "smtpd"},
 };
 const size_t program_count = ARRAY_LEN(programs);
 
@@ -26,7 +27,7 @@ static unsigned core_count(void)
 
 unsigned program_workers(const struct program *program, const struct conf *conf)
 {
-    if (program->single) {
+    if (program->single || program->alone) {
         return 1;
     }
     for (size_t i = 0; i < SERVICE_COUNT; i++) {
@@ -44,9 +45,10 @@ const char *program_find(const struct program *program, const char *self, struct
     folder = slice_take(folder, slice_find_last(folder, '/'));
     struct slice above = slice_take(folder, slice_find_last(folder, '/'));
     struct slice name = slice_from(program->name);
+    struct slice room = program->folder ? slice_from(program->folder) : name;
     const char *places[] = {
         /* build/admin/postern → build/smtpd/smtpd */
-        arena_printf(arena, "%.*s/%.*s/%.*s", SLICE_ARG(above), SLICE_ARG(name), SLICE_ARG(name)),
+        arena_printf(arena, "%.*s/%.*s/%.*s", SLICE_ARG(above), SLICE_ARG(room), SLICE_ARG(name)),
         /* PREFIX/sbin/postern → PREFIX/libexec/postern/smtpd, also when the whole was moved */
         arena_printf(arena, "%.*s/libexec/postern/%.*s", SLICE_ARG(above), SLICE_ARG(name)),
         POSTERN_LIBEXECDIR,

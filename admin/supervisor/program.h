@@ -14,6 +14,8 @@ struct program {
     const char *socket; /* a Unix socket of its own in the run directory, "authd.sock"; NULL: none */
     unsigned services;  /* bit per enum conf_service */
     bool single;        /* one process, and the others need it: started first, stopped last */
+    bool alone;         /* one process, whatever listens */
+    const char *folder; /* of the build tree; NULL: its name */
 };
 
 /* authd comes first. */

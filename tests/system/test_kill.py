@@ -27,7 +27,7 @@ pytestmark = pytest.mark.xdist_group("heavy")
 KILLS_OF_THE_SUPERVISOR = 6
 KILLS_BETWEEN = 9
 # Deliveries are what is at stake, so smtpd is killed most.
-VICTIMS = {"smtpd": 6, "authd": 1, "pop3d": 1, "imapd": 1}
+VICTIMS = {"smtpd": 6, "authd": 1, "pop3d": 1, "imapd": 1, "relayd": 1}
 
 USERS = ["alice@example.org", "bob@example.org", "carol@example.org"]
 DRAINED = "dave@example.org"  # somebody fetches and deletes this user's mail all the while

@@ -15,7 +15,7 @@ import pytest
 
 from postern_instance import PortOffset, build_folder, wait_until
 
-DAEMONS = ("authd", "smtpd", "pop3d", "imapd")
+DAEMONS = ("authd", "smtpd", "relayd", "pop3d", "imapd")
 
 
 def status(instance):
@@ -114,7 +114,7 @@ def test_service_without_addresses_has_no_process(make_instance):
         instance.set_options({section: {"listen": []}})
     instance.set_options({"workers": 1})
     instance.serve()
-    assert len(instance.children()) == 3 and not instance.children("imapd")
+    assert len(instance.children()) == 4 and not instance.children("imapd")
     with pytest.raises(ConnectionRefusedError):
         instance.connect("pop3")
     instance.connect("pop3s").close()
