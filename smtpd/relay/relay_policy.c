@@ -73,6 +73,10 @@ static void watch(void *arg)
             policy->next_care_us = clock_wall_us() + CARE_US;
             care(policy);
         }
+        if (clock_wall_us() >= policy->next_report_us) {
+            policy->next_report_us = clock_wall_us() + REPORT_US;
+            policy_report_send(policy);
+        }
     }
 }
 
