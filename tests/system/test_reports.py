@@ -3,15 +3,18 @@ hostile texts."""
 
 import email
 import email.policy
+import mailbox
 import os
+import shutil
 import subprocess
 
 import pytest
 from postern_instance import build_folder
+from terminal import run_in_terminal
 
 
 @pytest.fixture(scope="module")
-def reports(tmp_path_factory):
+def texts(tmp_path_factory):
     program = build_folder() / "tests" / "unit" / "test_outbound_dsn"
     if not program.exists():
         pytest.skip("the unit tests are not built")
@@ -19,6 +22,11 @@ def reports(tmp_path_factory):
     subprocess.run([program], env={**os.environ, "DSN_DIRECTORY": str(folder)}, check=True, capture_output=True)
     texts = [path.read_bytes() for path in sorted(folder.iterdir())]
     assert len(texts) > 15
+    return texts
+
+
+@pytest.fixture(scope="module")
+def reports(texts):
     return [email.message_from_bytes(text, policy=email.policy.default) for text in texts]
 
 
@@ -80,3 +88,29 @@ def test_words_stay_in_their_quotes(reports):
         for line in text.splitlines():
             assert len(line) <= 998
             assert "forged" not in line or line.startswith("    "), line
+
+
+@pytest.mark.parametrize("program", ["mutt", "neomutt"])
+def test_what_a_mail_client_shows(texts, program, tmp_path):
+    """The words first and whole, umlauts too; then the fields; then the original."""
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
+    german = next(text for text in texts if b"Content-Language: de" in text and b"message/rfc822" in text)
+    utf8 = next(text for text in texts if b"message/global-delivery-status" in text)
+    folder = mailbox.Maildir(tmp_path / "mail", create=True)
+    shown = []
+    for number, text in enumerate((german, utf8)):
+        folder.clear()
+        folder.add(text)
+        (tmp_path / "rc").write_text("set charset=utf-8 pipe_decode=yes wait_key=no move=no quit=yes mark_old=no\n"
+                                     f"set folder={tmp_path} mbox_type=Maildir header_cache=\n")
+        output = tmp_path / f"shown{number}"
+        run_in_terminal([program, "-n", "-F", str(tmp_path / "rc"), "-f", str(tmp_path / "mail"),
+                         "-e", f"push '<pipe-message>cat >{output}<enter><exit>'"],
+                        dict(os.environ, HOME=str(tmp_path), LC_ALL="C.UTF-8"))
+        shown.append(output.read_text())
+    words, fields, original = (shown[0].index(text) for text in (
+        "Prüfen Sie die Adresse auf Tippfehler", "Action: failed", "From: alice@example.org"))
+    assert words < fields < original
+    assert "    > 550 5.1.1 no such user\n" in shown[0]
+    assert "üser@example.net" in shown[1] and "    > 5.1.1 können wir nicht\n" in shown[1]
