@@ -108,13 +108,15 @@ static enum tls_result judge(struct fetch *fetch, struct mta_sts_policy *read_r)
 static void keep(struct policy_entry *entry, struct slice id, struct slice text,
                  const struct mta_sts_policy *read)
 {
+    static const char *const modes[] = {
+        [STS_MODE_NONE] = "none", [STS_MODE_TESTING] = "testing", [STS_MODE_ENFORCE] = "enforce"};
     int64_t now = clock_wall_us(), age = (int64_t)read->max_age * SECOND_US;
     bool is_same = slice_eq(entry->known.text, text);
     policy_entry_set_text(entry, id, text, now, now + age, now + MIN_OF(age / 2, DAY_US));
     set_problem(entry, TLS_RESULT_SUCCESS, SLICE_EMPTY);
     if (!is_same)
         log_info("sts.policy", log_text("domain", entry->known.domain), log_text("id", id),
-                 log_number("mode", read->mode), log_number("max_age", read->max_age));
+                 log_cstr("mode", modes[read->mode]), log_number("max_age", read->max_age));
 }
 
 static enum err fetch_policy(struct relay_policy *policy, struct policy_entry *entry, struct slice id)
