@@ -95,7 +95,8 @@ class World:
 
     def domain(self, name, *addresses, text="", sign="no"):
         """Its MX records name mx1, mx2 … of itself, in this order of preference, with these addresses."""
-        lines = [f"@ MX {10 * n} mx{n}\nmx{n} {'AAAA' if ':' in address else 'A'} {address}" for n, address in enumerate(addresses, 1)]
+        lines = [f"@ MX {10 * n} mx{n}\nmx{n} {'AAAA' if ':' in address else 'A'} {address}"
+                 for n, address in enumerate(addresses, 1)]
         self.dns.zone(name, "\n".join([*lines, text]), sign)
 
     def start(self, options=None, dns=None, environment=None, append=""):

@@ -75,7 +75,8 @@ def test_lmtp_answers_for_each(network):
     hop = network.hop("127.0.0.2", lmtp=True)
     hop.refuse_end["b@example.net"] = "452 4.2.2 full"
     with socket.create_connection((hop.address, hop.port), 10) as connection:
-        connection.sendall(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n" + b"x\r\n.\r\nQUIT\r\n")
+        connection.sendall(b"LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\n"
+                           b"DATA\r\nx\r\n.\r\nQUIT\r\n")
         answers = connection.makefile("rb").read().split(b"\r\n")
     assert answers[-4:] == [b"250 2.0.0 kept", b"452 4.2.2 full", b"221 2.0.0 bye", b""]
     assert [message.recipients for message in hop.messages] == [["a@example.net"]]

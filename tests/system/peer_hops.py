@@ -1,0 +1,116 @@
+"""Next hops that people have: Postfix, and its smtp-sink. Each runs with a configuration, folders and an address of its own; the
+machine's own Postfix is not touched. Both want root."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from postern_instance import wait_until
+
+
+def need_postfix():
+    """Root and Postfix, which is not installed where another mail server is."""
+    if os.getuid() != 0 or not shutil.which("postfix"):
+        pytest.skip("needs root and Postfix")
+
+
+def answers(address, port):
+    try:
+        with socket.create_connection((address, port), 1) as connection:
+            return connection.recv(3) == b"220"
+    except OSError:
+        return False
+
+
+class SmtpSink:
+    """Takes whatever comes and keeps it in one file."""
+
+    def __init__(self, folder, address, port, *options):
+        need_postfix()
+        self.path = Path(folder) / "sink"
+        Path(folder).chmod(0o777)
+        for parent in Path(folder).parents[:-2]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        self.process = subprocess.Popen(["smtp-sink", "-u", "nobody", *options, "-D", str(self.path), f"{address}:{port}", "1000"],
+                                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        wait_until(lambda: answers(address, port), "smtp-sink's start")
+
+    def messages(self):
+        """The X-Mail-Args and so on of smtp-sink are left to who wants them: here the texts between its separators."""
+        return self.path.read_bytes() if self.path.exists() else b""
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+
+
+class Postfix:
+    """Takes mail for one domain and puts it into Maildirs: mailboxes "carol" and whoever else is named."""
+
+    def __init__(self, folder, address, port, domain, users, certificate=None, settings=""):
+        need_postfix()
+        self.folder = Path(folder)
+        self.etc, self.mail = self.folder / "etc", self.folder / "mail"
+        owner = pwd.getpwnam("postfix")
+        for name in ("etc", "queue", "data", "mail"):
+            (self.folder / name).mkdir(parents=True)
+        os.chown(self.folder / "data", owner.pw_uid, owner.pw_gid)
+        os.chown(self.mail, 5000, 5000)
+        for parent in [self.folder, *self.folder.parents[:-2]]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        (self.etc / "mailboxes").write_text("".join(f"{user}@{domain} {user}/Maildir/\n" for user in users))
+        if certificate:
+            settings += f"smtpd_tls_cert_file = {certificate.certificate}\nsmtpd_tls_key_file = {certificate.key}\n" \
+                        "smtpd_tls_security_level = may\n"
+        (self.etc / "main.cf").write_text(f"""\
+compatibility_level = 3.6
+queue_directory = {self.folder}/queue
+data_directory = {self.folder}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.{domain}
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 192.0.2.0/24
+virtual_mailbox_domains = {domain}
+virtual_mailbox_maps = texthash:{self.etc}/mailboxes
+virtual_mailbox_base = {self.mail}
+virtual_uid_maps = static:5000
+virtual_gid_maps = static:5000
+virtual_transport = virtual
+alias_maps =
+smtpd_recipient_restrictions = reject_unauth_destination
+biff = no
+{settings}""")
+        services = ["pickup unix n - n 60 1 pickup", "qmgr unix n - n 300 1 qmgr", "tlsmgr unix - - n 1000? 1 tlsmgr", f"{address}:{port} inet n - n - - smtpd"]
+        services += [f"{name} unix - - n - - {program}" for name, program in (
+            ("rewrite", "trivial-rewrite"), ("smtp", "smtp"), ("error", "error"), ("retry", "error"))]
+        services += [f"{name} unix - - n - 0 {program}" for name, program in (
+            ("bounce", "bounce"), ("defer", "bounce"), ("trace", "bounce"))]
+        services += ["verify unix - - n - 1 verify", "flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap",
+                     "proxywrite unix - - n - 1 proxymap", "showq unix n - n - - showq", "discard unix - - n - - discard",
+                     "local unix - n n - - local", "virtual unix - n n - - virtual", "anvil unix - - n - 1 anvil",
+                     "scache unix - - n - 1 scache", "cleanup unix n - n - 0 cleanup"]
+        (self.etc / "master.cf").write_text("\n".join(services) + "\n")
+        self.run("start")
+        wait_until(lambda: answers(address, port), "Postfix's start")
+
+    def run(self, command):
+        result = subprocess.run(["postfix", "-c", str(self.etc), command], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    def messages(self, user):
+        maildir = self.mail / user / "Maildir" / "new"
+        return [path.read_bytes() for path in maildir.iterdir()] if maildir.is_dir() else []
+
+    def stop(self):
+        self.run("stop")
