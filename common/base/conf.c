@@ -23,7 +23,7 @@ struct reader {
     struct conf *conf;
     struct conf_findings findings;
     struct arena scratch;        /* until conf_load returns */
-    int *lines;                  /* for each option: the line where it was set, 0 before */
+    struct conf_seen *seen;      /* beside conf_options */
     int sections[SERVICE_COUNT]; /* for each section: the line where it ended */
     struct conf_routes routes;
 };
@@ -76,6 +76,25 @@ void conf_wrong_value(struct conf_findings *findings, int line, const struct con
     arena_free(&scratch);
 }
 
+bool conf_see(struct conf_findings *findings, struct conf_seen *seen, const struct conf_option *option,
+              int line, unsigned entries)
+{
+    bool is_list = option->type == CONF_TEXTS;
+    bool again = is_list ? seen->is_complete && seen->line > 0 : seen->line > 0;
+    if (again) {
+        struct arena scratch = {0};
+        conf_finding(findings, line, "%s is set a second time, after line %d",
+                     conf_full_name(&scratch, option), seen->line);
+        arena_free(&scratch);
+        *seen = (struct conf_seen){.line = line, .entries = entries};
+        return false;
+    }
+    seen->is_complete = seen->line > 0 && seen->entries == entries;
+    seen->line = line;
+    seen->entries = entries;
+    return true;
+}
+
 static void check_list(struct reader *reader, int line, const struct conf_option *option, cfg_opt_t *list)
 {
     unsigned int count = cfg_opt_size(list);
@@ -110,23 +129,16 @@ static int on_value(cfg_t *section, cfg_opt_t *opt)
     struct reader *reader = reading;
     if (section->title) { /* routes alone have one */
         conf_route_value(&reader->routes, section->title, opt->name, section->line,
-                         cfg_opt_size(opt) ? cfg_opt_getnstr(opt, 0) : "");
+                         cfg_opt_size(opt) ? cfg_opt_getnstr(opt, 0) : "", cfg_opt_size(opt));
         return 0;
     }
     bool top = strcmp(section->name, "root") == 0;
     const struct conf_option *option = find_option(top ? "" : section->name, opt->name);
-    int *line = &reader->lines[option - conf_options];
-    if (option->type == CONF_TEXTS) {
-        *line =
-            section->line; /* called for each entry and at the end; read_file looks at the complete list */
-        return 0;
+    conf_see(&reader->findings, &reader->seen[option - conf_options], option, section->line,
+             cfg_opt_size(opt));
+    if (option->type != CONF_TEXTS) { /* read_lists looks at lists when they are complete */
+        check_value(reader, section->line, option, cfg_opt_getnstr(opt, 0));
     }
-    if (*line) {
-        conf_finding(&reader->findings, section->line, "%s is set a second time, after line %d",
-                     conf_full_name(&reader->scratch, option), *line);
-    }
-    *line = section->line;
-    check_value(reader, section->line, option, cfg_opt_getnstr(opt, 0));
     return 0;
 }
 
@@ -236,7 +248,7 @@ static void read_lists(struct reader *reader, cfg_t *root)
         const struct conf_option *option = &conf_options[i];
         if (option->type == CONF_TEXTS) {
             cfg_t *section = option->section[0] ? cfg_getsec(root, option->section) : root;
-            check_list(reader, reader->lines[i], option, cfg_getopt(section, option->name));
+            check_list(reader, reader->seen[i].line, option, cfg_getopt(section, option->name));
         }
     }
 }
@@ -262,7 +274,7 @@ static bool parse(struct reader *reader, const char *text)
 /* The line where an option of the top level was set; 0: it was not. */
 static int line_of(const struct reader *reader, const char *name)
 {
-    return reader->lines[find_option("", name) - conf_options];
+    return reader->seen[find_option("", name) - conf_options].line;
 }
 
 /* What the table cannot say. */
@@ -331,7 +343,7 @@ enum err conf_load(const char *path, struct conf **conf_r, struct buf *why)
         buf_append_char(&text, '\n'); /* so that the text is never empty */
         reader.conf = mem_new(struct conf);
         reader.conf->file = arena_cstr(&reader.conf->arena, slice_from(absolute));
-        reader.lines = arena_array(&reader.scratch, int, conf_option_count);
+        reader.seen = arena_array(&reader.scratch, struct conf_seen, conf_option_count);
         reader.routes = (struct conf_routes){.conf = reader.conf, .findings = &reader.findings};
         read_text(&reader, &text);
         err = reader.findings.count ? ERR_CONFIG : ERR_OK;

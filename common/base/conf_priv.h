@@ -16,6 +16,18 @@ struct conf_findings {
 
 void conf_finding(struct conf_findings *findings, int line, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Where an option was set. libconfuse tells of a list once for each entry, and once more at its closing
+ * brace; of an empty one it says nothing. */
+struct conf_seen {
+    int line; /* 0: not yet */
+    unsigned entries;
+    bool is_complete;
+};
+/* Takes note of a value at this line (CONF_TEXTS: of the list, which has so many entries now). False when the
+ * option had been set before, which is told once. */
+bool conf_see(struct conf_findings *findings, struct conf_seen *seen, const struct conf_option *option,
+              int line, unsigned entries);
+
 /* conf_text.c: overwrites comments by blanks and finds strings and braces that stay open. */
 void conf_text_prepare(char *text, size_t len, struct conf_findings *findings);
 
@@ -64,11 +76,11 @@ struct conf_routes {
     size_t count;
     bool is_open; /* one is being read: */
     struct conf_route route;
-    int *lines; /* beside conf_route_options: where it was set, 0 before; NULL before the first route */
+    struct conf_seen *seen; /* beside conf_route_options; NULL before the first route */
 };
 /* A value was read (of a list: one of its entries); the first one begins the route. */
 void conf_route_value(struct conf_routes *routes, const char *title, const char *option, int line,
-                      const char *value);
+                      const char *value, unsigned entries);
 /* The route ends here. */
 void conf_route_end(struct conf_routes *routes, const char *title, int line, const char *const *domains,
                     size_t count);

@@ -24,9 +24,10 @@ static const struct conf_option *find_option(const char *name)
     return NULL;
 }
 
-static int *line_of(struct conf_routes *routes, const char *name)
+/* Where it was set; 0: it was not. */
+static int line_of(const struct conf_routes *routes, const char *name)
 {
-    return &routes->lines[find_option(name) - conf_route_options];
+    return routes->seen[find_option(name) - conf_route_options].line;
 }
 
 static void set_value(struct conf_routes *routes, const struct conf_option *option, int line,
@@ -42,10 +43,10 @@ static void set_value(struct conf_routes *routes, const struct conf_option *opti
 
 static void begin(struct conf_routes *routes, const char *title)
 {
-    if (!routes->lines) {
-        routes->lines = mem_realloc_array(NULL, conf_route_option_count, sizeof(int));
+    if (!routes->seen) {
+        routes->seen = mem_realloc_array(NULL, conf_route_option_count, sizeof(*routes->seen));
     }
-    memset(routes->lines, 0, conf_route_option_count * sizeof(int));
+    memset(routes->seen, 0, conf_route_option_count * sizeof(*routes->seen));
     routes->route = (struct conf_route){.name = arena_cstr(&routes->conf->arena, slice_from(title)),
                                         .via = "",
                                         .user = "",
@@ -61,20 +62,16 @@ static void begin(struct conf_routes *routes, const char *title)
 }
 
 void conf_route_value(struct conf_routes *routes, const char *title, const char *name, int line,
-                      const char *value)
+                      const char *value, unsigned entries)
 {
     const struct conf_option *option = find_option(name);
     if (!routes->is_open) {
         begin(routes, title);
     }
-    int *former = line_of(routes, name);
+    conf_see(routes->findings, &routes->seen[option - conf_route_options], option, line, entries);
     if (option->type != CONF_TEXTS) {
-        if (*former) {
-            conf_finding(routes->findings, line, "%s is set a second time, after line %d", name, *former);
-        }
         set_value(routes, option, line, value);
     }
-    *former = line;
 }
 
 /* The name stands in destinations, log lines and commands. */
@@ -108,7 +105,7 @@ static bool is_address(const char *text, int family)
 static void check_source(struct conf_routes *routes, const char *name, const char *address, int family)
 {
     if (address[0] && !is_address(address, family)) {
-        conf_finding(routes->findings, *line_of(routes, name), "%s = \"%s\": must be an %s address", name,
+        conf_finding(routes->findings, line_of(routes, name), "%s = \"%s\": must be an %s address", name,
                      address, family == AF_INET ? "IPv4" : "IPv6");
     }
 }
@@ -124,13 +121,12 @@ static bool is_this_host(const struct next_hop *hop)
 static void check_login(struct conf_routes *routes, const struct next_hop *hop)
 {
     struct conf_route *route = &routes->route;
-    int line = *line_of(routes, "user");
+    int line = line_of(routes, "user");
     if (!route->user[0] && !route->password_file[0]) {
         return;
     }
     if (!route->user[0]) {
-        conf_finding(routes->findings, *line_of(routes, "password_file"),
-                     "password_file is set without user");
+        conf_finding(routes->findings, line_of(routes, "password_file"), "password_file is set without user");
         return;
     }
     if (!route->password_file[0]) {
@@ -138,10 +134,10 @@ static void check_login(struct conf_routes *routes, const struct next_hop *hop)
     }
     if (hop->kind == NEXT_HOP_MX) {
         conf_finding(routes->findings, line, "user needs a host to log in at: via = \"smtp://host:587\"");
-    } else if (!*line_of(routes, "tls")) {
+    } else if (!line_of(routes, "tls")) {
         route->tls = is_this_host(hop) ? ROUTE_TLS_OPTIONAL : ROUTE_TLS_VERIFIED;
     } else if (route->tls != ROUTE_TLS_REQUIRED && route->tls != ROUTE_TLS_VERIFIED && !is_this_host(hop)) {
-        conf_finding(routes->findings, *line_of(routes, "tls"),
+        conf_finding(routes->findings, line_of(routes, "tls"),
                      "with a user, tls must be verified or required, or others could read the password");
     }
 }
@@ -152,7 +148,7 @@ static void check_via(struct conf_routes *routes)
     struct next_hop hop;
     struct buf text;
     if (next_hop_parse(slice_from(route->via), &routes->conf->arena, &hop)) {
-        conf_finding(routes->findings, *line_of(routes, "via"), "via = \"%s\": must be %s", route->via,
+        conf_finding(routes->findings, line_of(routes, "via"), "via = \"%s\": must be %s", route->via,
                      NEXT_HOP_FORMS);
         return;
     }
@@ -161,7 +157,7 @@ static void check_via(struct conf_routes *routes)
     route->via = arena_cstr(&routes->conf->arena, buf_slice(&text));
     buf_free(&text);
     if (hop.kind == NEXT_HOP_SMTPS && route->tls == ROUTE_TLS_OFF) {
-        conf_finding(routes->findings, *line_of(routes, "tls"), "tls = \"off\" contradicts smtps://");
+        conf_finding(routes->findings, line_of(routes, "tls"), "tls = \"off\" contradicts smtps://");
     }
     check_login(routes, &hop);
 }
@@ -170,7 +166,7 @@ static void check_pauses(struct conf_routes *routes)
 {
     const struct conf_route *route = &routes->route;
     if (route->retry_first && route->retry_longest && route->retry_first > route->retry_longest) {
-        conf_finding(routes->findings, *line_of(routes, "retry_first"),
+        conf_finding(routes->findings, line_of(routes, "retry_first"),
                      "retry_first is longer than retry_longest");
     }
 }
@@ -186,7 +182,7 @@ static void take_domains(struct conf_routes *routes, int line, const char *const
         buf_clear(&expected);
         if (conf_item_check(routes->conf, option->item, slice_from(domains[i]), &list->items[list->count],
                             &expected)) {
-            conf_wrong_value(routes->findings, *line_of(routes, "domains"), option, domains[i], &expected);
+            conf_wrong_value(routes->findings, line_of(routes, "domains"), option, domains[i], &expected);
         } else {
             list->count++;
         }
@@ -221,7 +217,7 @@ void conf_route_end(struct conf_routes *routes, const char *title, int line, con
     routes->places = mem_realloc_array(routes->places, more, sizeof(*routes->places));
     routes->list[routes->count] = routes->route;
     routes->places[routes->count] =
-        (struct conf_route_lines){.domains = *line_of(routes, "domains"), .end = line};
+        (struct conf_route_lines){.domains = line_of(routes, "domains"), .end = line};
     routes->count++;
 }
 
@@ -275,5 +271,5 @@ void conf_routes_free(struct conf_routes *routes)
 {
     mem_free(routes->list);
     mem_free(routes->places);
-    mem_free(routes->lines);
+    mem_free(routes->seen);
 }

@@ -94,7 +94,7 @@ static void mistakes_in_routes(void **state)
             "}\n",
             ":5: route.tls = \"maybe\": must be one of policy, optional, required, verified, off\n"
             ":6: route.rate = \"-1\": must be a number from 0 to 1000000\n"
-            ":7: rate is set a second time, after line 6\n"
+            ":7: route.rate is set a second time, after line 6\n"
             ":3: route.domains = \"*.example.net\": must be a domain such as \"example.net\", "
             "\".example.net\" for "
             "all below it, \"[192.0.2.1]\", or \"*\" for all that no other route takes\n"
@@ -124,6 +124,29 @@ static void names_of_routes(void **state)
             ":3: there are two routes named R, one ends on line 2\n");
     refused(place, "hostname = a\nroute r { domains = { \"*\" } }\n\nroute r { domains = a.example }\n",
             ":4: there are two routes named r, one ends on line 2\n");
+}
+
+static void a_list_is_set_once(void **state)
+{
+    struct place *place = *state;
+    refused(place,
+            "hostname = a\nroute r {\n domains = { a.example, b.example }\n domains = { c.example }\n}\n",
+            ":4: route.domains is set a second time, after line 3\n");
+    refused(place,
+            "hostname = a\nroute r {\n domains = { a.example }\n domains = { c.example, d.example }\n}\n",
+            ":4: route.domains is set a second time, after line 3\n");
+    refused(place,
+            "hostname = a\nrelay_domains = {\n a.example,\n b.example\n}\nrelay_domains = { c.example }\n",
+            ":6: relay_domains is set a second time, after line 5\n");
+    refused(place, "hostname = a\nrelay_domains = { a.example }\nrelay_domains += { b.example }\n",
+            ":3: relay_domains is set a second time, after line 2\n");
+    refused(place, "hostname = a\nsmtp {\n listen = { \"127.0.0.1:1\" }\n listen = { \"127.0.0.1:2\" }\n}\n",
+            ":4: smtp.listen is set a second time, after line 3\n");
+    good(place, "hostname = a\nrelay_domains = { a.example, b.example, c.example }\n"
+                "route r {\n domains = { a.example }\n}\nroute s {\n domains = { b.example }\n}\n"
+                "dns_resolvers = \"192.0.2.1\" relay_networks = {}");
+    assert_int_equal(place->conf->relay_domains.count, 3);
+    assert_int_equal(place->conf->dns_resolvers.count, 1);
 }
 
 static void one_domain_has_one_route(void **state)
@@ -236,6 +259,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(several_routes_in_their_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mistakes_in_routes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_of_routes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_list_is_set_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_domain_has_one_route, set_up, tear_down),
         cmocka_unit_test_setup_teardown(passwords_go_only_to_whom_they_are_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_lists, set_up, tear_down),
