@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from postern_instance import Instance
+from postern_instance import Instance, wait_until
+from queue_filler import QueueFiller
 
 ROUTES = """
 relay_networks = { "192.0.2.0/24", "::1" }
@@ -70,3 +71,31 @@ def test_check_tells_every_mistake_with_its_line(idle):
     assert result.returncode == 1
     lines = [int(re.search(r"postern\.conf:(\d+): ", line)[1]) - before for line in result.stderr.splitlines()]
     assert lines == [1, 2, 3, 3], result.stderr
+
+
+def test_what_waits_follows_a_reload(tmp_path):
+    """Held mail too, so that nothing here needs a name server; what an administrator sent another way does not."""
+    instance = Instance(tmp_path, users=False)
+    try:
+        with QueueFiller(instance) as queue:
+            queue.add("A", "a@example.org", [{"address": "x@far.example", "state": "held"}])
+            queue.add("B", "a@example.org", [{"address": "x@far.example", "state": "held", "destination": "mx:far.example"}])
+        good = instance.config.read_text()
+
+        def destination(name):
+            return instance.json("queue", "show", name)["recipients"][0]["destination"]
+
+        configure(instance, 'route far { domains = { "far.example" } via = "host" }\n')
+        instance.reload()
+        instance.wait_log("via = ")
+        instance.config.write_text(good)
+        assert destination("A") == "far.example"
+        configure(instance, 'route far { domains = { "far.example" } via = "smtp://127.0.0.1:1" }\n')
+        instance.reload()
+        wait_until(lambda: destination("A") == "route:far", "the new route")
+        assert destination("B") == "mx:far.example"
+        instance.config.write_text(good)
+        instance.reload()
+        wait_until(lambda: destination("A") == "far.example", "the old way")
+    finally:
+        instance.close()
