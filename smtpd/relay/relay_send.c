@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 #include "relay_send.h"
 
-#include <errno.h>
-#include <unistd.h>
+#include "relay_text.h"
 
-#include "base/mem.h"
 #include "base/utf8.h"
-#include "net/dot.h"
 #include "net/task.h"
-
-#define BLOCK (64 * 1024)
 
 /* Commands that are under way at a time: their replies must fit into what lies between the two of us, or both
  * would wait for the other to read (RFC 2920 section 3.1). */
 #define COMMANDS_MAX 100
+/* A chunk of this size goes together with the commands before it, whatever comes of them. */
+#define EARLY_CHUNK_MAX (32 * 1024)
 
 struct sending {
     struct relay_client *client;
@@ -22,6 +19,8 @@ struct sending {
     size_t accepted; /* recipients */
     size_t told;     /* recipients before this one have heard their last word */
     bool mail_accepted;
+    bool chunking; /* the text goes by BDAT */
+    bool is_early; /* and does not wait for answers */
 };
 
 static enum relay_fate fate_of(unsigned code)
@@ -193,10 +192,11 @@ static void write_rcpt(struct sending *sending, const struct relay_recipient *re
     buf_append(out, S("\r\n"));
 }
 
-/* The commands before the text, in their order: 0 is MAIL, the last DATA, and between them RCPTs. */
+/* The commands before the text, in their order: 0 is MAIL, then RCPTs; the last is DATA, unless a chunk
+ * follows, which is a command itself. */
 static size_t command_count(const struct sending *sending)
 {
-    return sending->message->count + 2;
+    return sending->message->count + (sending->chunking ? 1 : 2);
 }
 
 static enum err write_command(struct sending *sending, size_t number)
@@ -247,7 +247,7 @@ static enum err say_commands(struct sending *sending)
     size_t count = command_count(sending), written = 0;
     enum err err = ERR_OK;
     for (size_t read = 0; read < count && !err; read++) {
-        bool is_data = read + 1 == count;
+        bool is_data = read > sending->message->count;
         if (!pipelines && (is_data ? sending->accepted == 0 : read > 0 && !sending->mail_accepted))
             continue;
         conn_set_timeout(sending->client->conn, patience(sending, read));
@@ -257,7 +257,9 @@ static enum err say_commands(struct sending *sending)
             err = relay_check_silence(sending->client);
             while (written < limit && !err)
                 err = write_command(sending, written++);
-            if (!err)
+            if (!err && sending->is_early)
+                err = relay_write_chunk(sending->client, sending->message);
+            else if (!err)
                 err = conn_flush(sending->client->conn);
         }
         if (!err)
@@ -269,35 +271,6 @@ static enum err say_commands(struct sending *sending)
 }
 
 /* --- the text --- */
-
-static enum err write_text(struct sending *sending)
-{
-    struct conn *conn = sending->client->conn;
-    struct dot_encoder encoder = {0};
-    size_t size = MIN_OF((size_t)BLOCK, (size_t)sending->message->size + 1);
-    uint64_t at = sending->message->skip;
-    struct slice top = sending->message->top, part;
-    ssize_t got = 1;
-    conn_set_timeout(conn, sending->client->times->block);
-    enum err err = relay_check_silence(sending->client);
-    if (err)
-        return err;
-    char *block = mem_realloc(NULL, size);
-    while (!err && dot_encode(&encoder, &top, &part))
-        err = conn_write(conn, part);
-    while (!err && (got = pread(sending->message->body_fd, block, size, (off_t)at)) > 0) {
-        struct slice input = slice_of(block, (size_t)got), chunk;
-        at += (uint64_t)got;
-        while (!err && dot_encode(&encoder, &input, &chunk))
-            err = conn_write(conn, chunk);
-    }
-    mem_free(block);
-    if (!err && got < 0) /* nobody may take a piece for the whole: the connection ends without the dot */
-        err = ERR_IO;
-    if (!err)
-        err = conn_write(conn, dot_encode_end(&encoder));
-    return err ? err : conn_flush(conn);
-}
 
 /* LMTP answers for each recipient that was taken, in their order (RFC 2033 section 4.2). */
 static enum err hear_end(struct sending *sending)
@@ -344,22 +317,66 @@ static void tell_of_failure(struct sending *sending, enum err err)
     tell_all(sending, 0, text, false, true);
 }
 
+/* How the text goes (RFC 3030). LMTP servers that take chunks are not worth the difference. */
+static void choose_way(struct sending *sending)
+{
+    const struct relay_client *client = sending->client;
+    unsigned can = client->abilities.extensions;
+    sending->chunking = (can & RELAY_CHUNKING) && !client->is_lmtp && !client->refuses_chunks;
+    sending->is_early = sending->chunking && (can & RELAY_PIPELINING) &&
+                        sending->message->size <= EARLY_CHUNK_MAX && command_count(sending) <= COMMANDS_MAX;
+}
+
+/* Servers there are that announce BDAT and do not know it. */
+static bool is_unknown_command(const struct relay_reply *reply)
+{
+    return reply->code >= 500 && reply->code <= 504;
+}
+
+/* The answer to a chunk that was sent before it was known whether anybody takes it; when nobody does it says
+ * nothing new (RFC 3030 section 2). */
+static enum err hear_chunk_for_nobody(struct sending *sending)
+{
+    struct relay_client *client = sending->client;
+    enum err err = relay_read(client, client->times->end);
+    return err || client->reply.code == 421 ? err : relay_say(client, client->times->mail, "RSET");
+}
+
+static enum err send_text(struct sending *sending)
+{
+    struct relay_client *client = sending->client;
+    if (sending->accepted == 0)
+        return sending->is_early ? hear_chunk_for_nobody(sending) : end_nothing(sending);
+    enum err err = ERR_OK;
+    if (!sending->chunking)
+        err = relay_write_dotted(client, sending->message);
+    else if (!sending->is_early)
+        err = relay_write_chunk(client, sending->message);
+    return err ? err : hear_end(sending);
+}
+
+static enum err send_once(struct sending *sending)
+{
+    choose_way(sending);
+    sending->accepted = sending->told = 0;
+    tell_all(sending, 200, SLICE_EMPTY, false, false); /* whoever has heard nothing else when it breaks */
+    sending->client->mail_count++;
+    enum err err = say_commands(sending);
+    return err ? err : send_text(sending);
+}
+
 enum err relay_send(struct relay_client *client, struct relay_message *message, struct arena *arena)
 {
     struct sending sending = {.client = client, .message = message, .arena = arena};
     if (!can_be_sent(&sending))
         return ERR_OK;
-    tell_all(&sending, 200, SLICE_EMPTY, false, false); /* whoever has heard nothing else when it breaks */
-    client->mail_count++;
-    enum err err = say_commands(&sending);
-    if (!err && sending.accepted == 0) {
-        err = end_nothing(&sending);
-        return err;
+    enum err err = send_once(&sending);
+    if (!err && sending.chunking && sending.accepted > 0 && is_unknown_command(&client->reply)) {
+        client->refuses_chunks = true;
+        err = relay_say(client, client->times->mail, "RSET");
+        if (!err)
+            err = send_once(&sending);
     }
-    if (!err)
-        err = write_text(&sending);
-    if (!err)
-        err = hear_end(&sending);
     if (err)
         tell_of_failure(&sending, err);
     return err;

@@ -6,6 +6,8 @@
 #ifndef TEST_RELAY_SCRIPT_H
 #define TEST_RELAY_SCRIPT_H
 
+#include <stdlib.h>
+
 #include "net/conn.h"
 #include "relay_client.h"
 #include "task_case.h"
@@ -28,6 +30,17 @@ static inline void script_read_text(struct script *script)
     }
 }
 
+static inline void script_read_chunk(struct script *script, size_t left)
+{
+    struct slice bytes;
+    while (left > 0 && conn_peek(script->server, &bytes) == ERR_OK) {
+        bytes = slice_take(bytes, left);
+        buf_append(&script->text, bytes);
+        left -= bytes.len;
+        conn_consume(script->server, bytes.len);
+    }
+}
+
 static inline void script_play(void *arg)
 {
     struct script *script = arg;
@@ -44,6 +57,8 @@ static inline void script_play(void *arg)
             assert_text(heard, line + 2);
         } else if (line[0] == '?') {
             assert_int_equal(conn_read_line(script->server, 100000, &heard), ERR_OK);
+        } else if (line[0] == '#') {
+            script_read_chunk(script, (size_t)atoi(line + 2));
         } else if (line[0] == '.') {
             script_read_text(script);
         } else {

@@ -107,6 +107,85 @@ static void what_the_server_can_is_used(void *arg)
     check(&to[1], RELAY_ACCEPTED, 250, "ok");
 }
 
+static void chunks_go_with_the_commands(void *arg)
+{
+    (void)arg;
+    for (size_t chunk = 0; chunk < 3; chunk++) {
+        struct relay_recipient to[] = {{.address = S("bob@example.net")}, {.address = S("eve@example.net")}};
+        struct relay_message message = message_to(to, 2);
+        struct relay_client client;
+        struct script script = SCRIPT(
+            "< 220 hi", "> EHLO us.example", "< 250-hi", "< 250-PIPELINING", "< 250 CHUNKING",
+            "> MAIL FROM:<alice@example.org>", "> RCPT TO:<bob@example.net>", "> RCPT TO:<eve@example.net>",
+            "> BDAT 25 LAST", "# 25", "< 250 ok", "< 550 5.1.1 who?", "< 250 ok", "< 250 2.0.0 taken",
+            /* Nobody takes it: the answer to the chunk says nothing. */
+            "> MAIL FROM:<alice@example.org>", "> RCPT TO:<bob@example.net>", "> RCPT TO:<eve@example.net>",
+            "> BDAT 25 LAST", "# 25", "< 250 ok", "< 550 5.1.1 who?", "< 451 later",
+            "< 503 5.5.1 no recipients", "> RSET", "< 250 ok");
+        script.chunk = chunk;
+        script_begin(&script, &client);
+        assert_ok(relay_greet(&client));
+        assert_ok(relay_send(&client, &message, &arena));
+        assert_text(buf_slice(&script.text), TEXT); /* no dot was doubled */
+        check(&to[0], RELAY_REFUSED, 550, "5.1.1 who?");
+        check(&to[1], RELAY_ACCEPTED, 250, "2.0.0 taken");
+        assert_ok(relay_send(&client, &message, &arena));
+        check(&to[0], RELAY_REFUSED, 550, "5.1.1 who?");
+        check(&to[1], RELAY_DEFERRED, 451, "later");
+        script_end(&script, &client);
+        close(message.body_fd);
+    }
+}
+
+/* Without PIPELINING, and for large ones, it is known first that somebody wants it. */
+static void a_chunk_waits_for_a_recipient(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net")};
+    struct relay_message message = message_to(&to, 1);
+    struct script refused =
+        SCRIPT("< 220 hi", "> EHLO us.example", "< 250-hi", "< 250 CHUNKING",
+               "> MAIL FROM:<alice@example.org>", "< 250 ok", "> RCPT TO:<bob@example.net>",
+               "< 550 5.1.1 who?", "> RSET", "< 250 ok", "> QUIT", "< 221 bye");
+    assert_ok(send_all(&refused, &message));
+    check(&to, RELAY_REFUSED, 550, "5.1.1 who?");
+    message = message_to(&to, 1);
+    message.top = S("X: y\r\n");
+    message.size += message.top.len;
+    struct script taken = SCRIPT("< 220 hi", "> EHLO us.example", "< 250-hi", "< 250 CHUNKING",
+                                 "> MAIL FROM:<alice@example.org>", "< 250 ok", "> RCPT TO:<bob@example.net>",
+                                 "< 250 ok", "> BDAT 31 LAST", "# 31", "< 250 ok", "> QUIT", "< 221 bye");
+    assert_ok(send_all(&taken, &message));
+    check(&to, RELAY_ACCEPTED, 250, "ok");
+}
+
+static void who_announces_chunks_and_knows_none_gets_data(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net")};
+    struct relay_message message = message_to(&to, 1);
+    struct script script = SCRIPT(
+        "< 220 hi", "> EHLO us.example", "< 250-hi", "< 250 CHUNKING", "> MAIL FROM:<alice@example.org>",
+        "< 250 ok", "> RCPT TO:<bob@example.net>", "< 250 ok", "> BDAT 25 LAST", "# 25", "< 502 5.5.1 what?",
+        "> RSET", "< 250 ok", "> MAIL FROM:<alice@example.org>", "< 250 ok", "> RCPT TO:<bob@example.net>",
+        "< 250 ok", "> DATA", "< 354 go", ".", "< 250 ok", "> QUIT", "< 221 bye");
+    assert_ok(send_all(&script, &message));
+    check(&to, RELAY_ACCEPTED, 250, "ok");
+}
+
+static void a_file_that_is_shorter_than_its_chunk_ends_the_connection(void *arg)
+{
+    (void)arg;
+    struct relay_recipient to = {.address = S("bob@example.net")};
+    struct relay_message message = message_to(&to, 1);
+    message.size = 30;
+    struct script script =
+        SCRIPT("< 220 hi", "> EHLO us.example", "< 250-hi", "< 250 CHUNKING",
+               "> MAIL FROM:<alice@example.org>", "< 250 ok", "> RCPT TO:<bob@example.net>", "< 250 ok");
+    assert_err(send_all(&script, &message), ERR_IO);
+    assert_int_equal(to.fate, RELAY_DEFERRED);
+}
+
 /* RFC 6533 section 3: towards who has no SMTPUTF8, or gets none of it. */
 static void original_recipients_in_ascii(void *arg)
 {
@@ -448,6 +527,10 @@ int main(void)
         task_test(original_recipients_in_ascii),
         task_test(our_own_fields_stay_and_those_of_a_forward_come_first),
         task_test(what_the_server_can_is_used),
+        task_test(chunks_go_with_the_commands),
+        task_test(a_chunk_waits_for_a_recipient),
+        task_test(who_announces_chunks_and_knows_none_gets_data),
+        task_test(a_file_that_is_shorter_than_its_chunk_ends_the_connection),
         task_test(what_the_server_cannot_is_not_tried),
         task_test(a_report_goes_without_requiretls),
         task_test(a_refused_sender_is_refused_for_all),
