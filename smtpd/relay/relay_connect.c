@@ -102,6 +102,7 @@ enum progress {
     READY,
     NEXT,     /* another address, another host */
     IN_PLAIN, /* the same once more, without TLS */
+    STOP,     /* no other host would be any better */
     END       /* cancelled */
 };
 
@@ -207,6 +208,17 @@ static enum progress log_in(struct search *search)
     return err == ERR_CANCELED ? END : err || outcome != RELAY_AUTH_DONE ? NEXT : READY;
 }
 
+/* An MX record led to this server, by whatever name, for a domain that is none of ours: the mail would come
+ * back again and again (RFC 5321 section 6.3). Servers say who they are at the begin of their answer to EHLO
+ * (section 4.1.1.1). */
+static bool is_ourselves(const struct search *search)
+{
+    struct slice answer = buf_slice(&search->connection->client.reply.text);
+    struct slice line = slice_split(&answer, '\n');
+    return search->destination->hop.kind == NEXT_HOP_MX &&
+           slice_eq_nocase(slice_split(&line, ' '), slice_from(search->tools->conf->hostname));
+}
+
 /* From the connection to MAIL. */
 static enum progress introduce(struct search *search, struct relay_tls_session *session, bool in_plain)
 {
@@ -228,6 +240,13 @@ static enum progress introduce(struct search *search, struct relay_tls_session *
     if (!relay_reply_is(&client->reply, 2)) {
         fail_by_reply(search, "the session");
         return NEXT;
+    }
+    if (is_ourselves(search)) {
+        fail(search,
+             S("5.4.6 the mail host of the domain is this server itself, which takes no mail for it"));
+        search->verdict.fate = RELAY_REFUSED;
+        search->verdict.reply.code = 554;
+        return STOP;
     }
     if (in_plain) {
         note_tls(search, session, RELAY_TLS_GIVEN_UP, TLS_FAILURE_NONE, SLICE_EMPTY);
@@ -302,7 +321,7 @@ static enum progress try_address(struct search *search, const struct relay_prote
             break;
         }
         drop(search->connection);
-        if (progress == NEXT) {
+        if (progress != IN_PLAIN) {
             break;
         }
     }

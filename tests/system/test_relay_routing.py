@@ -97,6 +97,16 @@ def test_our_own_host_cuts_the_list(world):
     assert worse.sessions == equal.sessions == []
 
 
+def test_our_own_host_is_known_by_another_name(world):
+    """Who is reached there says our name: the mail would come back for ever."""
+    ourselves, worse = world.network.hop("127.0.0.2", name="Mail.Example.org"), world.network.hop("127.0.0.3")
+    world.domain("example.net", "127.0.0.2", "127.0.0.3")
+    world.start()
+    world.send("carol@example.net")
+    assert world.wait_report().of("carol@example.net")["Status"] == "5.4.6"
+    assert not ourselves.messages and not worse.sessions
+
+
 def test_names_of_other_scripts(world):
     hop = world.network.hop("127.0.0.2")
     world.domain("xn--bcher-kva.example", "127.0.0.2")
