@@ -240,13 +240,14 @@ static void remember(struct relay_policy *policy, const struct relay_tls_session
     enum protection now = protection_of(session);
     struct policy_entry *entry = policy_entry_find(policy, session->rules->domain);
     int64_t now_us = clock_wall_us();
-    if (now == PROTECTION_UNKNOWN || !entry)
+    if (!entry)
         return;
     enum protection before = (enum protection)MIN_OF(entry->known.protection, (unsigned)PROTECTION_DANE);
-    if (now < before)
+    if (now != PROTECTION_UNKNOWN && now < before)
         log_warning("relay.less_protected", log_text("domain", session->rules->domain),
                     log_text("host", session->host), log_cstr("before", names[before]),
                     log_cstr("now", names[now]), log_text("reason", reason_for(session)));
+    now = now == PROTECTION_UNKNOWN ? before : now; /* nothing was sent; but its policy is in use */
     /* A message that wants less says nothing about its domain. */
     if (session->protection->counts && (now != before || entry->known.protected_us < now_us - DAY_US)) {
         entry->known.protection = now;

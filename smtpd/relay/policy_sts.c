@@ -187,13 +187,21 @@ static enum err look_up(struct relay_policy *policy, struct policy_entry *entry,
     return err;
 }
 
+/* What was looked up a moment ago holds, but for a policy that has ended since: that may not be a gap. */
+static bool is_fresh(const struct relay_policy *policy, const struct policy_entry *entry)
+{
+    int64_t now_ms = loop_now(policy->loop);
+    bool has_ended = entry->known.text.len > 0 && !has_policy(entry);
+    return entry->asked_until_ms > now_ms && (!has_ended || entry->fail_until_ms > now_ms);
+}
+
 /* One task looks, the others wait for it. */
 static enum err look_up_once(struct relay_policy *policy, struct policy_entry *entry, bool refresh)
 {
     enum err err = ERR_OK;
     while (entry->is_busy && !err)
         err = event_wait(&entry->idle, NO_DEADLINE);
-    if (err || (!refresh && entry->asked_until_ms > loop_now(policy->loop)))
+    if (err || (!refresh && is_fresh(policy, entry)))
         return err;
     entry->is_busy = true;
     event_clear(&entry->idle);

@@ -471,6 +471,21 @@ static void a_policy_holds_though_nobody_can_be_asked(void *arg)
     end(policy);
 }
 
+static void the_end_of_a_policy_is_no_gap(void *arg)
+{
+    (void)arg;
+    fake_https_start();
+    struct relay_policy *policy = begin();
+    publish("v=STSv1; id=1;");
+    fake_https.answer = page("text/plain", ENFORCE);
+    assert_string_equal(domain(policy, "example.net"), "enforce mx.example.net");
+    policy_entry_find(policy, S("example.net"))->known.ends_us = clock_wall_us() - 1;
+    assert_string_equal(domain(policy, "example.net"), "enforce mx.example.net");
+    assert_int_equal(fake_https.requests, 2);
+    end(policy);
+    fake_https_stop();
+}
+
 static void policies_are_fetched_again_before_they_end(void *arg)
 {
     (void)arg;
@@ -649,6 +664,7 @@ int main(void)
         task_test(a_fetch_that_fails_keeps_what_was_there),
         task_test(a_certificate_for_another_name_is_told),
         task_test(a_policy_holds_though_nobody_can_be_asked),
+        task_test(the_end_of_a_policy_is_no_gap),
         task_test(policies_are_fetched_again_before_they_end),
         task_test(sessions_are_counted),
         task_test(less_protection_than_before_is_in_the_log),
