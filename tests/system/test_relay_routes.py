@@ -196,8 +196,7 @@ def test_hold_release_and_remove(world):
     hop.close()
     world.domain("example.net", "127.0.0.2")
     instance = world.start()
-    for user in ("held", "gone", "left"):
-        world.send(f"{user}@example.net")
+    world.send("held@example.net", "gone@example.net", "left@example.net")
     world.wait_queue(count=3, attempts=1)
     instance.postern("queue", "hold", "--recipient", "held@example.net")
     instance.postern("queue", "remove", "--recipient", "gone@example.net")

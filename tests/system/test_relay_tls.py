@@ -299,5 +299,7 @@ def test_a_policy_that_changed_is_fetched(world):
     world.sts.policies["mta-sts.example.net"] = policy("none")
     world.domain("example.net", "127.0.0.2", text=f'_mta-sts TXT "v=STSv1; id=2"\nmta-sts A {world.sts.address}')
     world.dns.reload()
+    world.instance.stop()  # the record is looked at once a minute at most
+    world.instance.serve()
     world.advance_until(lambda: hop.messages, minutes=6)
     assert len(world.sts.requests) == 2
