@@ -145,7 +145,10 @@ static bool wait_for_more(struct delivery *delivery)
 static bool claim_next(struct delivery *delivery)
 {
     struct lane *lane = delivery->lane;
-    if (delivery->is_over || (delivery->relayd->is_crowded && delivery->turns >= TURN_MESSAGES)) {
+    const struct relayd *relayd = delivery->relayd;
+    bool gives_way = relayd->is_crowded && delivery->turns >= TURN_MESSAGES;
+    /* Who stops puts back what he has, and would find it again. */
+    if (delivery->is_over || relayd->is_stopping || gives_way) {
         return false;
     }
     event_clear(&lane->work);
