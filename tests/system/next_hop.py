@@ -132,7 +132,7 @@ class Session:
         self.server_name = None  # SNI
         self.login = None
         self.received = self.sent = 0
-        self.pending = self.chunks = b""
+        self.pending = b""
         self.failure = None  # of TLS
         self.quit = False
         self.messages = []
@@ -142,6 +142,7 @@ class Session:
 
     def reset(self):
         self.sender, self.sender_parameters, self.recipients = None, [], []
+        self.chunks = b""
 
     # --- octets ---
 
@@ -313,14 +314,19 @@ class Session:
         self.finish(message)
 
     def do_bdat(self, argument):
+        """RFC 3030 section 2: the octets belong to the command, wanted or not."""
         size, _, last = argument.partition(" ")
-        self.chunks += self.octets(int(size))
-        if last.upper() != "LAST":
-            self.answer("BDAT", argument, "250 2.0.0 ok")
+        chunk = self.octets(int(size))
+        if not self.recipients:
+            self.perform("503 5.5.1 no valid recipients")
             return
-        message = Message(self)
-        message.data, self.chunks = self.chunks, b""
-        self.finish(message)
+        if self.answer("BDAT", argument, () if last else "250 2.0.0 ok") is not DEFAULT:
+            return
+        self.chunks += chunk
+        if last:
+            message = Message(self)
+            message.data, self.chunks = self.chunks, b""
+            self.finish(message)
 
     def finish(self, message):
         """LMTP answers for each recipient (RFC 2033 section 4.2), as if each had a message of his own."""

@@ -2,20 +2,21 @@
 
 import pytest
 
-from next_hop import CLOSE
+from next_hop import CLOSE, EXTENSIONS
 from postern_instance import without_trace
 from sending import SENDER, subjects
 
 
-def test_a_message_arrives_as_it_was_sent(world):
-    hop = world.network.hop("127.0.0.2")
+@pytest.mark.parametrize("chunks", [False, True], ids=["DATA", "BDAT"])
+def test_a_message_arrives_as_it_was_sent(world, chunks):
+    hop = world.network.hop("127.0.0.2", extensions=[*EXTENSIONS, *(["CHUNKING"] if chunks else [])])
     world.domain("example.net", "127.0.0.2")
     world.start()
     body = b".a dot\r\n..two\r\n\r\nlast line\r\n.\r\n" + b"x" * 900 + b"\r\n"
     name = world.send("carol@example.net", body=body)
     (message,) = hop.wait_messages()
     assert message.sender == SENDER and message.recipients == ["carol@example.net"]
-    assert message.session.hello == "mail.example.org"
+    assert message.session.hello == "mail.example.org" and ("BDAT" in message.session.verbs) == chunks
     fields = message.data.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
     # Ours on top (RFC 5321 section 4.4); no Return-Path, which is for the last host to add.
     assert fields[0].startswith(b"Received: ") and b"Return-Path:" not in message.data

@@ -42,6 +42,22 @@ def test_each_step_may_fail_for_now(world, step, answer):
     assert world.instance.files(SENDER) == []
 
 
+@pytest.mark.parametrize("answer, outcome", [("451 4.3.0 disk full", "later"), ("552 5.3.4 too large", "failed"), (CLOSE, "later")])
+def test_a_chunk_is_not_taken(world, answer, outcome):
+    hop = world.network.hop("127.0.0.2", extensions=[*EXTENSIONS, "CHUNKING"])
+    hop.answers["BDAT"] = [answer]
+    world.domain("example.net", "127.0.0.2")
+    world.start()
+    world.send("carol@example.net", "dave@example.net")
+    if outcome == "failed":
+        report = world.wait_report()
+        assert [one["Status"] for one in report.recipients] == ["5.3.4", "5.3.4"] and hop.messages == []
+    else:
+        world.wait_queue(count=2, attempts=1)
+        world.advance_until(lambda: hop.messages, minutes=6)
+        assert len(hop.messages) == 1 and sorted(hop.messages[0].recipients) == ["carol@example.net", "dave@example.net"]
+
+
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "end"])
 def test_each_step_may_refuse_for_good(world, step):
     hop = world.network.hop("127.0.0.2")
@@ -277,3 +293,18 @@ def test_a_restart_goes_on_where_it_was(world):
     world.advance_until(lambda: len(hop.messages) >= 21, minutes=6)
     world.wait_queue(count=0)
     assert set(names) <= set(subjects(hop.messages)) and len(hop.messages) == 21
+
+
+def test_a_stop_in_the_midst_ends_what_is_under_way_and_doubles_nothing(world):
+    """What is claimed and not begun is put back; who stops does not wait for his grace to be over (20 s), and says goodbye."""
+    hop = world.network.hop("127.0.0.2")
+    for n in range(5):
+        world.domain(f"d{n}.example", "127.0.0.2")
+    instance = world.start(options={"user_rate": 0, "shutdown_grace": "60s"})
+    names = world.send_many([f"carol@d{n}.example" for n in range(5)], 80)
+    hop.wait_messages(20)
+    instance.stop(seconds=40)
+    assert all(session.quit for session in hop.wait_sessions())
+    instance.serve()
+    world.wait_queue(count=0)
+    assert sorted(subjects(hop.messages)) == sorted(names * 5)
