@@ -55,12 +55,28 @@ static bool is_one_too_many(const struct relay_recipient *recipient, bool some_a
            (slice_starts_with(recipient->text, S("4.5.3")) || !slice_starts_with(recipient->text, S("4.")));
 }
 
+/* Before anything else, as nothing may come between the server's word and our note of it. Who wants to hear
+ * of success must, even if it costs a second delivery. */
+static void note_deliveries(const struct transmission *transmission, size_t first, size_t count)
+{
+    uint32_t numbers[RECIPIENTS_AT_ONCE];
+    size_t noted = 0;
+    for (size_t i = first; i < first + count; i++) {
+        if (transmission->recipients[i].fate == RELAY_ACCEPTED &&
+            !(transmission->recipients[i].notify & QUEUE_NOTIFY_SUCCESS)) {
+            numbers[noted++] = transmission->claim->recipients[i].number;
+        }
+    }
+    queue_note(transmission->delivery->relayd->store, transmission->claim->message, numbers, noted);
+}
+
 static void conclude(struct transmission *transmission, size_t first, size_t count)
 {
     struct delivery *delivery = transmission->delivery;
     int64_t now_us = clock_wall_us();
     uint32_t chance = (uint32_t)random(); /* one for all: they stay together */
     bool some_accepted = false;
+    note_deliveries(transmission, first, count);
     for (size_t i = first; i < first + count; i++) {
         some_accepted |= transmission->recipients[i].fate == RELAY_ACCEPTED;
     }

@@ -5,6 +5,7 @@
  *     <data>/queue/queue.db                 envelopes, recipients, destinations, and small bodies
  *     <data>/queue/messages/<n>/<number>    other bodies: 4,096 to a folder, in the order in which they came,
  * so that a group of new ones costs one sync of one folder
+ *     <data>/queue/delivered                deliveries that may not be settled yet (queue_note.c)
  *
  * A small body that nobody else has is a row: it becomes durable by the sync that its envelope needs anyway,
  * where a file needs two more, its own and its folder's.
@@ -31,6 +32,11 @@ struct queue {
     /* The folder that bodies went into last; used by whoever serves the group. */
     int64_t folder;
     int folder_fd;
+    struct {
+        pthread_mutex_t mutex;
+        int fd;      /* -1: not yet */
+        size_t open; /* that are not settled yet */
+    } notes;
 };
 
 /* Opens it when it is first needed: most processes never do. */
@@ -40,6 +46,11 @@ void queue_close(struct queue *queue);
 /* Somebody may have something to deliver now; or a person wants it. */
 enum queue_ring { QUEUE_RING_WORK = 'w', QUEUE_RING_PERSON = 'p' };
 void queue_ring(struct queue *queue, enum queue_ring ring);
+
+/* So many deliveries that may have been noted are settled. */
+void queue_notes_settled(struct queue *queue, size_t count);
+/* Settles what was noted and not settled. Nobody else may deliver. */
+enum err queue_notes_recover(struct queue *queue, int64_t now_us) MUST_CHECK;
 
 /* "<n>/<number>", below messages. */
 void queue_body_name(int64_t message, char name[48]);

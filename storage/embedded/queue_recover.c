@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/scan.h"
@@ -174,6 +175,9 @@ enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us)
 {
     struct queue *queue;
     enum err err = queue_of(store, &queue);
+    if (!err && now_us == INT64_MAX) {
+        err = queue_notes_recover(queue, clock_wall_us());
+    }
     if (!err) {
         err = db_begin(queue->db);
     }

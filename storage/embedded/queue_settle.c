@@ -86,6 +86,15 @@ static struct settlement *next_of(struct settlement *settlement)
     return (struct settlement *)settlement->member.next;
 }
 
+static size_t count_delivered(const struct settlement *settlement)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < settlement->count; i++) {
+        count += settlement->outcomes[i].state == QUEUE_DELIVERED;
+    }
+    return count;
+}
+
 static void serve(void *data, struct group_member *first)
 {
     struct queue *queue = data;
@@ -99,6 +108,9 @@ static void serve(void *data, struct group_member *first)
     }
     for (struct settlement *one = settlements; one; one = next_of(one)) {
         one->err = err;
+        if (!err) {
+            queue_notes_settled(queue, count_delivered(one));
+        }
     }
 }
 

@@ -102,6 +102,8 @@ enum err queue_of(struct store *store, struct queue **queue_r)
         atomic_init(&queue->ring_fd, -1);
         group_init(&queue->group);
         group_init(&queue->settlements);
+        pthread_mutex_init(&queue->notes.mutex, NULL);
+        queue->notes.fd = -1;
         err = open_queue(store, queue);
         if (err) {
             queue_close(queue);
@@ -131,6 +133,10 @@ void queue_close(struct queue *queue)
     }
     group_free(&queue->group);
     group_free(&queue->settlements);
+    pthread_mutex_destroy(&queue->notes.mutex);
+    if (queue->notes.fd >= 0) {
+        close(queue->notes.fd);
+    }
     mem_free(queue);
 }
 

@@ -140,13 +140,18 @@ struct queue_outcome {
     bool delay_told;
     struct queue_reply reply;
 };
+/* Recipients that their next host has just taken; queue_settle follows, and may take longer. Who is killed in
+ * between does not deliver to them again: queue_recover knows. Waits for nobody; for the loop, too. A failure
+ * is logged. */
+void queue_note(struct store *store, int64_t message, const uint32_t *numbers, size_t count);
 /* What came of recipients that `owner` has claimed. Those that are not his any more are passed over;
  * *settled_r counts the others. */
 enum err queue_settle(struct store *store, struct slice owner, const struct queue_outcome *outcomes,
                       size_t count, int64_t now_us, size_t *settled_r) MUST_CHECK;
 /* All that the owner has is his until this time. */
 enum err queue_extend(struct store *store, struct slice owner, int64_t lease_us) MUST_CHECK;
-/* What was taken until before `now_us` waits again, due at once; INT64_MAX: whatever was taken. Messages that
+/* What was taken until before `now_us` waits again, due at once; INT64_MAX: whatever was
+ * taken, but for what was noted (queue_note). Messages that
  * were prepared before `prepared_us` and never confirmed go. To be called when who delivers begins, and now
  * and then. */
 enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us) MUST_CHECK;
