@@ -36,7 +36,8 @@ struct conn {
     uint16_t peer_port;
     bool peer_is_loopback;
     bool is_deflated;
-    char peer_address[46]; /* INET6_ADDRSTRLEN */
+    char peer_address[46];  /* INET6_ADDRSTRLEN */
+    char local_address[46]; /* of a connection that we began */
 };
 
 int64_t conn_deadline(const struct conn *conn);

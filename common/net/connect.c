@@ -8,7 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "net/conn.h"
+#include "conn_internal.h"
 #include "net/event.h"
 #include "net/task.h"
 
@@ -107,6 +107,23 @@ static enum err error_of_connecting(int code)
     }
 }
 
+static void note_local_address(struct conn *conn, int fd)
+{
+    struct sockaddr_storage here;
+    socklen_t length = sizeof(here);
+    const void *address = &((const struct sockaddr_in *)&here)->sin_addr;
+    if (getsockname(fd, (struct sockaddr *)&here, &length) != 0)
+        return;
+    if (here.ss_family == AF_INET6)
+        address = &((const struct sockaddr_in6 *)&here)->sin6_addr;
+    inet_ntop(here.ss_family, address, conn->local_address, sizeof(conn->local_address));
+}
+
+const char *conn_local_address(const struct conn *conn)
+{
+    return conn->local_address;
+}
+
 enum err conn_connect_tcp(struct loop *loop, const char *address, uint16_t port, const char *source,
                           int64_t timeout_ms, struct conn **conn_r, const char **why_r)
 {
@@ -128,6 +145,7 @@ enum err conn_connect_tcp(struct loop *loop, const char *address, uint16_t port,
                                          loop_now(loop) + timeout_ms, &err);
     if (code == 0) {
         *conn_r = conn_from_fd(loop, fd);
+        note_local_address(*conn_r, fd);
         return ERR_OK;
     }
     *why_r = strerrordesc_np(code);

@@ -117,8 +117,10 @@ static enum progress note_tls(struct search *search, struct relay_tls_session *s
                               enum relay_tls_outcome outcome, enum tls_failure failure, struct slice why)
 {
     bool must = session->protection->level == RELAY_TLS_MUST;
+    const struct conn *conn = search->connection->client.conn;
     session->outcome = outcome;
     session->failure = failure;
+    session->local_address = slice_from(conn ? conn_local_address(conn) : "");
     session->why = why;
     relay_policy_note(search->tools->policy, session);
     if (outcome == RELAY_TLS_ON || outcome == RELAY_TLS_GIVEN_UP) {

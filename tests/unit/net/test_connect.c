@@ -90,6 +90,7 @@ static void check_greeting(int listening, const char *address, uint16_t port)
     assert_ok(conn_connect_tcp(task_loop(), address, port, NULL, 5000, &conn, &why));
     assert_string_equal(why, "");
     assert_string_equal(conn_peer_address(conn), address);
+    assert_string_equal(conn_local_address(conn), address);
     int fd = accept(listening, NULL, NULL);
     assert_int_equal(write(fd, "OK\r\n", 4), 4);
     assert_line(conn, "OK");
@@ -129,6 +130,7 @@ static void check_source(void *arg)
     socklen_t length = sizeof from;
     close(accept(listening, (struct sockaddr *)&from, &length));
     assert_int_equal(ntohl(from.sin_addr.s_addr), 0x7f00004d);
+    assert_string_equal(conn_local_address(conn), "127.0.0.77");
     conn_close(conn);
     /* An address that is not this host's. */
     assert_err(conn_connect_tcp(task_loop(), "127.0.0.1", port, "192.0.2.1", 5000, &conn, &why),

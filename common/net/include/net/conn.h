@@ -119,6 +119,8 @@ bool conn_is_deflated(const struct conn *conn);
 
 /* "192.0.2.1", "2001:db8::1" (v4-mapped addresses shown as v4), "local" for Unix sockets and pairs. */
 const char *conn_peer_address(const struct conn *conn);
+/* Ours, of a connection that conn_connect_tcp made; else "". */
+const char *conn_local_address(const struct conn *conn);
 uint16_t conn_peer_port(const struct conn *conn);
 bool conn_peer_is_loopback(const struct conn *conn); /* Unix sockets and pairs too */
 /* The sticky error, ERR_OK while the connection works. */
