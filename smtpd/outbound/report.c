@@ -91,7 +91,7 @@ static bool returns_message(const struct telling *telling, enum dsn_action actio
     return size <= (flags & QUEUE_RETURN_FULL ? RETURN_ASKED_MAX : RETURN_UNASKED_MAX);
 }
 
-/* A message whose body is gone can still be reported. */
+/* A message whose body is gone or cannot be read can still be reported. */
 static enum err read_original(const struct telling *telling, enum dsn_action action, struct arena *arena,
                               bool *whole_r, struct slice *original_r)
 {
@@ -103,17 +103,18 @@ static enum err read_original(const struct telling *telling, enum dsn_action act
         return ERR_OK;
     enum err err = queue_open(telling->store, telling->message, &reader);
     if (err)
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
+        return err == ERR_NOT_FOUND || err == ERR_IO ? ERR_OK : err;
     uint64_t size = reader.size > skip ? reader.size - skip : 0;
     *whole_r = returns_message(telling, action, size);
     size_t wanted = (size_t)(*whole_r ? size : MIN_OF(size, (uint64_t)HEADER_MAX)), length;
     char *text = arena_alloc(arena, wanted + 1);
     err = read_body(reader.fd, skip, text, wanted, &length);
     *original_r = slice_of(text, length);
-    if (!*whole_r)
+    if (!*whole_r || err)
         *original_r = report_header_of(*original_r);
+    *whole_r = *whole_r && !err;
     blob_reader_close(&reader);
-    return err;
+    return err == ERR_IO ? ERR_OK : err;
 }
 
 /* --- one report --- */

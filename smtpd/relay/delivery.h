@@ -31,7 +31,7 @@ struct delivery {
 bool delivery_claim(struct delivery *delivery, size_t messages);
 
 /* What came of some recipients of a claim: who is to hear of it does, and the queue knows. `hops` as in
- * report.h. Tries again for a while when the disk fails. */
+ * report.h. When the disk fails it tries again, as long as the process lives; after a cancellation once. */
 void delivery_settle(struct delivery *delivery, const struct queue_claim *claim,
                      struct queue_outcome *outcomes, const enum report_hop *hops, size_t count);
 /* All recipients of a claim wait until `due_us`, 0: until when each of them did. */
@@ -39,7 +39,8 @@ void delivery_put_back(struct delivery *delivery, const struct queue_claim *clai
 /* The same verdict for all recipients of a claim. */
 void delivery_give_verdict(struct delivery *delivery, const struct queue_claim *claim,
                            const struct verdict *verdict);
-/* Opens the body. False: it is not there, and what that means was settled. */
+/* Opens the body. False: it cannot be had, and what that means was settled: one that is lost may come back
+ * from a backup, and its sender is told when the time is over. */
 bool delivery_open_body(struct delivery *delivery, const struct queue_claim *claim,
                         struct blob_reader *reader);
 /* The destination means nothing any more (its route went): recipients get the one that holds now. */

@@ -9,9 +9,10 @@
 /* Far longer than a message takes; what is claimed is extended by chores.c. */
 #define LEASE_US        ((int64_t)3600 * 1000000)
 #define RECIPIENTS_MAX  1000 /* of one claim */
-#define SETTLE_TURNS    30
+#define REPORT_TURNS    30
 #define SETTLE_PAUSE_MS 1000
-#define BODY_GONE_US    ((int64_t)60 * 1000000)
+#define UNTOLD_US       ((int64_t)900 * 1000000)
+#define BODY_LATER_US   ((int64_t)60 * 1000000)
 
 /* Log lines for what came of recipients: what an administrator looks for first. */
 static void log_outcome(const struct delivery *delivery, const struct queue_claim *claim,
@@ -42,9 +43,20 @@ struct settle_job {
     enum err err;
 };
 
-static bool is_attempt(const struct settle_job *job)
+/* Not merely put back, which nobody hears of. */
+static bool is_news(const struct queue_outcome *outcome)
 {
-    return job->count > 0 && (job->outcomes[0].attempted || job->outcomes[0].state != QUEUE_WAITING);
+    return outcome->attempted || outcome->state != QUEUE_WAITING;
+}
+
+/* One transaction may put some back and fail others. */
+static bool has_news(const struct settle_job *job)
+{
+    bool news = false;
+    for (size_t i = 0; i < job->count; i++) {
+        news |= is_news(&job->outcomes[i]);
+    }
+    return news;
 }
 
 /* What was delivered must be known whatever else fails: it would be sent twice. */
@@ -69,7 +81,7 @@ static void settle(void *arg)
     int64_t now_us = clock_wall_us();
     size_t settled = 0;
     job->err = ERR_OK;
-    if (!job->is_told && is_attempt(job)) {
+    if (!job->is_told && has_news(job)) {
         job->err = report_outcomes(relayd->store, relayd->tools.conf, job->claim, job->outcomes, job->hops,
                                    job->count, now_us);
         job->is_told = !job->err;
@@ -80,9 +92,9 @@ static void settle(void *arg)
         return;
     }
     /* The list of what does not exist is a kindness: without it the server says the same again. */
-    enum err err = is_attempt(job) ? suppress_remember(relayd->store, relayd->tools.conf, job->claim,
-                                                       job->outcomes, job->count, now_us)
-                                   : ERR_OK;
+    enum err err = has_news(job) ? suppress_remember(relayd->store, relayd->tools.conf, job->claim,
+                                                     job->outcomes, job->count, now_us)
+                                 : ERR_OK;
     if (err) {
         log_warning("suppression.failed", log_err(err));
     }
@@ -90,27 +102,53 @@ static void settle(void *arg)
         queue_settle(relayd->store, slice_from(relayd->owner), job->outcomes, job->count, now_us, &settled);
 }
 
+/* No report can be posted: who has failed is not over, but fails again later, and hears it then. */
+static void postpone_untold(struct settle_job *job)
+{
+    log_error("report.failed", log_text("id", job->claim->envelope.id), log_err(job->err));
+    for (size_t i = 0; i < job->count; i++) {
+        struct queue_outcome *outcome = &job->outcomes[i];
+        if (outcome->state == QUEUE_FAILED) {
+            outcome->state = QUEUE_WAITING;
+            outcome->due_us = clock_wall_us() + UNTOLD_US;
+        }
+    }
+    job->is_told = true;
+}
+
 void delivery_settle(struct delivery *delivery, const struct queue_claim *claim,
                      struct queue_outcome *outcomes, const enum report_hop *hops, size_t count)
 {
     struct settle_job job = {
         .delivery = delivery, .claim = claim, .outcomes = outcomes, .hops = hops, .count = count};
-    enum err err = ERR_OK;
-    for (int turn = 0; count > 0 && turn < SETTLE_TURNS; turn++) {
+    enum err err = count > 0 ? ERR_BUSY : ERR_OK;
+    for (int turn = 1; err && err != ERR_CANCELED; turn++) {
         err = work_run(delivery->relayd->tools.work, 0, settle, &job);
         if (!err) {
             err = job.err;
         }
-        if (!err || err == ERR_CANCELED || task_sleep(SETTLE_PAUSE_MS)) {
-            break;
+        if (err && err != ERR_CANCELED) {
+            log_error("queue.settle_failed", log_text("id", claim->envelope.id), log_err(err));
+            if (turn == REPORT_TURNS && !job.is_told && has_news(&job)) {
+                postpone_untold(&job);
+            }
+            err = task_sleep(SETTLE_PAUSE_MS) ? ERR_CANCELED : err;
         }
     }
+    /* A task that was cancelled gets no thread any more. What the other side has taken must be known all the
+     * same, and the loop can wait: the process ends. */
+    if (err == ERR_CANCELED) {
+        settle(&job);
+        err = job.err;
+    }
     if (err) {
-        log_error("queue.settle_failed", log_text("id", claim->envelope.id), log_err(err));
+        log_error("queue.not_settled", log_text("id", claim->envelope.id), log_err(err));
         return;
     }
-    for (size_t i = 0; i < count && is_attempt(&job); i++) {
-        log_outcome(delivery, claim, &outcomes[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (is_news(&outcomes[i])) {
+            log_outcome(delivery, claim, &outcomes[i]);
+        }
     }
 }
 
@@ -256,9 +294,16 @@ bool delivery_open_body(struct delivery *delivery, const struct queue_claim *cla
     if (!err) {
         return true;
     }
-    if (err != ERR_CANCELED) {
-        log_error("queue.no_body", log_text("id", claim->envelope.id), log_err(err));
-        delivery_put_back(delivery, claim, clock_wall_us() + BODY_GONE_US);
+    if (err == ERR_CANCELED) {
+        return false;
+    }
+    log_error("queue.no_body", log_text("id", claim->envelope.id), log_err(err));
+    if (err == ERR_NOT_FOUND || err == ERR_IO) {
+        const struct verdict verdict =
+            verdict_deferred(S("4.3.0 the text of the message cannot be read"), SLICE_EMPTY);
+        delivery_give_verdict(delivery, claim, &verdict);
+    } else {
+        delivery_put_back(delivery, claim, clock_wall_us() + BODY_LATER_US);
     }
     return false;
 }

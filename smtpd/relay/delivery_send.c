@@ -98,11 +98,22 @@ static void conclude(struct transmission *transmission, size_t first, size_t cou
     }
 }
 
+/* We broke off: that is no attempt for those to whom the server had not said its last word. */
+static void put_back_unheard(struct transmission *transmission, size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++) {
+        if (transmission->recipients[i].code == 0) {
+            transmission->outcomes[i] =
+                outcome_put_back(transmission->claim, &transmission->claim->recipients[i], clock_wall_us());
+        }
+    }
+}
+
 /* A connection that has carried messages before is over, which says nothing about this one: it broke, or the
  * server takes so many of a session (421; RFC 5321 section 3.8). */
-static bool was_used_up(const struct transmission *transmission)
+static bool was_used_up(const struct transmission *transmission, size_t count)
 {
-    for (size_t i = 0; i < transmission->claim->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct relay_recipient *recipient = &transmission->recipients[i];
         if (recipient->fate != RELAY_DEFERRED ||
             (recipient->code != 0 && recipient->code != SERVICE_CLOSING)) {
@@ -126,7 +137,8 @@ static enum err send_some(struct transmission *transmission, size_t first, size_
 {
     const struct queue_envelope *envelope = &transmission->claim->envelope;
     struct relay_client *client = &transmission->delivery->connection.client;
-    uint64_t size = envelope->top.len + transmission->reader.size - envelope->skip;
+    /* A file that was cut is found out when it is sent. */
+    uint64_t size = envelope->top.len + envelope->size - MIN_OF(envelope->skip, envelope->size);
     struct relay_message message = {.sender = envelope->sender,
                                     .envid = envelope->envid,
                                     .flags = envelope->flags,
@@ -160,14 +172,14 @@ static enum delivery_sent transmit(struct transmission *transmission)
     while (first < claim->count && !err && !goodbye) {
         size_t count = MIN_OF(claim->count - first, transaction_size(transmission));
         err = send_some(transmission, first, count);
-        if (err == ERR_CANCELED) {
-            return DELIVERY_CANCELED;
-        }
-        if (first == 0 && was_used_up(transmission)) {
+        if (err != ERR_CANCELED && first == 0 && was_used_up(transmission, count)) {
             relay_connection_close(&delivery->connection);
             return DELIVERY_AGAIN;
         }
         conclude(transmission, first, count);
+        if (err == ERR_CANCELED) {
+            put_back_unheard(transmission, first, count);
+        }
         goodbye = says_goodbye(transmission, first, count);
         first += count;
     }
@@ -179,7 +191,7 @@ static enum delivery_sent transmit(struct transmission *transmission)
         relay_connection_close(&delivery->connection);
     }
     delivery_settle(delivery, claim, transmission->outcomes, transmission->hops, claim->count);
-    return DELIVERY_SENT;
+    return err == ERR_CANCELED ? DELIVERY_CANCELED : DELIVERY_SENT;
 }
 
 enum delivery_sent delivery_send(struct delivery *delivery, const struct queue_claim *claim)
