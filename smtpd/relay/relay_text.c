@@ -13,7 +13,7 @@ struct source {
     const struct relay_message *message;
     char *block;
     size_t size;
-    uint64_t at;
+    uint64_t at, given;
     bool top_is_done;
 };
 
@@ -24,8 +24,7 @@ static void source_open(struct source *source, const struct relay_message *messa
         .message = message, .block = mem_realloc(NULL, size), .size = size, .at = message->skip};
 }
 
-/* The next piece; empty: there is none. */
-static enum err source_next(struct source *source, struct slice *piece_r)
+static enum err read_piece(struct source *source, struct slice *piece_r)
 {
     if (!source->top_is_done) {
         source->top_is_done = true;
@@ -39,6 +38,18 @@ static enum err source_next(struct source *source, struct slice *piece_r)
     source->at += (uint64_t)got;
     *piece_r = slice_of(source->block, (size_t)got);
     return ERR_OK;
+}
+
+/* The next piece; empty: there is none. A file of another length than was promised is not the message. */
+static enum err source_next(struct source *source, struct slice *piece_r)
+{
+    enum err err = read_piece(source, piece_r);
+    if (err)
+        return err;
+    source->given += piece_r->len;
+    bool is_good =
+        piece_r->len > 0 ? source->given <= source->message->size : source->given == source->message->size;
+    return is_good ? ERR_OK : ERR_IO;
 }
 
 enum err relay_write_dotted(struct relay_client *client, const struct relay_message *message)
@@ -63,18 +74,13 @@ enum err relay_write_chunk(struct relay_client *client, const struct relay_messa
 {
     struct source source;
     struct slice piece;
-    uint64_t written = 0;
     conn_set_timeout(client->conn, client->times->block);
     enum err err = relay_check_silence(client);
     if (!err)
         err = conn_printf(client->conn, "BDAT %llu LAST\r\n", (unsigned long long)message->size);
     source_open(&source, message);
-    while (!err && !(err = source_next(&source, &piece)) && piece.len > 0) {
-        written += piece.len;
-        err = written > message->size ? ERR_IO : conn_write(client->conn, piece);
-    }
+    while (!err && !(err = source_next(&source, &piece)) && piece.len > 0)
+        err = conn_write(client->conn, piece);
     mem_free(source.block);
-    if (!err && written != message->size)
-        err = ERR_IO;
     return err ? err : conn_flush(client->conn);
 }

@@ -186,6 +186,23 @@ static void a_file_that_is_shorter_than_its_chunk_ends_the_connection(void *arg)
     assert_int_equal(to.fate, RELAY_DEFERRED);
 }
 
+/* Its end must not be taken for the end of the message. */
+static void a_file_of_another_length_is_not_finished(void *arg)
+{
+    (void)arg;
+    const uint64_t sizes[] = {strlen(TEXT) + 1, strlen(TEXT) - 1};
+    for (size_t i = 0; i < 2; i++) {
+        struct relay_recipient to = {.address = S("bob@example.net")};
+        struct relay_message message = message_to(&to, 1);
+        message.size = sizes[i];
+        struct script script =
+            SCRIPT("< 220 hi", "> EHLO us.example", "< 250 hi", "> MAIL FROM:<alice@example.org>", "< 250 ok",
+                   "> RCPT TO:<bob@example.net>", "< 250 ok", "> DATA", "< 354 go");
+        assert_err(send_all(&script, &message), ERR_IO);
+        assert_int_equal(to.fate, RELAY_DEFERRED);
+    }
+}
+
 /* RFC 6533 section 3: towards who has no SMTPUTF8, or gets none of it. */
 static void original_recipients_in_ascii(void *arg)
 {
@@ -213,6 +230,7 @@ static void our_own_fields_stay_and_those_of_a_forward_come_first(void *arg)
                "> RCPT TO:<bob@example.net>", "< 250 ok", "> DATA", "< 354 go", ".", "< 250 ok");
     message.top = S("Delivered-To: list@example.org\r\n.dotted: x\r\n");
     message.skip = strlen("Subject: x\r\n\r\n");
+    message.size += message.top.len - message.skip;
     script_begin(&script, &client);
     assert_int_equal(relay_greet(&client), ERR_OK);
     assert_int_equal(relay_send(&client, &message, &arena), ERR_OK);
@@ -531,6 +549,7 @@ int main(void)
         task_test(a_chunk_waits_for_a_recipient),
         task_test(who_announces_chunks_and_knows_none_gets_data),
         task_test(a_file_that_is_shorter_than_its_chunk_ends_the_connection),
+        task_test(a_file_of_another_length_is_not_finished),
         task_test(what_the_server_cannot_is_not_tried),
         task_test(a_report_goes_without_requiretls),
         task_test(a_refused_sender_is_refused_for_all),
