@@ -29,10 +29,16 @@ void lane_free(struct lane *lane)
     mem_free(lane);
 }
 
+/* Further ahead than it is ever closed: the clock was set back. */
+static bool is_closed(const struct lane *lane, int64_t now_us)
+{
+    return now_us < lane->closed_until_us && lane->closed_until_us - now_us <= CLOSED_LONGEST;
+}
+
 bool lane_has_room(const struct lane *lane, unsigned limit, int64_t now_us)
 {
     size_t window = MIN_OF((size_t)lane->window, (size_t)limit);
-    return now_us >= lane->closed_until_us && lane->starting == 0 &&
+    return !is_closed(lane, now_us) && lane->starting == 0 &&
            lane->active - lane->idle < MAX_OF(window, (size_t)1);
 }
 
@@ -72,5 +78,5 @@ void lane_reopen(struct lane *lane)
 
 bool lane_is_spent(const struct lane *lane, int64_t now_us)
 {
-    return lane->active == 0 && now_us >= lane->closed_until_us && now_us - lane->used_us > MEMORY;
+    return lane->active == 0 && !is_closed(lane, now_us) && now_us - lane->used_us > MEMORY;
 }

@@ -7,6 +7,11 @@
 bool pacer_take(struct pacer *pacer, uint64_t count, int64_t interval_us, uint64_t burst, int64_t now_us,
                 int64_t *again_us)
 {
+    if (now_us < pacer->seen_us) { /* the clock was set back */
+        pacer->used_until_us -= pacer->seen_us - now_us;
+        pacer->line_until_us -= pacer->seen_us - now_us;
+    }
+    pacer->seen_us = now_us;
     int64_t cost = (int64_t)MIN_OF(count, COUNT_MAX) * interval_us;
     int64_t credit = (int64_t)MIN_OF(burst, COUNT_MAX) * interval_us;
     int64_t used = MAX_OF(pacer->used_until_us, now_us);

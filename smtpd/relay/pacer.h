@@ -11,6 +11,7 @@
 struct pacer {
     int64_t used_until_us; /* what was taken is paid for until then */
     int64_t line_until_us; /* those in line come until then */
+    int64_t seen_us;       /* the last call was then */
 };
 
 /* Takes `count` at one per `interval_us`, of which up to `burst` may come at once: true. False: too early,

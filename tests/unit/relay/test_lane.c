@@ -78,6 +78,16 @@ static void it_closes_when_nobody_can_be_reached(void **state)
     lane_free(lane);
 }
 
+static void it_does_not_stay_closed_when_the_clock_is_set_back(void **state)
+{
+    (void)state;
+    struct lane *lane = lane_new("example.net");
+    lane_failed(lane, NOW);
+    assert_false(lane_has_room(lane, 20, NOW - SECOND));
+    assert_true(lane_has_room(lane, 20, NOW - 3600 * SECOND));
+    lane_free(lane);
+}
+
 static void enough_for_the_last_one_is_a_pause(void **state)
 {
     (void)state;
@@ -108,6 +118,7 @@ int main(void)
         cmocka_unit_test(it_grows_while_all_goes_well),
         cmocka_unit_test(the_next_begins_when_the_last_has_claimed),
         cmocka_unit_test(it_closes_when_nobody_can_be_reached),
+        cmocka_unit_test(it_does_not_stay_closed_when_the_clock_is_set_back),
         cmocka_unit_test(enough_for_the_last_one_is_a_pause),
         cmocka_unit_test(it_is_forgotten_when_it_is_old),
     };

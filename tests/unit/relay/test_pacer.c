@@ -50,12 +50,27 @@ static void more_than_a_burst_goes_when_it_is_alone(void **state)
     assert_true(pacer_take(&pacer, UINT64_MAX, SECOND, UINT64_MAX, NOW + 1000 * SECOND, &again));
 }
 
+/* What was paid for ahead stays as long as it was, and does not grow by what the clock went back. */
+static void a_clock_that_is_set_back_holds_up_nobody(void **state)
+{
+    (void)state;
+    struct pacer pacer = {0};
+    int64_t again = 0, before = NOW - 365 * 86400 * SECOND;
+    for (int i = 0; i < 5; i++)
+        assert_true(pacer_take(&pacer, 1, SECOND, 5, NOW, &again));
+    assert_false(pacer_take(&pacer, 1, SECOND, 5, NOW, &again));
+    assert_false(pacer_take(&pacer, 1, SECOND, 5, before, &again));
+    assert_int_equal(again, before + 2 * SECOND);
+    assert_true(pacer_take(&pacer, 1, SECOND, 5, before + SECOND, &again));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_time_goes),
         cmocka_unit_test(a_burst_goes_at_once_and_the_rest_in_line),
         cmocka_unit_test(more_than_a_burst_goes_when_it_is_alone),
+        cmocka_unit_test(a_clock_that_is_set_back_holds_up_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
