@@ -26,8 +26,10 @@ static void work(void *arg)
     struct chores_job *job = arg;
     const struct relayd *relayd = job->relayd;
     uint64_t moved;
-    job->err =
-        job->routes_changed ? destination_refresh(relayd->store, job->conf, job->now_us, &moved) : ERR_OK;
+    if (job->routes_changed) {
+        job->err = destination_refresh(relayd->store, job->conf, job->now_us, &moved);
+        job->routes_changed = job->err != ERR_OK;
+    }
     if (!job->err) {
         job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + LEASE_US);
     }
@@ -44,14 +46,16 @@ void relayd_do_chores(void *arg)
 {
     struct relayd *relayd = arg;
     enum err err = ERR_OK;
+    bool routes_changed = false; /* and not everybody goes the new ways yet */
     while (!relayd->is_stopping && err != ERR_CANCELED) {
         struct chores_job job = {.relayd = relayd,
                                  .conf = relayd->tools.conf,
                                  .now_us = clock_wall_us(),
-                                 .routes_changed = relayd->reloaded.is_set};
+                                 .routes_changed = routes_changed || relayd->reloaded.is_set};
         event_clear(&relayd->reloaded);
         senders_forget(relayd, job.now_us);
         err = work_run(relayd->tools.work, 0, work, &job);
+        routes_changed = job.routes_changed;
         if (!err && job.err) {
             log_error("queue.chores_failed", log_err(job.err));
         }
