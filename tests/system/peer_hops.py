@@ -42,7 +42,7 @@ class SmtpSink:
         wait_until(lambda: answers(address, port), "smtp-sink's start")
 
     def messages(self):
-        """The X-Mail-Args and so on of smtp-sink are left to who wants them: here the texts between its separators."""
+        """All of them in one text, each with what smtp-sink puts before it (X-Mail-Args and the like)."""
         return self.path.read_bytes() if self.path.exists() else b""
 
     def stop(self):
@@ -91,7 +91,8 @@ alias_maps =
 smtpd_recipient_restrictions = reject_unauth_destination
 biff = no
 {settings}""")
-        services = ["pickup unix n - n 60 1 pickup", "qmgr unix n - n 300 1 qmgr", "tlsmgr unix - - n 1000? 1 tlsmgr", f"{address}:{port} inet n - n - - smtpd"]
+        services = ["pickup unix n - n 60 1 pickup", "qmgr unix n - n 300 1 qmgr", "tlsmgr unix - - n 1000? 1 tlsmgr",
+                    f"{address}:{port} inet n - n - - smtpd"]
         services += [f"{name} unix - - n - - {program}" for name, program in (
             ("rewrite", "trivial-rewrite"), ("smtp", "smtp"), ("error", "error"), ("retry", "error"))]
         services += [f"{name} unix - - n - 0 {program}" for name, program in (
