@@ -111,6 +111,7 @@ class Message:
         self.recipients = [address for address, _ in session.recipients]
         self.recipient_parameters = [parameters for _, parameters in session.recipients]
         self.data = b""
+        self.answered_at = float("inf")  # when the answer to its end was sent, time.monotonic
 
 
 def split_path(argument):
@@ -338,6 +339,7 @@ class Session:
             table, key = (self.hop.refuse_end, addresses[0]) if addresses[0] in self.hop.refuse_end else (self.hop.answers, "end")
             # Kept before the client hears of it: it may come twice, but is not lost.
             self.choose(table, key, one, "250 2.0.0 kept", before_default=lambda one=one: self.hop.keep(self, one))
+            one.answered_at = time.monotonic()
 
     def do_rset(self, argument):
         self.reset()
@@ -463,6 +465,7 @@ class NextHop:
                 self.network.events.append((self.address, "end", session))
 
     def keep(self, session, message):
+        message.kept_at = time.monotonic()
         with self.network.lock:
             self.messages.append(message)
             session.messages.append(message)
