@@ -172,8 +172,7 @@ enum err account_load(struct store *store, struct slice login, struct account **
     readers_init(&account->readers);
     uid_cache_init(&account->uid_cache);
     pthread_mutex_init(&account->empty_new.mutex, NULL);
-    pthread_mutex_init(&account->queue_mutex, NULL);
-    pthread_cond_init(&account->queue_changed, NULL);
+    group_init(&account->group);
     account->fts = fts_new(account);
     err = open_folders(account);
     if (!err) {
@@ -226,8 +225,7 @@ void account_unload(struct account *account)
     if (account->dir_fd >= 0) {
         close(account->dir_fd);
     }
-    pthread_cond_destroy(&account->queue_changed);
-    pthread_mutex_destroy(&account->queue_mutex);
+    group_free(&account->group);
     pthread_mutex_destroy(&account->empty_new.mutex);
     mem_free(account->path);
     mem_free(account->login);

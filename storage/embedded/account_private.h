@@ -6,12 +6,12 @@
 #include <pthread.h>
 #include <sys/stat.h>
 
+#include "group.h"
 #include "readers.h"
 #include "storage/account.h"
 #include "store_private.h"
 #include "uid_cache.h"
 
-struct batch_request;
 struct entry;
 struct fts;
 
@@ -51,11 +51,7 @@ struct account {
 
     struct afterwards_place afterwards;
 
-    /* Group commit (batch.c): requests that wait, and whether one of their threads is committing. */
-    pthread_mutex_t queue_mutex;
-    pthread_cond_t queue_changed;
-    struct batch_request *queue_head, *queue_tail;
-    bool committing;
+    struct group group; /* of batch.c */
 };
 
 extern const struct db_schema account_schema;

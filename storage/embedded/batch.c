@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Group commit. A thread that comes with a batch puts it into the account's queue. If nobody is committing,
- * it takes all that waits, its own included, into one transaction with a savepoint for each batch: one sync
- * per folder and one commit for all. Who comes meanwhile waits, and the first of them to wake does the same
- * with what came together. Processes meet at the lock file.
+ * Batches of one account that come together share a commit (group.h): one transaction with a savepoint for
+ * each batch, one sync per folder. Processes meet at the lock file.
  *
  * The order on the disk (what may be found after a crash):
  *   1. the blob is sealed: data synced, in the spool                 nothing visible
@@ -32,15 +30,19 @@
 #include "operations.h"
 
 struct batch_request {
-    struct batch_request *next;
+    struct group_member member; /* first: the list is one of requests */
     struct batch_operation *operations;
     size_t count;
     enum err err;
-    bool done;
     bool has_intents; /* work on files that this batch put down */
     bool has_unlinks; /* files that it leaves to be unlinked */
     struct batch_work work;
 };
+
+static struct batch_request *next_of(const struct batch_request *request)
+{
+    return (struct batch_request *)request->member.next;
+}
 
 static operation_handler *const handlers[BATCH_KIND_COUNT] = {
     [BATCH_APPEND] = run_append,
@@ -211,14 +213,14 @@ static enum err run_in_savepoint(struct change *change, struct batch_request *re
 
 static void fail_all(struct batch_request *requests, enum err err)
 {
-    for (struct batch_request *request = requests; request; request = request->next) {
+    for (struct batch_request *request = requests; request; request = next_of(request)) {
         request->err = request->err ? request->err : err;
     }
 }
 
 static bool any_good(const struct batch_request *requests)
 {
-    for (; requests; requests = requests->next) {
+    for (; requests; requests = next_of(requests)) {
         if (!requests->err) {
             return true;
         }
@@ -229,12 +231,12 @@ static bool any_good(const struct batch_request *requests)
 static enum err run_all(struct change *change, struct batch_request *requests)
 {
     enum err err = ERR_OK;
-    if (!requests->next) { /* alone, it goes back with the whole transaction: a savepoint makes SQLite keep a
-                              copy of every page that is changed */
+    if (!next_of(requests)) { /* alone, it goes back with the whole transaction: a savepoint makes SQLite keep
+                              a copy of every page that is changed */
         run_operations(change, requests);
         return requests->err ? requests->err : change_prepare(change);
     }
-    for (struct batch_request *request = requests; request && !err; request = request->next) {
+    for (struct batch_request *request = requests; request && !err; request = next_of(request)) {
         err = run_in_savepoint(change, request);
     }
     if (!err && any_good(requests)) {
@@ -250,7 +252,7 @@ static void commit_all(struct change *change, struct batch_request *requests)
     enum err err = run_all(change, requests);
     bool nothing_changed = sqlite3_total_changes64(handle) == rows;
     if (err || !any_good(requests) || nothing_changed) {
-        for (struct batch_request *request = requests; request; request = request->next) {
+        for (struct batch_request *request = requests; request; request = next_of(request)) {
             take_files_away(change, request);
         }
         change_abort(change);
@@ -259,7 +261,7 @@ static void commit_all(struct change *change, struct batch_request *requests)
     }
     err = change_commit(change);
     if (err == ERR_NO_SPACE) {
-        for (struct batch_request *request = requests; request; request = request->next) {
+        for (struct batch_request *request = requests; request; request = next_of(request)) {
             take_files_away(change, request);
         }
     }
@@ -269,67 +271,23 @@ static void commit_all(struct change *change, struct batch_request *requests)
     fail_all(requests, err);
 }
 
-/* The requests live on the stacks of their threads: once `done` is set they are gone. */
-static void wake_all(struct account *account, struct batch_request *requests)
+static void serve(void *data, struct group_member *first)
 {
-    pthread_mutex_lock(&account->queue_mutex);
-    while (requests) {
-        struct batch_request *next = requests->next;
-        mem_free(requests->work.files);
-        mem_free(requests->work.folders);
-        requests->done = true;
-        requests = next;
-    }
-    pthread_cond_broadcast(&account->queue_changed);
-    pthread_mutex_unlock(&account->queue_mutex);
-}
-
-static void serve(struct account *account, struct batch_request *requests)
-{
+    struct account *account = data;
+    struct batch_request *requests = (struct batch_request *)first;
     struct change change = {0};
     enum err err = change_begin(account, &change);
     if (err) {
         fail_all(requests, account_note_error(account, err));
-        wake_all(account, requests);
         return;
     }
     commit_all(&change, requests);
-    for (const struct batch_request *request = requests; request; request = request->next) {
+    for (struct batch_request *request = requests; request; request = next_of(request)) {
         account_note_error(account, request->err);
+        mem_free(request->work.files);
+        mem_free(request->work.folders);
     }
     change_free(&change);
-    wake_all(account, requests);
-}
-
-static void enqueue(struct account *account, struct batch_request *request)
-{
-    if (account->queue_tail) {
-        account->queue_tail->next = request;
-    } else {
-        account->queue_head = request;
-    }
-    account->queue_tail = request;
-}
-
-/* Waits until the request is done, or does it with all that wait. */
-static void commit_or_wait(struct account *account, struct batch_request *request)
-{
-    pthread_mutex_lock(&account->queue_mutex);
-    enqueue(account, request);
-    while (!request->done && account->committing) {
-        pthread_cond_wait(&account->queue_changed, &account->queue_mutex);
-    }
-    if (!request->done) {
-        struct batch_request *requests = account->queue_head;
-        account->queue_head = account->queue_tail = NULL;
-        account->committing = true;
-        pthread_mutex_unlock(&account->queue_mutex);
-        serve(account, requests);
-        pthread_mutex_lock(&account->queue_mutex);
-        account->committing = false;
-        pthread_cond_broadcast(&account->queue_changed);
-    }
-    pthread_mutex_unlock(&account->queue_mutex);
 }
 
 /* By the thread whose batch it was: nobody else waits for it. */
@@ -354,7 +312,7 @@ enum err batch_commit(struct account *account, struct batch_operation *operation
     if (err || count == 0) {
         return err;
     }
-    commit_or_wait(account, &request);
+    group_run(&account->group, &request.member, serve, account);
     if (!request.err) {
         tidy_up(account, &request);
     }

@@ -102,7 +102,8 @@ static enum err insert_recipients(struct db *db, const struct addition *addition
     return err;
 }
 
-/* The folder of the message, made when it is the first in it. What went into the one before is synced. */
+/* The folder of the message, made when it is the first in it. What went into the one before is synced. Its
+ * name is synced also when it is there: who made it may have died before he did so. */
 static enum err enter_folder(struct queue *queue, int64_t message)
 {
     int64_t folder = message >> QUEUE_FOLDER_SHIFT;
@@ -119,11 +120,10 @@ static enum err enter_folder(struct queue *queue, int64_t message)
         queue->folder_fd = -1;
     }
     snprintf(name, sizeof(name), "%" PRId64, folder);
-    if (mkdirat(queue->messages_fd, name, 0700) == 0) {
-        err = store_sync(queue->store, queue->messages_fd, "queue");
-    } else if (errno != EEXIST) {
-        err = err_from_errno(errno);
+    if (mkdirat(queue->messages_fd, name, 0700) != 0 && errno != EEXIST) {
+        return err_from_errno(errno);
     }
+    err = store_sync(queue->store, queue->messages_fd, "queue");
     if (err) {
         return err;
     }
@@ -204,7 +204,7 @@ static void serve(void *data, struct group_member *first)
             err = add_in_savepoint(queue, addition);
             any = any || (!addition->err && addition->blob->sealed);
         }
-        if (!err && any) {
+        if (!err && any && queue->folder_fd >= 0) { /* else it was synced when it was left */
             err = store_sync(queue->store, queue->folder_fd, "queue");
         }
         err = queue_end(queue, err);
@@ -277,10 +277,7 @@ static enum err confirm(struct db *db, struct slice id)
 enum err queue_confirm(struct store *store, struct slice id)
 {
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
-    if (!err) {
-        err = db_begin(queue->db);
-    }
+    enum err err = queue_begin(store, &queue);
     if (!err) {
         err = queue_end(queue, confirm(queue->db, id));
     }
@@ -309,10 +306,7 @@ enum err queue_cancel(struct store *store, struct slice id)
 {
     struct queue *queue;
     int64_t message = 0;
-    enum err err = queue_of(store, &queue);
-    if (!err) {
-        err = db_begin(queue->db);
-    }
+    enum err err = queue_begin(store, &queue);
     if (!err) {
         err = queue_end(queue, cancel(queue->db, id, &message));
     }

@@ -82,10 +82,7 @@ enum err queue_change(struct store *store, const struct queue_filter *filter, en
     struct change change = {.now_us = now_us};
     struct queue *queue;
     uint64_t count = 0;
-    enum err err = action == QUEUE_ROUTE && destination.len == 0 ? ERR_SYNTAX : queue_of(store, &queue);
-    if (!err) {
-        err = db_begin(queue->db);
-    }
+    enum err err = action == QUEUE_ROUTE && destination.len == 0 ? ERR_SYNTAX : queue_begin(store, &queue);
     if (!err) {
         queue_filter_prepare(filter, &arena, &change.values);
         err = queue_end(queue, change_all(queue->db, action, destination, &change, &count));

@@ -162,7 +162,11 @@ enum err queue_claim(struct store *store, struct slice destination, struct slice
                             .recipients = arena_array(arena, struct queue_taken_recipient, limit),
                             .messages = messages};
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
+    /* Of what is delivered while nothing can be kept, a restart would know nothing. */
+    enum err err = store_check_writable(store);
+    if (!err) {
+        err = queue_of(store, &queue);
+    }
     if (!err) {
         err = db_begin_relaxed(queue->db);
     }

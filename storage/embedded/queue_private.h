@@ -43,6 +43,10 @@ struct queue {
 enum err queue_of(struct store *store, struct queue **queue_r) MUST_CHECK;
 void queue_close(struct queue *queue);
 
+/* Begins a transaction for a change that is promised: ERR_UNAVAILABLE while the store is read-only. Ended by
+ * queue_end. */
+enum err queue_begin(struct store *store, struct queue **queue_r) MUST_CHECK;
+
 /* Somebody may have something to deliver now; or a person wants it. */
 enum queue_ring { QUEUE_RING_WORK = 'w', QUEUE_RING_PERSON = 'p' };
 void queue_ring(struct queue *queue, enum queue_ring ring);

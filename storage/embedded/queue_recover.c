@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -66,12 +68,13 @@ static enum err delete_messages(struct db *db, const int64_t *list, size_t count
 }
 
 /* Finds, deletes, and unlinks the bodies after the commit. */
-static enum err remove_messages(struct queue *queue, const char *sql, int64_t before_us, size_t limit,
+static enum err remove_messages(struct store *store, const char *sql, int64_t before_us, size_t limit,
                                 size_t *count_r)
 {
     int64_t *list = mem_realloc_array(NULL, limit, sizeof(*list));
     size_t count = 0;
-    enum err err = db_begin(queue->db);
+    struct queue *queue;
+    enum err err = queue_begin(store, &queue);
     if (!err) {
         err = find_messages(queue->db, sql, before_us, limit, list, &count);
         if (!err) {
@@ -91,12 +94,12 @@ static enum err remove_messages(struct queue *queue, const char *sql, int64_t be
     "SELECT DISTINCT message FROM recipient INDEXED BY recipient_prepared WHERE state=3 AND changed<?1 " \
     "LIMIT ?2"
 
-static enum err drop_prepared(struct queue *queue, int64_t before_us)
+static enum err drop_prepared(struct store *store, int64_t before_us)
 {
     size_t count = FORGET_AT_ONCE;
     enum err err = ERR_OK;
     while (!err && count == FORGET_AT_ONCE) {
-        err = remove_messages(queue, PREPARED, before_us, FORGET_AT_ONCE, &count);
+        err = remove_messages(store, PREPARED, before_us, FORGET_AT_ONCE, &count);
     }
     return err;
 }
@@ -113,60 +116,112 @@ static enum err is_wanted(struct db *db, int64_t message, bool *wanted_r)
     return db_step_err(step);
 }
 
-/* Under the lock: nobody is just about to commit the row. */
-static enum err sweep_folder(struct queue *queue, int folder_fd, size_t *removed)
+struct leftovers {
+    int folder_fd;
+    int64_t *list;
+    size_t count;
+};
+
+static enum err find_leftovers(struct db *db, DIR *directory, struct leftovers *leftovers)
 {
-    DIR *directory = fdopendir(folder_fd);
     struct dirent *entry;
     enum err err = ERR_OK;
-    if (!directory) {
-        close(folder_fd);
-        return ERR_IO;
-    }
     while (!err && (entry = readdir(directory))) {
         struct scan scan = scan_of(slice_from(entry->d_name));
         uint64_t message;
         bool wanted = true;
         if (scan_number(&scan, INT64_MAX, &message) && scan_at_end(&scan)) {
-            err = is_wanted(queue->db, (int64_t)message, &wanted);
+            err = is_wanted(db, (int64_t)message, &wanted);
         }
-        if (!err && !wanted && unlinkat(folder_fd, entry->d_name, 0) == 0) {
-            ++*removed;
+        if (!err && !wanted) {
+            leftovers->list =
+                mem_realloc_array(leftovers->list, leftovers->count + 1, sizeof(*leftovers->list));
+            leftovers->list[leftovers->count++] = (int64_t)message;
         }
     }
-    closedir(directory);
     return err;
 }
 
-static enum err sweep(struct queue *queue)
+static void remove_leftovers(void *data)
 {
-    size_t removed = 0;
-    int fd = openat(queue->messages_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-    enum err err = ERR_OK;
-    if (!directory) {
-        return ERR_IO;
+    const struct leftovers *leftovers = data;
+    char name[32];
+    for (size_t i = 0; i < leftovers->count; i++) {
+        snprintf(name, sizeof(name), "%" PRId64, leftovers->list[i]);
+        unlinkat(leftovers->folder_fd, name, 0);
     }
+}
+
+/* Who deleted the rows may have died before his commit was synced: a power cut brought them back, without
+ * bodies. So something is committed first, which makes all that was before it durable; a change that changes
+ * no byte would not be written. */
+static enum err commit_and_remove(struct queue *queue, struct leftovers *leftovers)
+{
+    enum err err =
+        db_run(queue->db, db_statement(queue->db, "INSERT INTO body(message, bytes) VALUES(0, x'')"));
+    if (!err) {
+        err = db_run(queue->db, db_statement(queue->db, "DELETE FROM body WHERE message=0"));
+    }
+    if (err) {
+        db_rollback(queue->db);
+        return err;
+    }
+    err = db_commit_then(queue->db, remove_leftovers, leftovers);
+    store_note_commit_error(queue->store, err);
+    if (!err) {
+        log_info("queue.leftovers_removed", log_number("count", leftovers->count));
+    }
+    return err;
+}
+
+/* Under the lock: nobody is just about to commit the row. */
+static enum err sweep_folder(struct store *store, DIR *directory)
+{
+    struct leftovers leftovers = {.folder_fd = dirfd(directory)};
+    struct queue *queue;
+    enum err err = queue_begin(store, &queue);
+    if (err) {
+        return err;
+    }
+    err = find_leftovers(queue->db, directory, &leftovers);
+    if (err || leftovers.count == 0) {
+        db_rollback(queue->db);
+    } else {
+        err = commit_and_remove(queue, &leftovers);
+    }
+    mem_free(leftovers.list);
+    return err;
+}
+
+static DIR *open_folder(int parent_fd, const char *name)
+{
+    int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory && fd >= 0) {
+        close(fd);
+    }
+    return directory;
+}
+
+static enum err sweep(struct store *store, struct queue *queue)
+{
+    DIR *directory = open_folder(queue->messages_fd, ".");
+    struct dirent *entry;
+    enum err err = directory ? ERR_OK : ERR_IO;
     while (!err && (entry = readdir(directory))) {
-        int folder_fd = entry->d_name[0] == '.' || !char_is_digit(entry->d_name[0])
-                            ? -1
-                            : openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (folder_fd < 0) {
+        if (!char_is_digit(entry->d_name[0])) {
             continue;
         }
-        err = db_begin_relaxed(queue->db);
-        if (err) {
-            close(folder_fd);
+        DIR *folder = open_folder(queue->messages_fd, entry->d_name);
+        if (!folder) {
+            err = ERR_IO;
         } else {
-            err = sweep_folder(queue, folder_fd, &removed);
-            db_rollback(queue->db);
-            /* Empty ones go; the one that bodies go into is made anew when it is missing. */
+            err = sweep_folder(store, folder);
+            closedir(folder);
         }
     }
-    closedir(directory);
-    if (removed > 0) {
-        log_info("queue.leftovers_removed", log_number("count", removed));
+    if (directory) {
+        closedir(directory);
     }
     return err;
 }
@@ -174,7 +229,10 @@ static enum err sweep(struct queue *queue)
 enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us)
 {
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
+    enum err err = store_check_writable(store);
+    if (!err) {
+        err = queue_of(store, &queue);
+    }
     if (!err && now_us == INT64_MAX) {
         err = queue_notes_recover(queue, clock_wall_us());
     }
@@ -185,16 +243,14 @@ enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us)
         err = queue_end(queue, release_leases(queue->db, now_us));
     }
     if (!err) {
-        err = drop_prepared(queue, prepared_us);
+        err = drop_prepared(store, prepared_us);
     }
-    return err ? err : sweep(queue);
+    return err ? err : sweep(store, queue);
 }
 
 #define OVER "SELECT id FROM message INDEXED BY message_over WHERE over<?1 ORDER BY over LIMIT ?2"
 
 enum err queue_forget(struct store *store, int64_t before_us, size_t limit, size_t *count_r)
 {
-    struct queue *queue;
-    enum err err = queue_of(store, &queue);
-    return err ? err : remove_messages(queue, OVER, before_us, limit, count_r);
+    return remove_messages(store, OVER, before_us, limit, count_r);
 }

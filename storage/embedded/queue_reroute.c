@@ -124,10 +124,7 @@ enum err queue_reroute(struct store *store, const struct queue_filter *filter,
     struct queue_filter_values values;
     struct moves moves = {0};
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
-    if (!err) {
-        err = db_begin(queue->db);
-    }
+    enum err err = queue_begin(store, &queue);
     if (!err) {
         queue_filter_prepare(filter, &arena, &values);
         values.states &= QUEUE_BIT(QUEUE_WAITING) | QUEUE_BIT(QUEUE_HELD);

@@ -72,6 +72,21 @@ static const char *const steps[] = {
 
 static const struct db_schema schema = {steps, ARRAY_LEN(steps), 0};
 
+/* The names of the folders, from the data directory down. Also when they were there already: who made them
+ * may have died before he did this. */
+static enum err sync_folders(struct store *store, struct queue *queue)
+{
+    enum err err = store_sync(store, queue->messages_fd, "queue");
+    if (!err) {
+        int fd = openat(queue->messages_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        err = fd < 0 ? err_from_errno(errno) : store_sync(store, fd, "queue");
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return err ? err : store_sync(store, store->data_fd, "queue");
+}
+
 static enum err open_queue(struct store *store, struct queue *queue)
 {
     struct arena arena = {0};
@@ -82,7 +97,12 @@ static enum err open_queue(struct store *store, struct queue *queue)
     }
     if (!err) {
         queue->messages_fd = open(messages, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        err = queue->messages_fd < 0 ? err_from_errno(errno) : ERR_OK;
+        err = queue->messages_fd < 0 ? err_from_errno(errno) : sync_folders(store, queue);
+    }
+    if (err == ERR_NOT_FOUND) {
+        /* A file that cannot be made: SQLite tries once more to open it for reading, and tells of that. To
+         * our callers it would mean that there is no such message. */
+        err = ERR_UNAVAILABLE;
     }
     if (err) {
         log_error("queue.open_failed", log_cstr("directory", store->data), log_err(err));
@@ -114,6 +134,15 @@ enum err queue_of(struct store *store, struct queue **queue_r)
     *queue_r = store->queue;
     pthread_mutex_unlock(&store->queue_mutex);
     return err;
+}
+
+enum err queue_begin(struct store *store, struct queue **queue_r)
+{
+    enum err err = store_check_writable(store);
+    if (!err) {
+        err = queue_of(store, queue_r);
+    }
+    return err ? err : db_begin((*queue_r)->db);
 }
 
 void queue_close(struct queue *queue)

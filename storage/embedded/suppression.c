@@ -38,12 +38,12 @@ enum err suppression_add(struct store *store, const struct suppression *entries,
     struct arena arena = {0};
     struct directory_key *keys = arena_array(&arena, struct directory_key, count);
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
+    enum err err = ERR_OK;
     for (size_t i = 0; i < count && !err; i++) {
         err = directory_key_parse(&arena, entries[i].address, &keys[i], NULL);
     }
     if (!err) {
-        err = db_begin(queue->db);
+        err = queue_begin(store, &queue);
     }
     if (!err) {
         for (size_t i = 0; i < count && !err; i++) {
@@ -98,12 +98,9 @@ enum err suppression_remove(struct store *store, struct slice address)
     struct arena arena = {0};
     struct directory_key key;
     struct queue *queue;
-    enum err err = queue_of(store, &queue);
+    enum err err = directory_key_parse(&arena, address, &key, NULL);
     if (!err) {
-        err = directory_key_parse(&arena, address, &key, NULL);
-    }
-    if (!err) {
-        err = db_begin(queue->db);
+        err = queue_begin(store, &queue);
     }
     if (!err) {
         sqlite3_stmt *statement = db_statement(queue->db, "DELETE FROM suppression WHERE address=?1");

@@ -9,6 +9,7 @@
 #include "account_private.h"
 #include "db_private.h"
 #include "fault/disk.h"
+#include "fault_queue.h"
 #include "fault_state.h"
 
 #define INBOX "INBOX"
@@ -544,7 +545,7 @@ unsigned run_settings(void)
     const char *text = getenv("FAULT_THIN");
     unsigned thin = 1;
 #ifdef __SANITIZE_ADDRESS__
-    thin = 4;
+    thin = 6;
 #endif
     if (!getenv("FAULT_LOG")) {
         must(log_open("test", "/dev/null", LOG_ERROR), "log");
@@ -586,6 +587,55 @@ const struct run runs[] = {
      .invisible = true,
      .makes_database = true,
      .new_identifiers = true},
+    {"queue made",
+     NULL,
+     {queue_open_it, queue_add_file},
+     .queue = true,
+     .invisible = true,
+     .makes_database = true},
+    {"queue rows", NULL, {queue_add_row, queue_add_other_row}, .queue = true},
+    {"queue files", NULL, {queue_add_file, queue_add_other_file}, .queue = true},
+    {"queue folders", queue_fill_folder, {queue_add_file, queue_add_other_file}, .queue = true},
+    {"queue confirmed",
+     NULL,
+     {queue_prepare_row, queue_prepare_file, queue_confirm_row, queue_confirm_file},
+     .queue = true},
+    {"queue cancelled",
+     NULL,
+     {queue_prepare_row, queue_prepare_file, queue_cancel_file, queue_cancel_row},
+     .queue = true},
+    {"queue attempts",
+     queue_fill,
+     {queue_claim_a, queue_settle_waiting, queue_claim_b, queue_settle_failed, queue_hold},
+     .queue = true,
+     .relaxed = 0xf},
+    {"queue forgotten",
+     queue_fill,
+     {queue_claim_a, queue_settle_delivered, queue_claim_b, queue_settle_failed, queue_forget_all,
+      queue_add_file},
+     .queue = true,
+     .relaxed = 0xf},
+    {"queue changes",
+     queue_fill,
+     {queue_hold, queue_release, queue_retry, queue_route, queue_reroute_all, queue_remove, queue_forget_all},
+     .queue = true},
+    {"queue checkpoint",
+     queue_fill_and_deliver,
+     {queue_claim_with_checkpoint, queue_add_with_checkpoint, queue_forget_with_cut_log},
+     .queue = true,
+     .relaxed = 0x1},
+    {"queue swept",
+     queue_fill,
+     {queue_delete_unsynced, queue_release_leases},
+     .queue = true,
+     .in_parts = true,
+     .relaxed = 0x1},
+    {"queue recovered",
+     queue_leave_things,
+     {queue_release_leases, queue_drop_prepared},
+     .queue = true,
+     .in_parts = true},
+    {"suppression", NULL, {queue_suppress, queue_unsuppress}, .queue = true},
 };
 const size_t run_count = ARRAY_LEN(runs);
 
@@ -607,6 +657,10 @@ void run_make_store(const char *folder)
 {
     struct run_context context;
     must(run_open(folder, &context), "opening the store");
+    if (state_of_queue) {
+        run_close(&context);
+        return;
+    }
     must(directory_domain_add(context.store, S("example.org"), NULL), "adding the domain");
     for (size_t i = 0; i < state_accounts; i++) {
         must(directory_user_add(context.store, slice_from(state_logins[i]), S(""), 0, NULL), "adding a user");

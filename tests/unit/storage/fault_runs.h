@@ -33,6 +33,12 @@ struct run {
                             store's */
     /* Steps whose success for one account and failure for another may be found after a failure. */
     bool several_accounts;
+    /* It is the queue that is looked at, and no account. */
+    bool queue;
+    /* A step may be several commits: some of them may be found after a failure. */
+    bool in_parts;
+    /* Bits 1 << step: a power cut may take back what it did, until a later step is none of them. */
+    unsigned relaxed;
 };
 
 extern const struct run runs[];
@@ -41,7 +47,7 @@ extern const size_t run_count;
 /* What the environment asks of a walk: the log away unless FAULT_LOG is set. Returns FAULT_THIN, at least 1.
  */
 unsigned run_settings(void);
-/* The common store: alice, bob, carol with some mail. */
+/* The common store: alice, bob, carol with some mail; nobody when it is the queue that is looked at. */
 void run_make_store(const char *folder);
 /* One of the first schema instead (tests/data/schema). */
 enum err run_make_old_store(const char *folder);

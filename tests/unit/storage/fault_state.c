@@ -15,6 +15,7 @@
 
 #include "account_private.h"
 #include "base/mem.h"
+#include "fault_queue.h"
 #include "mail_file.h"
 #include "mailbox_folder.h"
 #include "storage/care.h"
@@ -25,6 +26,7 @@ const char *const state_logins[STATE_ACCOUNTS] = {"alice@example.org", "bob@exam
                                                   "carol@example.org"};
 
 size_t state_accounts = STATE_ACCOUNTS;
+bool state_of_queue;
 
 /* ---- lines ---- */
 
@@ -169,7 +171,8 @@ enum err state_read(struct store *store, struct state *state_r)
     struct state state = {0};
     enum err err = ERR_OK;
     for (size_t i = 0; i < state_accounts && !err; i++) {
-        err = read_account(store, state_logins[i], &state.accounts[i]);
+        err = state_of_queue ? queue_state_read(store, &state.accounts[i])
+                             : read_account(store, state_logins[i], &state.accounts[i]);
     }
     if (err) {
         state_free(&state);
@@ -183,6 +186,7 @@ void state_free(struct state *state)
 {
     for (size_t i = 0; i < STATE_ACCOUNTS; i++) {
         buf_free(&state->accounts[i].text);
+        buf_free(&state->accounts[i].recovered);
         for (size_t k = 0; k < state->accounts[i].number_count; k++) {
             mem_free(state->accounts[i].numbers[k].name);
         }
@@ -269,6 +273,9 @@ static size_t mail_of(const struct account_state *state, struct slice *list, siz
 bool state_has_same_mail(const struct account_state *a, const struct account_state *b)
 {
     struct slice list_a[512], list_b[512];
+    if (state_of_queue) {
+        return slice_eq(buf_slice(&a->text), buf_slice(&b->text));
+    }
     size_t count = mail_of(a, list_a, ARRAY_LEN(list_a));
     if (mail_of(b, list_b, ARRAY_LEN(list_b)) != count) {
         return false;
@@ -528,6 +535,9 @@ static bool passes_check(struct account *account, struct buf *why)
 bool state_is_sound(struct store *store, struct buf *why)
 {
     bool good = true;
+    if (state_of_queue) {
+        return queue_is_sound(store, why);
+    }
     for (size_t i = 0; i < state_accounts; i++) {
         struct account *account = NULL;
         enum err err = account_open(store, slice_from(state_logins[i]), &account);

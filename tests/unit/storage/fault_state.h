@@ -17,6 +17,7 @@ struct state_number {
 };
 
 struct account_state {
+    struct buf recovered; /* of the queue: the same as it is once nobody delivers */
     struct buf text; /* one line for each thing: mailboxes, messages with their content, flags, keywords, … */
     struct state_number *numbers;
     size_t number_count;
@@ -29,6 +30,8 @@ struct state {
 /* The accounts, by the order in a state; only the first few are there in most runs, to be fast. */
 extern const char *const state_logins[STATE_ACCOUNTS];
 extern size_t state_accounts;
+/* A state is that of the queue alone, in the place of the first account. */
+extern bool state_of_queue;
 
 /* Reads all accounts, with what is in the files. */
 enum err state_read(struct store *store, struct state *state_r);

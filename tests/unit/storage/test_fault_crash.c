@@ -8,7 +8,7 @@
  * Recoveries are walked in the same way: a part of the disks are opened under record, and that is cut again.
  *
  * In the environment: FAULT_SEEDS=n makes n times two random disks for each operation (1); FAULT_THIN=n looks
- * at every n-th disk only (1; 4 in a build with sanitizers, which is that much slower); FAULT_RUN=name walks
+ * at every n-th disk only (1; 6 in a build with sanitizers, which is that much slower); FAULT_RUN=name walks
  * one run; FAULT_LOG=1 shows the log; FAULT_KEEP=folder keeps the last disk that was not as it should be.
  */
 #include "fixture.h"
@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "fault/disk.h"
+#include "fault_queue.h"
 #include "fault_runs.h"
 #include "fault_state.h"
 
@@ -86,12 +87,42 @@ static bool is_new(struct walk *walk, uint64_t disk)
     return true;
 }
 
+/* How many of the promises hold after a cut. */
+static size_t promises_kept(const struct walk *walk, size_t promises, enum disk_cut cut)
+{
+    bool power_cut = walk->recovery || (cut != CUT_KILL && cut != CUT_KILL_TORN);
+    while (power_cut && promises > 0 && (walk->run->relaxed & 1U << (promises - 1))) {
+        promises--;
+    }
+    return promises;
+}
+
+/* The queue as it was at some moment from the last promise that holds on. */
+static bool is_queue_since(struct walk *walk, const struct account_state *found, size_t kept, size_t promises,
+                           struct buf *why)
+{
+    for (size_t i = kept; i <= promises + 1 && i < walk->promises; i++) {
+        const struct account_state *state = &walk->states[i].accounts[0];
+        buf_printf(why, "  against promise %zu:\n", i);
+        if (state_matches(found, state, NULL, why) ||
+            (walk->recovery && slice_eq(buf_slice(&found->recovered), buf_slice(&state->recovered)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Each account by itself: a delivery to several is one commit in each. */
-static bool is_before_or_after(struct walk *walk, const struct state *found, size_t promises, struct buf *why)
+static bool is_before_or_after(struct walk *walk, const struct state *found, size_t promises,
+                               enum disk_cut cut, struct buf *why)
 {
     bool last = promises + 1 >= walk->promises;
     const struct state *before = &walk->states[promises];
     const struct state *after = &walk->states[last ? promises : promises + 1];
+    if (state_of_queue) {
+        size_t kept = promises_kept(walk, promises, cut);
+        return is_queue_since(walk, &found->accounts[0], kept, promises, why);
+    }
     if (promises == 0 && walk->run->new_identifiers) {
         return state_has_same_mail(&found->accounts[0], &before->accounts[0]);
     }
@@ -109,6 +140,9 @@ static bool is_before_or_after(struct walk *walk, const struct state *found, siz
 
 static bool works_on(struct run_context *context, struct buf *why)
 {
+    if (state_of_queue) {
+        return queue_works_on(context->store, why);
+    }
     enum err err = run_append_one(context);
     if (err) {
         buf_printf(why, "no mail can be added: %s\n", err_text(err));
@@ -138,7 +172,7 @@ static bool stays_so(struct walk *walk, const struct state *found, struct buf *w
 }
 
 /* Opens what is in walk->folder. */
-static bool look(struct walk *walk, size_t promises, bool twice, struct buf *why)
+static bool look(struct walk *walk, size_t promises, enum disk_cut cut, bool twice, struct buf *why)
 {
     struct run_context context;
     struct state found = {0};
@@ -151,10 +185,13 @@ static bool look(struct walk *walk, size_t promises, bool twice, struct buf *why
         run_close(&context);
         return false;
     }
-    bool good = is_before_or_after(walk, &found, promises, why);
+    bool good = is_before_or_after(walk, &found, promises, cut, why);
     if (good) {
         buf_clear(why);
         good = state_is_sound(context.store, why);
+    }
+    if (good && state_of_queue && !twice) {
+        good = queue_works_on(context.store, why);
     }
     run_close(&context);
     if (good && twice) {
@@ -193,7 +230,7 @@ static void look_at_cut(struct walk *walk, struct disk *disk, size_t position, e
     }
     buf_init(&why, 1 << 20);
     disk_build(disk, walk->folder);
-    if (!look(walk, promises, walk->tally.disks % 16 == 0, &why)) {
+    if (!look(walk, promises, cut, walk->tally.disks % 16 == 0, &why)) {
         walk->failures++;
         print_error("%s%s: after step %zu of %zu (%zu promises), %s, seed %u:\n%.*s\n", walk->run->name,
                     walk->recovery ? " (recovery)" : "", position, walk->step_count, promises, cut_names[cut],
@@ -288,6 +325,9 @@ static void walk_recovery(struct walk *outer, size_t promises)
     fault_watch(outer->folder);
     fault_record();
     assert_ok(run_open(outer->folder, &context));
+    if (state_of_queue) {
+        assert_ok(queue_release_leases(&context));
+    }
     assert_ok(state_read(context.store, &state));
     state_free(&state);
     run_close(&context);
@@ -321,6 +361,7 @@ static struct tally walk_run(const struct run *run, char *place)
     struct timespec from, to;
     walk.folder = strdup(inside(&walk, "data"));
     state_accounts = run->several_accounts ? STATE_ACCOUNTS : 1;
+    state_of_queue = run->queue;
     run_make_store(walk.folder);
     bool known = !run->prepare || !run->prepare(walk.folder);
     struct disk *disk = disk_load(walk.folder);

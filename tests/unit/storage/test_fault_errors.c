@@ -5,7 +5,7 @@
  * nothing may have happened, or of success and everything. When there is room again the same process goes on;
  * after an error of a sync it is read-only, and a restart finds everything or nothing.
  *
- * In the environment: FAULT_THIN=n looks at every n-th operation (1; 4 in a build with sanitizers),
+ * In the environment: FAULT_THIN=n looks at every n-th operation (1; 6 in a build with sanitizers),
  * FAULT_RUN=name at one run, FAULT_LOG=1 shows the log.
  */
 #include "fixture.h"
@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "fault/disk.h"
+#include "fault_queue.h"
 #include "fault_runs.h"
 #include "fault_state.h"
 #include "store_private.h"
@@ -104,6 +105,8 @@ static void look_after_restart(struct trial *trial, const struct way *way, unsig
         buf_clear(&why);
         if (!state_is_sound(context.store, &why)) {
             complain(trial, way, at, err, "is not sound after a restart", &why);
+        } else if (state_of_queue && !queue_works_on(context.store, &why)) {
+            complain(trial, way, at, err, "does not work after a restart", &why);
         }
     }
     state_free(&found);
@@ -120,7 +123,7 @@ static void look_at_once(struct trial *trial, const struct way *way, unsigned at
     buf_init(&why, 1 << 20);
     enum err read = state_read(context->store, &found);
     /* Several accounts: what one of them took may stay when nothing can be taken back any more. */
-    bool both = trial->run->several_accounts && way->fault.for_good;
+    bool both = (trial->run->several_accounts && way->fault.for_good) || trial->run->in_parts;
     if (read) {
         buf_printf(&why, "%s", err_text(read));
         complain(trial, way, at, err, "cannot be read in the same process", &why);
@@ -174,13 +177,19 @@ static bool try_one(struct trial *trial, const struct way *way, unsigned at)
         !trial->run->makes_database) {
         complain(trial, way, at, err, "the store did not become read-only", NULL);
     }
+    if (trial->run->queue && !trial->run->makes_database && went_read_only &&
+        !(trial->run->relaxed & 1U << trial->step)) {
+        if (trial->run->steps[trial->step](&context) != ERR_UNAVAILABLE) {
+            complain(trial, way, at, err, "is not refused while the store is read-only", NULL);
+        }
+    }
     bool retried = way->goes_on && !went_read_only;
     if (retried) {
         look_at_once(trial, way, at, err, &context);
     }
     run_close(&context);
     fault_watch(NULL);
-    bool both = trial->run->several_accounts;
+    bool both = trial->run->several_accounts || trial->run->in_parts;
     look_after_restart(trial, way, at, err, (err && !retried) || both,
                        !err || retried || went_read_only || both);
     disk_remove(trial->folder);
@@ -225,6 +234,7 @@ static unsigned long try_run(const struct run *run, const char *folder)
     struct timespec from, to;
     unsigned long points = 0;
     state_accounts = run->several_accounts ? STATE_ACCOUNTS : 1;
+    state_of_queue = run->queue;
     run_make_store(folder);
     bool known = !run->prepare || !run->prepare(folder);
     clock_gettime(CLOCK_MONOTONIC, &from);
