@@ -11,6 +11,7 @@
 #define SLOWEST_PER_MS      2 /* octets */
 #define SERVICE_CLOSING     421
 #define TOO_MANY_RECIPIENTS 452
+#define TOO_MANY_OF_OLD     552 /* RFC 821 */
 
 struct transmission {
     struct delivery *delivery;
@@ -47,12 +48,16 @@ static enum report_hop hop_of(const struct relay_client *client)
 }
 
 /* A server that takes some and says "too many" to the rest gets them at once in a transaction of their own
- * (RFC 5321 section 4.5.3.1.10). 452 is also said for full disks and mailboxes, which the enhanced code tells
- * apart (RFC 3463 section 3.6). */
+ * (RFC 5321 section 4.5.3.1.10, which asks to be prepared for a 552, too). Both codes are also said for full
+ * disks and mailboxes, which the enhanced code tells apart (RFC 3463 section 3.6); where there is none the
+ * next transaction does. */
 static bool is_one_too_many(const struct relay_recipient *recipient, bool some_accepted)
 {
-    return some_accepted && recipient->fate == RELAY_DEFERRED && recipient->code == TOO_MANY_RECIPIENTS &&
-           (slice_starts_with(recipient->text, S("4.5.3")) || !slice_starts_with(recipient->text, S("4.")));
+    struct slice text = recipient->text;
+    bool is_code = recipient->code == TOO_MANY_RECIPIENTS || recipient->code == TOO_MANY_OF_OLD;
+    bool has_status = text.len > 1 && char_is_digit(text.data[0]) && text.data[1] == '.';
+    return some_accepted && recipient->is_theirs && is_code &&
+           (!has_status || slice_starts_with(slice_skip(text, 1), S(".5.3")));
 }
 
 /* Before anything else, as nothing may come between the server's word and our note of it. Who wants to hear
