@@ -27,7 +27,8 @@ struct search {
     const struct relay_rules *rules;
     bool is_list_secure;
     struct slice list_domain;
-    bool unreachable; /* no host that was looked at has an address, and that is certain */
+    bool refused_only; /* every host that was looked at is one that the message must never go to */
+    bool unreachable;  /* no host that was looked at has an address, and that is certain */
     unsigned connects, sessions;
 };
 
@@ -69,6 +70,7 @@ static struct slice text_of(struct search *search, const struct buf *text)
 static void fail(struct search *search, struct slice text)
 {
     search->verdict = verdict_deferred(text, text_of(search, &search->connection->host));
+    search->refused_only = false;
 }
 
 /* The server's own words; a greeting of 5xx is no verdict about a recipient. */
@@ -381,8 +383,10 @@ static enum progress find_protection(struct search *search, struct slice host, u
     relay_policy_note(search->tools->policy, &session);
     buf_clear(&search->connection->host);
     buf_append(&search->connection->host, host);
+    bool refused_only = search->refused_only && protection->code / 100 == 5;
     fail(search, protection->text);
     search->verdict.reply.code = protection->code;
+    search->refused_only = refused_only;
     return NEXT;
 }
 
@@ -454,6 +458,7 @@ enum err relay_connect(const struct relay_tools *tools, const struct destination
                             .connection = connection};
     relay_connection_close(connection);
     fail(&search, S("4.4.4 no host could be tried"));
+    search.refused_only = true;
     enum progress progress;
     if (destination->hop.kind == NEXT_HOP_MX) {
         progress = try_mail_exchangers(&search);
@@ -461,6 +466,10 @@ enum err relay_connect(const struct relay_tools *tools, const struct destination
         search.is_list_secure = true;
         search.list_domain = destination->hop.host;
         progress = try_host(&search, destination->hop.host, destination->hop.port);
+    }
+    /* RFC 8689 section 4.2.1: the sender is told; with time it would get no better. */
+    if (progress == NEXT && search.refused_only && search.verdict.reply.code / 100 == 5) {
+        search.verdict.fate = RELAY_REFUSED;
     }
     if (progress != READY) {
         drop(connection);

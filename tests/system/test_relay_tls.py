@@ -258,6 +258,19 @@ def test_requiretls_needs_a_host_that_knows_it(world):
     assert without.messages == []
 
 
+def test_requiretls_needs_proof_whose_host_it_is(world):
+    """RFC 8689 section 4.2.1: without, nothing is sent, and the sender hears of it at once."""
+    hop = world.network.hop("127.0.0.2", certificate=world.authority.issue("mx1.example.net"),
+                            extensions=[*EXTENSIONS, "REQUIRETLS"])
+    world.domain("example.net", "127.0.0.2")
+    world.start()
+    world.send("carol@example.net", mail_options=["REQUIRETLS"])
+    fields = world.wait_report().of("carol@example.net")
+    assert (fields["Action"], fields["Status"]) == ("failed", "5.7.10")
+    name = world.send("carol@example.net")
+    assert subjects(hop.wait_messages()) == [name]
+
+
 # --- MTA-STS over time ---
 
 def test_a_policy_is_kept_when_it_cannot_be_had_any_more(world):
