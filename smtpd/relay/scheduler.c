@@ -17,7 +17,7 @@ enum { DESTINATIONS_AT_ONCE = 100, LOOK_MS = 60 * 1000, LOOK_IN_TESTS_MS = 50, A
 
 /* What the search for due destinations has to know of the lanes; made for a thread, which must not look at
  * them. */
-struct busy_lane {
+struct lane_name {
     UT_hash_handle hh;
     struct slice name;
 };
@@ -25,7 +25,10 @@ struct busy_lane {
 struct due_job {
     struct relayd *relayd;
     struct arena arena;
-    struct busy_lane *busy;
+    struct lane_name *busy;
+    bool proven_only;         /* the others have all the places that they may have */
+    struct lane_name *proven; /* then: the lanes that may still begin */
+    bool passed_over;         /* some other may have been due */
     int64_t now_us;
     struct slice *names;
     size_t count;
@@ -33,12 +36,19 @@ struct due_job {
     enum err err;
 };
 
+/* However many destinations are due that cannot get a place, they hide none that can: it would wait behind
+ * them as long as they take to fail. */
 static bool is_busy(void *data, struct slice name)
 {
-    const struct due_job *job = data;
-    struct busy_lane *found;
+    struct due_job *job = data;
+    struct lane_name *found;
     HASH_FIND(hh, job->busy, name.data, name.len, found);
-    return found != NULL;
+    if (found || !job->proven_only) {
+        return found != NULL;
+    }
+    HASH_FIND(hh, job->proven, name.data, name.len, found);
+    job->passed_over |= !found;
+    return !found;
 }
 
 static void find_due(void *arg)
@@ -56,6 +66,26 @@ static struct limits limits_of(struct relayd *relayd, struct slice name, struct 
                       err ? &(struct destination){.hop = {.kind = NEXT_HOP_MX}} : &destination);
 }
 
+/* Destinations where nothing has gone well yet get half of the places: those that take long to fail cannot
+ * fill all. */
+static bool unproven_have_places(const struct relayd *relayd)
+{
+    return relayd->unproven < MAX_OF((size_t)relayd->tools.conf->relay_connections / 2, (size_t)1);
+}
+
+static bool has_place(const struct relayd *relayd, const struct lane *lane)
+{
+    return relayd->delivery_count < (size_t)relayd->tools.conf->relay_connections &&
+           (lane->is_proven || unproven_have_places(relayd));
+}
+
+static void add_name(struct due_job *job, struct lane_name **table, const struct lane *lane)
+{
+    struct lane_name *added = arena_new(&job->arena, struct lane_name);
+    added->name = arena_copy(&job->arena, slice_from(lane->name));
+    HASH_ADD_KEYPTR(hh, *table, added->name.data, added->name.len, added);
+}
+
 /* The lanes that can take no delivery now; *opens_us: when the first of those that are closed opens. Those
  * that nothing is known of any more go. */
 static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
@@ -71,15 +101,17 @@ static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *op
         }
         struct limits limits = limits_of(relayd, slice_from(lane->name), &job->arena);
         if (lane->idle > 0 || lane_has_room(lane, limits.concurrency, job->now_us)) {
+            if (lane->idle > 0 || lane->is_proven) {
+                add_name(job, &job->proven, lane);
+            }
             continue;
         }
         if (lane->closed_until_us > job->now_us) {
             *opens_us = MIN_OF(*opens_us, lane->closed_until_us);
         }
-        struct busy_lane *busy = arena_new(&job->arena, struct busy_lane);
-        busy->name = arena_copy(&job->arena, slice_from(lane->name));
-        HASH_ADD_KEYPTR(hh, job->busy, busy->name.data, busy->name.len, busy);
+        add_name(job, &job->busy, lane);
     }
+    job->proven_only = !unproven_have_places(relayd);
 }
 
 static struct lane *lane_of(struct relayd *relayd, struct slice name)
@@ -95,18 +127,9 @@ static struct lane *lane_of(struct relayd *relayd, struct slice name)
     return lane;
 }
 
-/* Destinations where nothing has gone well yet get half of the places: those that take long to fail cannot
- * fill all. */
-static bool has_place(const struct relayd *relayd, const struct lane *lane)
-{
-    size_t most = (size_t)relayd->tools.conf->relay_connections;
-    return relayd->delivery_count < most &&
-           (lane->is_proven || relayd->unproven < MAX_OF(most / 2, (size_t)1));
-}
-
 static void start_deliveries(struct relayd *relayd, const struct due_job *job)
 {
-    relayd->is_crowded = false;
+    relayd->is_crowded = job->passed_over;
     for (size_t i = 0; i < job->count; i++) {
         struct lane *lane = lane_of(relayd, job->names[i]);
         lane->used_us = job->now_us;
@@ -133,6 +156,7 @@ static int64_t look(struct relayd *relayd)
         err = job.err;
     }
     HASH_CLEAR(hh, job.busy);
+    HASH_CLEAR(hh, job.proven);
     if (!err) {
         start_deliveries(relayd, &job);
         int64_t next_us = MIN_OF(job.next_us, opens_us);

@@ -2,15 +2,18 @@
 
 import threading
 
-from next_hop import DEFAULT, EXTENSIONS, wait_for
+import pytest
+
+from next_hop import DEFAULT, EXTENSIONS, SILENCE, wait_for
 from postern_instance import wait_until
 from sending import SENDER, subjects
 
 
-def test_who_is_refused_beside_one_that_is_put_back_is_told_of(world):
+@pytest.mark.parametrize("answer", ["452 4.5.3 too many recipients", "452 too many", "552 5.5.3 too many", "552 too many"])
+def test_who_is_refused_beside_one_that_is_put_back_is_told_of(world, answer):
     """RFC 5321 section 4.5.3.1.10: "too many" is no verdict; it must not hide those of others."""
     hop = world.network.hop("127.0.0.2")
-    hop.answers["RCPT"] = ["452 4.5.3 too many recipients"]
+    hop.answers["RCPT"] = [answer]
     hop.refuse["eve@example.net"] = "550 5.1.1 no such user"
     world.domain("example.net", "127.0.0.2")
     world.start()
@@ -57,3 +60,23 @@ def test_what_was_taken_before_it_was_broken_off_is_not_sent_again(world):
     world.instance.serve()
     world.advance_until(lambda: not world.waiting(), minutes=6)
     assert sorted(one for message in hop.messages for one in message.recipients) == [f"r{n}@example.net" for n in range(4)]
+
+
+def test_destinations_that_do_not_answer_do_not_hide_one_that_does(world):
+    """More of them are due than the scheduler looks at in one go, and they have all the places that they may have."""
+    good = world.network.hop("127.0.0.2")
+    silent = world.network.hop("127.0.0.3")
+    silent.answers["greeting"] = SILENCE
+    world.domain("good.example", "127.0.0.2")
+    silents = [f"s{n}.example" for n in range(120)]
+    for domain in silents:
+        world.domain(domain, "127.0.0.3")
+    world.start(options={"relay_connections": 4, "shutdown_grace": "1s"})
+    world.send("carol@good.example")
+    good.wait_messages(1)
+    for first in range(0, 120, 40):
+        world.send(*[f"carol@{domain}" for domain in silents[first:first + 40]])
+    wait_until(lambda: silent.open_now >= 2, "as many sessions with the silent ones as may be")
+    world.send("dave@good.example")
+    good.wait_messages(2)
+    assert len(world.waiting()) == 120
