@@ -157,8 +157,10 @@ enum err dns_check_run(const struct dns_check_tools *tools, struct slice domain,
         err = destination_parse(conf, check.destination_text, arena, &check.destination);
     }
     if (!err) {
-        check.limits = limits_for(conf, &check.destination);
         err = run(&search);
+        bool is_found = check.route.result == RELAY_ROUTE_FOUND && check.route.count > 0;
+        check.limits = limits_for(conf, &check.destination,
+                                  is_found ? limits_provider_of_host(check.route.hosts[0].name) : NULL);
     }
     if (!err) {
         *check_r = check;

@@ -17,6 +17,9 @@
  *   Telekom    postmaster.t-online.de wants each host to be known to it; as careful as with the strictest
  *   the others answer "too many connections" too, and publish nothing; as 1&1
  *
+ * Most of their mail is for domains of others that they host: the name of the mail host tells. Where nothing
+ * is known of it yet, the recipient's domain does.
+ *
  * No provider publishes messages per minute. These are ours: a newsletter to some thousand people is out in
  * an hour, and a stolen password has not spoiled the host's name before somebody looks.
  */
@@ -27,29 +30,38 @@
 #define PER_MS 1000 /* microseconds */
 
 struct provider {
-    /* Names, separated by blanks; "yahoo." is that in any country: yahoo.de, yahoo.co.uk. The first provider
-     * with a name that fits. */
+    const char *name;
+    /* Recipients' domains, separated by blanks; "yahoo." is that in any country: yahoo.de, yahoo.co.uk. The
+     * first provider with a name that fits. */
     const char *domains;
+    /* Mail hosts stand below one of the domains, or of these. */
+    const char *hosts;
     unsigned concurrency, messages, rate;
 };
 
 static const struct provider providers[] = {
-    {"gmail.com googlemail.com", 5, 50, 60},
-    {"hotmail. outlook. live. msn.com windowslive.com passport.com", 5, 50, 30},
-    {"yahoo.co.jp ymail.ne.jp", 2, 20, 20},
-    {"yahoo. ymail.com rocketmail.com myyahoo.com aol. aim.com verizon.net sky.com", 5, 20, 30},
-    {"icloud.com me.com mac.com", 10, 5, 60},
-    {"gmx. web.de mail.com email.de", 4, 20, 60},
-    {"t-online.de magenta.de", 3, 20, 30},
-    {"freenet.de arcor.de vodafone.de vodafonemail.de", 4, 20, 60},
-    {"orange.fr wanadoo.fr voila.fr", 3, 100, 30},
-    {"free.fr laposte.net sfr.fr neuf.fr", 3, 20, 30},
-    {"libero.it virgilio.it inwind.it iol.it alice.it tim.it", 4, 20, 30},
-    {"comcast.net xfinity.com", 25, 1000, 60},
-    {"att.net bellsouth.net sbcglobal.net", 5, 20, 30},
-    {"mail.ru bk.ru inbox.ru list.ru yandex.ru yandex.com", 4, 20, 30},
-    {"qq.com foxmail.com", 4, 8, 20},
-    {"163.com 126.com yeah.net", 4, 7, 20},
+    {"google", "gmail.com googlemail.com", "google.com", 5, 50, 60},
+    {"microsoft", "hotmail. outlook. live. msn.com windowslive.com passport.com", "mx.microsoft", 5, 50, 30},
+    {"yahoo-japan", "yahoo.co.jp ymail.ne.jp", "", 2, 20, 20},
+    {"yahoo", "yahoo. ymail.com rocketmail.com myyahoo.com aol. aim.com verizon.net sky.com", "yahoodns.net",
+     5, 20, 30},
+    {"apple", "icloud.com me.com mac.com", "", 10, 5, 60},
+    {"1und1", "gmx. web.de mail.com email.de", "ionos. kundenserver.de 1and1. 1und1.de", 4, 20, 60},
+    {"telekom", "t-online.de magenta.de", "", 3, 20, 30},
+    {"freenet", "freenet.de", "", 4, 20, 60},
+    {"vodafone", "arcor.de vodafone.de vodafonemail.de", "", 4, 20, 60},
+    {"orange", "orange.fr wanadoo.fr voila.fr", "", 3, 100, 30},
+    {"free", "free.fr", "", 3, 20, 30},
+    {"laposte", "laposte.net", "", 3, 20, 30},
+    {"sfr", "sfr.fr neuf.fr", "", 3, 20, 30},
+    {"libero", "libero.it virgilio.it inwind.it iol.it", "", 4, 20, 30},
+    {"tim", "alice.it tim.it", "", 4, 20, 30},
+    {"comcast", "comcast.net xfinity.com", "", 25, 1000, 60},
+    {"att", "att.net bellsouth.net sbcglobal.net", "prodigy.net", 5, 20, 30},
+    {"mail.ru", "mail.ru bk.ru inbox.ru list.ru", "", 4, 20, 30},
+    {"yandex", "yandex.ru yandex.com", "yandex.net", 4, 20, 30},
+    {"tencent", "qq.com foxmail.com", "", 4, 8, 20},
+    {"netease", "163.com 126.com yeah.net", "netease.com", 4, 7, 20},
 };
 
 /* "yahoo." takes yahoo.com and yahoo.com.br, and not yahoo.example.net: behind it stands a country, or a
@@ -62,20 +74,48 @@ static bool is_national(struct slice rest)
     return first.len >= 2 && first.len <= 3 && rest.len == 2;
 }
 
-static bool names(struct slice name, struct slice domain)
+static bool is_named(struct slice name, struct slice domain)
 {
     if (name.data[name.len - 1] == '.')
         return slice_starts_with(domain, name) && is_national(slice_skip(domain, name.len));
     return slice_eq(name, domain);
 }
 
-static const struct provider *find_provider(struct slice domain)
+static bool lists(const char *names, struct slice domain)
+{
+    struct slice rest = slice_from(names);
+    while (rest.len > 0) {
+        if (is_named(slice_split(&rest, ' '), domain))
+            return true;
+    }
+    return false;
+}
+
+static const struct provider *provider_of_domain(struct slice domain)
 {
     for (size_t i = 0; i < ARRAY_LEN(providers); i++) {
-        struct slice rest = slice_from(providers[i].domains);
-        while (rest.data) {
-            if (names(slice_split(&rest, ' '), domain))
-                return &providers[i];
+        if (lists(providers[i].domains, domain))
+            return &providers[i];
+    }
+    return NULL;
+}
+
+static const struct provider *provider_named(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(providers) && name; i++) {
+        if (strcmp(providers[i].name, name) == 0)
+            return &providers[i];
+    }
+    return NULL;
+}
+
+const char *limits_provider_of_host(struct slice host)
+{
+    /* "aspmx.l.google.com", "l.google.com", "google.com", "com": it may stand at any depth. */
+    for (struct slice rest = host; rest.len > 0; slice_split(&rest, '.')) {
+        for (size_t i = 0; i < ARRAY_LEN(providers); i++) {
+            if (lists(providers[i].domains, rest) || lists(providers[i].hosts, rest))
+                return providers[i].name;
         }
     }
     return NULL;
@@ -83,6 +123,7 @@ static const struct provider *find_provider(struct slice domain)
 
 static void apply_provider(struct limits *limits, const struct provider *provider)
 {
+    limits->provider = provider->name;
     limits->concurrency = MIN_OF(limits->concurrency, provider->concurrency);
     limits->messages = provider->messages;
     limits->rate = provider->rate;
@@ -96,6 +137,8 @@ static void override(int64_t *limit_us, int64_t configured_ms)
 
 static void apply_route(struct limits *limits, const struct conf_route *route)
 {
+    if (route->concurrency || route->rate)
+        limits->provider = NULL;
     if (route->concurrency)
         limits->concurrency = (unsigned)route->concurrency;
     if (route->rate)
@@ -106,15 +149,19 @@ static void apply_route(struct limits *limits, const struct conf_route *route)
     override(&limits->delay_notice_after_us, route->delay_notice_after);
 }
 
-struct limits limits_for(const struct conf *conf, const struct destination *destination)
+struct limits limits_for(const struct conf *conf, const struct destination *destination,
+                         const char *host_provider)
 {
     struct limits limits = {.concurrency = (unsigned)conf->relay_concurrency,
                             .retry_first_us = conf->retry_first * PER_MS,
                             .retry_longest_us = conf->retry_longest * PER_MS,
                             .expire_after_us = conf->expire_after * PER_MS,
                             .delay_notice_after_us = conf->delay_notice_after * PER_MS};
-    const struct provider *provider =
-        destination->hop.kind == NEXT_HOP_MX ? find_provider(destination->domain) : NULL;
+    const struct provider *provider = NULL;
+    if (destination->hop.kind == NEXT_HOP_MX) {
+        provider = provider_named(host_provider);
+        provider = provider ? provider : provider_of_domain(destination->domain);
+    }
     if (provider)
         apply_provider(&limits, provider);
     if (destination->route)

@@ -2,7 +2,7 @@
 /*
  * How much mail one destination gets at a time, and when it is tried again. What the configuration says of a
  * route counts most; then, for mail that goes by MX, what the big providers put up with from a server that
- * they hardly know; then what is set for all.
+ * they hardly know, at their own domains and at those that they host; then what is set for all.
  */
 #ifndef SMTPD_OUTBOUND_LIMITS_H
 #define SMTPD_OUTBOUND_LIMITS_H
@@ -16,8 +16,18 @@ struct limits {
     int64_t retry_first_us, retry_longest_us;
     int64_t expire_after_us;
     int64_t delay_notice_after_us; /* 0: never */
+    /* Concurrency and rate hold for all destinations together that have the same name here (static); NULL:
+     * for this one alone, also when a route of the configuration set one of them. */
+    const char *provider;
 };
-struct limits limits_for(const struct conf *conf, const struct destination *destination);
+/* `host_provider`: what limits_provider_of_host said of the host that takes the destination's mail; NULL: it
+ * said nothing, or the host is not known. */
+struct limits limits_for(const struct conf *conf, const struct destination *destination,
+                         const char *host_provider);
+
+/* The big provider that a mail host belongs to, by its name ("aspmx.l.google.com", lower case): a static
+ * text. NULL: none that is known here. */
+const char *limits_provider_of_host(struct slice host);
 
 /*
  * When to try again after `attempts` failed for a while (1: the first one), the last at `now_us`. Pauses grow

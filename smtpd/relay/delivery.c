@@ -24,16 +24,19 @@ enum {
 /* How many messages may go at once where there is a rate: what goes in five seconds, and at least one. */
 #define RATE_BURST_PART 12
 
+static bool is_in_pace(struct delivery *delivery, int64_t now_us, int64_t *again_us)
+{
+    struct pacer *pace = delivery->provider ? &delivery->provider->pace : &delivery->lane->pace;
+    unsigned rate = delivery->limits.rate;
+    return rate == 0 || pacer_take(pace, 1, MINUTE_US / rate, rate / RATE_BURST_PART + 1, now_us, again_us);
+}
+
 /* Whether the pace of the destination and of the user allow it now. Else the message waits. */
 static bool is_its_turn(struct delivery *delivery, const struct queue_claim *claim)
 {
     int64_t now_us = clock_wall_us(), again_us = 0;
-    unsigned rate = delivery->limits.rate;
-    bool allowed = senders_allow(delivery->relayd, claim->envelope.login, claim->count, now_us, &again_us);
-    if (allowed && rate > 0) {
-        allowed = pacer_take(&delivery->lane->pace, 1, MINUTE_US / rate, rate / RATE_BURST_PART + 1, now_us,
-                             &again_us);
-    }
+    bool allowed = senders_allow(delivery->relayd, claim->envelope.login, claim->count, now_us, &again_us) &&
+                   is_in_pace(delivery, now_us, &again_us);
     if (!allowed) {
         delivery_put_back(delivery, claim, again_us);
     }
@@ -67,6 +70,33 @@ static void fail_all(struct delivery *delivery, unsigned flags, const struct ver
     delivery->is_over = true;
 }
 
+/* Mail hosts tell whose limits hold. A delivery that turns out to lead to another provider than it is counted
+ * for may have to wait for those that go there already, or for its turn. */
+static bool may_connect(void *data, struct slice host)
+{
+    struct delivery *delivery = data;
+    struct relayd *relayd = delivery->relayd;
+    const char *before = delivery->provider ? delivery->provider->name : NULL;
+    delivery->lane->provider = limits_provider_of_host(host);
+    delivery->limits = limits_for(relayd->tools.conf, &delivery->destination, delivery->lane->provider);
+    delivery->again_us = 0;
+    if (delivery->limits.provider == before) {
+        return true;
+    }
+    if (!providers_have_room(relayd, &delivery->limits)) {
+        return false;
+    }
+    providers_move(relayd, &delivery->provider, delivery->limits.provider);
+    return is_in_pace(delivery, clock_wall_us(), &delivery->again_us);
+}
+
+static void put_back_rest(struct delivery *delivery)
+{
+    for (; delivery->at < delivery->count; delivery->at++) {
+        delivery_put_back(delivery, &delivery->claims[delivery->at], delivery->again_us);
+    }
+}
+
 /* A connection that this message may go over, the open one or a new one. False: none could be had, and
  * everybody knows. */
 static bool have_connection(struct delivery *delivery, const struct queue_claim *claim)
@@ -83,9 +113,13 @@ static bool have_connection(struct delivery *delivery, const struct queue_claim 
         }
     }
     delivery->messages = 0;
-    if (relay_connect(&delivery->relayd->tools, &delivery->destination, flags, delivery->lane->alternate,
-                      &delivery->arena, connection, &verdict)) {
-        delivery->is_over = true; /* cancelled */
+    enum err err = relay_connect(&delivery->relayd->tools, &delivery->destination, flags,
+                                 delivery->lane->alternate, &delivery->arena, connection, &verdict);
+    if (err) {
+        if (err == ERR_BUSY) {
+            put_back_rest(delivery);
+        }
+        delivery->is_over = true;
         return false;
     }
     if (!connection->client.conn) {
@@ -171,7 +205,8 @@ static bool read_destination(struct delivery *delivery)
         delivery_route_anew(delivery);
         return false;
     }
-    delivery->limits = limits_for(tools->conf, &delivery->destination);
+    delivery->limits = limits_for(tools->conf, &delivery->destination, delivery->lane->provider);
+    providers_move(delivery->relayd, &delivery->provider, delivery->limits.provider);
     return true;
 }
 
@@ -195,9 +230,12 @@ static void run(void *arg)
     struct lane *lane = delivery->lane;
     lane->starting--;
     relay_connection_init(&delivery->connection);
+    delivery->connection.may_connect = may_connect;
+    delivery->connection.data = delivery;
     deliver(delivery);
     relay_connection_free(&delivery->connection);
     arena_free(&delivery->arena);
+    providers_move(relayd, &delivery->provider, NULL);
     lane->active--;
     lane->used_us = clock_wall_us();
     DL_DELETE(relayd->deliveries, delivery);
@@ -208,11 +246,12 @@ static void run(void *arg)
     event_set(&relayd->ended);
 }
 
-void delivery_start(struct relayd *relayd, struct lane *lane)
+void delivery_start(struct relayd *relayd, struct lane *lane, const char *provider)
 {
     struct delivery *delivery = mem_new(struct delivery);
     delivery->relayd = relayd;
     delivery->lane = lane;
+    providers_move(relayd, &delivery->provider, provider);
     lane->active++;
     lane->starting++;
     DL_APPEND(relayd->deliveries, delivery);

@@ -3,6 +3,7 @@
 #ifndef SMTPD_RELAY_DELIVERY_H
 #define SMTPD_RELAY_DELIVERY_H
 
+#include "providers.h"
 #include "relayd.h"
 #include "report.h"
 
@@ -12,6 +13,8 @@ struct delivery {
     struct arena arena; /* of what is claimed at the moment */
     struct destination destination;
     struct limits limits;
+    struct provider *provider; /* that it is counted for; NULL: none */
+    int64_t again_us;          /* it may not connect before; 0: before another one for this provider ends */
 
     struct queue_claim *claims;
     size_t count, at;

@@ -22,10 +22,11 @@ struct lane {
     size_t idle;       /* of them: hold a connection and have nothing to send */
     struct event work; /* wakes those */
 
-    double window;     /* deliveries that may go on at a time; the next whole number below counts */
-    bool is_proven;    /* a message was taken, and nothing failed since */
-    unsigned failures; /* in a row */
-    bool alternate;    /* begin with the other address family */
+    double window;        /* deliveries that may go on at a time; the next whole number below counts */
+    bool is_proven;       /* a message was taken, and nothing failed since */
+    unsigned failures;    /* in a row */
+    bool alternate;       /* begin with the other address family */
+    const char *provider; /* that its mail host belongs to (limits.h); NULL: none, or not known yet */
     int64_t closed_until_us;
     struct pacer pace;
     int64_t used_us; /* when it was looked at last */

@@ -105,6 +105,7 @@ enum progress {
     NEXT,     /* another address, another host */
     IN_PLAIN, /* the same once more, without TLS */
     STOP,     /* no other host would be any better */
+    NOT_NOW,  /* may_connect said so */
     END       /* cancelled */
 };
 
@@ -429,6 +430,10 @@ static enum progress try_mail_exchangers(struct search *search)
         search->verdict.fate = route.result == RELAY_ROUTE_NEVER ? RELAY_REFUSED : RELAY_DEFERRED;
         return NEXT;
     }
+    struct relay_connection *connection = search->connection;
+    if (connection->may_connect && !connection->may_connect(connection->data, route.hosts[0].name)) {
+        return NOT_NOW;
+    }
     if (relay_policy_domain(tools->policy, search->destination->domain, search->arena, rules)) {
         return END;
     }
@@ -477,5 +482,5 @@ enum err relay_connect(const struct relay_tools *tools, const struct destination
     } else {
         conn_set_end(connection->client.conn, NO_DEADLINE);
     }
-    return progress == END ? ERR_CANCELED : ERR_OK;
+    return progress == END ? ERR_CANCELED : progress == NOT_NOW ? ERR_BUSY : ERR_OK;
 }

@@ -30,6 +30,10 @@ struct relay_connection {
     struct buf host;            /* "mx.example.net [192.0.2.1]" */
     unsigned flags;             /* messages with these of RELAY_CONNECTION_FLAGS may go over it */
     bool is_fresh;              /* nothing was sent over it yet */
+    /* Asked when the hosts of a domain are known, with the first one's name, before any is connected to.
+     * False: not now. NULL: whenever. */
+    bool (*may_connect)(void *data, struct slice host);
+    void *data;
 };
 
 void relay_connection_init(struct relay_connection *connection);
@@ -39,7 +43,7 @@ void relay_connection_free(struct relay_connection *connection);
 
 /* `flags`: of the messages that are to go. *connection is closed before. When nobody could be reached its
  * conn is NULL and *verdict_r says why, in texts of the arena: RELAY_DEFERRED, or RELAY_REFUSED when the DNS
- * says that nobody takes mail there. ERR_OK or ERR_CANCELED. */
+ * says that nobody takes mail there. ERR_OK; ERR_BUSY: may_connect said no; ERR_CANCELED. */
 enum err relay_connect(const struct relay_tools *tools, const struct destination *destination, unsigned flags,
                        bool ipv6_first, struct arena *arena, struct relay_connection *connection,
                        struct verdict *verdict_r) MUST_CHECK;

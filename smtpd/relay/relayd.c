@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/task.h"
+#include "providers.h"
 #include "refresh.h"
 #include "senders.h"
 
@@ -39,6 +40,7 @@ void relayd_close(struct relayd *relayd)
         HASH_DEL(relayd->lanes, lane);
         lane_free(lane);
     }
+    providers_free(relayd);
     senders_free(relayd);
     queue_bell_close(relayd->bell);
 }

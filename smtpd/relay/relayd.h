@@ -14,11 +14,13 @@
 
 #include "base/daemon.h"
 #include "lane.h"
+#include "limits.h"
 #include "relay_connect.h"
 #include "storage/queue.h"
 
 struct delivery;
-struct sender; /* a user and how much he sends (senders.h) */
+struct provider; /* of mail for many (providers.h) */
+struct sender;   /* a user and how much he sends (senders.h) */
 
 struct relayd {
     struct relay_tools tools;
@@ -27,6 +29,7 @@ struct relayd {
     char owner[64]; /* of claims */
 
     struct lane *lanes;
+    struct provider *providers;
     struct sender *senders;
     struct delivery *deliveries; /* that are under way */
     size_t delivery_count;
@@ -56,8 +59,9 @@ void relayd_stop(struct relayd *relayd, int64_t grace_ms);
 void relayd_schedule(void *relayd); /* the task of scheduler.c */
 void relayd_do_chores(void *relayd);
 
-/* A delivery begins: a task of its own, counted in the lane. */
-void delivery_start(struct relayd *relayd, struct lane *lane);
+/* A delivery begins: a task of its own, counted in the lane, and for the provider that it is known to lead to
+ * (NULL: none). */
+void delivery_start(struct relayd *relayd, struct lane *lane, const char *provider);
 void deliveries_cancel(struct relayd *relayd);
 
 #endif

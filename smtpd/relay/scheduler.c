@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/task.h"
-#include "relayd.h"
+#include "providers.h"
 
 enum { DESTINATIONS_AT_ONCE = 100, LOOK_MS = 60 * 1000, LOOK_IN_TESTS_MS = 50, AFTER_ERROR_MS = 5000 };
 
@@ -58,12 +58,13 @@ static void find_due(void *arg)
                          &job->names, &job->count, &job->next_us);
 }
 
-static struct limits limits_of(struct relayd *relayd, struct slice name, struct arena *arena)
+static struct limits limits_of(const struct relayd *relayd, const struct lane *lane, struct arena *arena)
 {
     struct destination destination = {.hop = {.kind = NEXT_HOP_MX}};
-    enum err err = destination_parse(relayd->tools.conf, name, arena, &destination);
+    enum err err = destination_parse(relayd->tools.conf, slice_from(lane->name), arena, &destination);
     return limits_for(relayd->tools.conf,
-                      err ? &(struct destination){.hop = {.kind = NEXT_HOP_MX}} : &destination);
+                      err ? &(struct destination){.hop = {.kind = NEXT_HOP_MX}} : &destination,
+                      lane->provider);
 }
 
 /* Destinations where nothing has gone well yet get half of the places: those that take long to fail cannot
@@ -99,8 +100,9 @@ static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *op
             lane_free(lane);
             continue;
         }
-        struct limits limits = limits_of(relayd, slice_from(lane->name), &job->arena);
-        if (lane->idle > 0 || lane_has_room(lane, limits.concurrency, job->now_us)) {
+        struct limits limits = limits_of(relayd, lane, &job->arena);
+        if (lane->idle > 0 ||
+            (lane_has_room(lane, limits.concurrency, job->now_us) && providers_have_room(relayd, &limits))) {
             if (lane->idle > 0 || lane->is_proven) {
                 add_name(job, &job->proven, lane);
             }
@@ -127,17 +129,20 @@ static struct lane *lane_of(struct relayd *relayd, struct slice name)
     return lane;
 }
 
-static void start_deliveries(struct relayd *relayd, const struct due_job *job)
+static void start_deliveries(struct relayd *relayd, struct due_job *job)
 {
     relayd->is_crowded = job->passed_over;
     for (size_t i = 0; i < job->count; i++) {
         struct lane *lane = lane_of(relayd, job->names[i]);
+        struct limits limits = limits_of(relayd, lane, &job->arena);
         lane->used_us = job->now_us;
         if (lane->idle > 0) {
             event_set(&lane->work);
+        } else if (!providers_have_room(relayd, &limits)) {
+            continue; /* those that began just now took the rest of it */
         } else if (has_place(relayd, lane)) {
             relayd->unproven += !lane->is_proven;
-            delivery_start(relayd, lane);
+            delivery_start(relayd, lane, limits.provider);
         } else {
             relayd->is_crowded = true;
         }

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from next_hop import CLOSE, DEFAULT, EXTENSIONS, greylist, wait_for
+from postern_instance import wait_until
 from sending import SENDER, subjects
 
 
@@ -225,6 +226,42 @@ def test_a_host_that_ends_sessions_after_some_messages(world, answer):
     hop.wait_messages(10)
     assert sorted(subjects(hop.messages)) == sorted(names)
     assert world.clock.ahead == 0 and len(hop.sessions) >= 4
+
+
+def test_a_hosted_domain_gets_its_providers_limits(world):
+    """iCloud takes five messages over a connection, also for the domains of others; its host's name tells."""
+    hop = world.network.hop("127.0.0.2")
+    world.dns.zone("icloud.com", "mx01.mail A 127.0.0.2")
+    world.dns.zone("office.example", "@ MX 10 mx01.mail.icloud.com.")
+    world.start(options={"relay_concurrency": 1})
+    names = world.send_many(["carol@office.example"], 12)
+    world.advance_until(lambda: len(hop.messages) >= 12, seconds=10)
+    assert sorted(subjects(hop.messages)) == sorted(names)
+    assert max(len(session.messages) for session in hop.sessions) == 5
+
+
+def test_domains_of_one_provider_share_its_connections(world):
+    """Google gets five at a time, however many domains it hosts; the others' turn comes when one ends."""
+    hop = world.network.hop("127.0.0.2")
+    other = world.network.hop("127.0.0.3")
+    released = threading.Event()
+    hop.answers["greeting"] = (wait_for(released), "220 ready")
+    world.dns.zone("google.com", "aspmx.l A 127.0.0.2")
+    world.domain("example.net", "127.0.0.3")
+    offices = [f"office{n}.example" for n in range(12)]
+    for office in offices:
+        world.dns.zone(office, "@ MX 1 aspmx.l.google.com.")
+    world.start()
+    names = [world.send(f"carol@{office}") for office in offices]
+    wait_until(lambda: hop.open_now >= 5, "five connections")
+    world.send("carol@example.net")
+    other.wait_messages()
+    released.set()
+    world.advance_until(lambda: len(hop.messages) >= 12, seconds=10)
+    assert sorted(subjects(hop.messages)) == sorted(names)
+    assert hop.open_most == 5
+    world.wait_queue(count=0)
+    assert all(one["attempts"] <= 1 for one in world.recipients()), "to wait for one's turn is no attempt"
 
 
 def test_one_message_goes_once_for_many_recipients(world):

@@ -28,14 +28,20 @@ static struct conf conf = {.relay_concurrency = 20,
                            .routes = routes,
                            .route_count = ARRAY_LEN(routes)};
 
-static struct limits limits_of(const char *text)
+static struct limits limits_behind(const char *text, const char *host)
 {
+    const char *provider = host ? limits_provider_of_host(slice_from(host)) : NULL;
     struct arena arena = {0};
     struct destination destination;
     assert_ok(destination_parse(&conf, slice_from(text), &arena, &destination));
-    struct limits limits = limits_for(&conf, &destination);
+    struct limits limits = limits_for(&conf, &destination, provider);
     arena_free(&arena);
     return limits;
+}
+
+static struct limits limits_of(const char *text)
+{
+    return limits_behind(text, NULL);
 }
 
 static void what_is_set_for_all(void **state)
@@ -73,6 +79,80 @@ static void the_big_providers(void **state)
         assert_int_equal(limits.messages, expected[i].messages);
         assert_int_equal(limits.rate, expected[i].rate);
     }
+}
+
+static void who_hosts_a_domain(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *provider;
+    } expected[] = {
+        {"aspmx.l.google.com", "google"},
+        {"smtp.google.com", "google"},
+        {"alt2.aspmx.l.google.com", "google"},
+        {"aspmx2.googlemail.com", "google"},
+        {"gmail-smtp-in.l.google.com", "google"},
+        {"example-net.mail.protection.outlook.com", "microsoft"},
+        {"example-net.e-v1.mx.microsoft", "microsoft"},
+        {"hotmail-com.olc.protection.outlook.com", "microsoft"},
+        {"mta5.am0.yahoodns.net", "yahoo"},
+        {"mx1.mail.yahoo.co.jp", "yahoo-japan"},
+        {"mx01.mail.icloud.com", "apple"},
+        {"mx00.emig.gmx.net", "1und1"},
+        {"mx-ha02.web.de", "1und1"},
+        {"mx00.ionos.de", "1und1"},
+        {"mx01.ionos.co.uk", "1und1"},
+        {"mx00.kundenserver.de", "1und1"},
+        {"mx00.1and1.com", "1und1"},
+        {"mx00.t-online.de", "telekom"},
+        {"emig.freenet.de", "freenet"},
+        {"mxbiz1.qq.com", "tencent"},
+        {"163mx01.mxmail.netease.com", "netease"},
+        {"google.com", "google"},
+        {"notgoogle.com", NULL},
+        {"google.com.example.net", NULL},
+        {"mx1.example.net", NULL},
+        {"192.0.2.1", NULL},
+        {"com", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+        const char *provider = limits_provider_of_host(slice_from(expected[i].host));
+        print_message("# %s\n", expected[i].host);
+        assert_int_equal(provider == NULL, expected[i].provider == NULL);
+        if (provider) {
+            assert_string_equal(provider, expected[i].provider);
+        }
+    }
+}
+
+static void the_host_decides(void **state)
+{
+    (void)state;
+    struct limits limits = limits_behind("example.net", "aspmx.l.google.com");
+    assert_int_equal(limits.concurrency, 5);
+    assert_int_equal(limits.messages, 50);
+    assert_int_equal(limits.rate, 60);
+    assert_string_equal(limits.provider, "google");
+    assert_ptr_equal(limits.provider, limits_of("googlemail.com").provider); /* they share them */
+    assert_null(limits_of("example.net").provider);
+    /* A domain of one provider that another one hosts. */
+    limits = limits_behind("verizon.net", "mx01.mail.icloud.com");
+    assert_string_equal(limits.provider, "apple");
+    assert_int_equal(limits.messages, 5);
+    /* An unknown host says nothing against the domain. */
+    assert_string_equal(limits_behind("googlemail.com", "mx.example.net").provider, "google");
+    /* A route of one's own: what it sets holds for its domains alone. */
+    limits = limits_behind("mx:hotmail.com", "aspmx.l.google.com");
+    assert_string_equal(limits.provider, "google");
+    limits = limits_behind("gmail.com", "aspmx.l.google.com");
+    assert_int_equal(limits.rate, 2);
+    assert_int_equal(limits.concurrency, 1);
+    assert_int_equal(limits.messages, 50);
+    assert_null(limits.provider);
+    limits = limits_behind("smtp://aspmx.l.google.com", "aspmx.l.google.com");
+    assert_int_equal(limits.rate, 0);
+    assert_null(limits.provider);
 }
 
 static void a_route_overrides(void **state)
@@ -144,7 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_set_for_all),   cmocka_unit_test(the_big_providers),
-        cmocka_unit_test(a_route_overrides),     cmocka_unit_test(pauses_grow),
+        cmocka_unit_test(a_route_overrides),     cmocka_unit_test(who_hosts_a_domain),
+        cmocka_unit_test(the_host_decides),      cmocka_unit_test(pauses_grow),
         cmocka_unit_test(the_spread_is_a_tenth), cmocka_unit_test(the_last_attempt_comes_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
