@@ -154,12 +154,23 @@ static void write_boundary(const struct dsn_report *report, struct buf *out)
     buf_printf(out, "=_%.*s", SLICE_ARG(slice_take(report->id, 60)));
 }
 
+/* The header of a part, by its content's need. */
 static void write_part(const struct dsn_report *report, const char *type, bool is_8bit, struct buf *out)
 {
+    const char *encoding = !is_8bit          ? ""
+                           : report->is_7bit ? "Content-Transfer-Encoding: quoted-printable\r\n"
+                                             : "Content-Transfer-Encoding: 8bit\r\n";
     buf_append(out, S("\r\n--"));
     write_boundary(report, out);
-    buf_printf(out, "\r\nContent-Type: %s\r\n%s\r\n", type,
-               is_8bit ? "Content-Transfer-Encoding: 8bit\r\n" : "");
+    buf_printf(out, "\r\nContent-Type: %s\r\n%s\r\n", type, encoding);
+}
+
+static void write_content(const struct dsn_report *report, struct slice content, struct buf *out)
+{
+    if (report->is_7bit && has_8bit(content))
+        dsn_append_quoted(out, content);
+    else
+        buf_append(out, content);
 }
 
 static void write_subject(const struct dsn_report *report, struct slice subject, struct buf *out)
@@ -241,20 +252,26 @@ bool dsn_write_begin(const struct dsn_report *report, struct buf *out)
     dsn_write_text(report, buf_slice(&subject), &text);
     dsn_write_fields(report, global, &fields);
     bool is_8bit = has_8bit(buf_slice(&text)) || has_8bit(buf_slice(&fields)) || report->original_is_8bit;
+    is_8bit &= !report->is_7bit;
     write_header(report, buf_slice(&subject), is_8bit, out);
     write_part(report,
                report->language == LANGUAGE_GERMAN ? "text/plain; charset=utf-8\r\nContent-Language: de"
                                                    : "text/plain; charset=utf-8\r\nContent-Language: en",
                has_8bit(buf_slice(&text)), out);
-    buf_append(out, buf_slice(&text));
+    write_content(report, buf_slice(&text), out);
     write_part(report, global ? "message/global-delivery-status" : "message/delivery-status",
                has_8bit(buf_slice(&fields)), out);
-    buf_append(out, buf_slice(&fields));
+    write_content(report, buf_slice(&fields), out);
     write_part(report, original_type(report), report->original_is_8bit, out);
     buf_free(&subject);
     buf_free(&text);
     buf_free(&fields);
     return is_8bit || !utf8_is_ascii(report->sender);
+}
+
+void dsn_write_original(const struct dsn_report *report, struct slice original, struct buf *out)
+{
+    write_content(report, original, out);
 }
 
 void dsn_write_end(const struct dsn_report *report, struct buf *out)

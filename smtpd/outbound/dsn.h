@@ -5,7 +5,7 @@
  * Pure: bytes in, bytes out.
  *
  *     has_8bit = dsn_write_begin(&report, &out);
- *     … the message, or its header without the empty line …
+ *     dsn_write_original(&report, the message, or its header without the empty line, &out);
  *     dsn_write_end(&report, &out);
  *
  * Whatever a text holds, it is cut into lines and cleaned here: other servers' words can forge no field, no
@@ -51,10 +51,15 @@ struct dsn_report {
     bool returns_message;  /* the whole message follows, else its header only */
     bool original_is_utf8; /* the message has UTF-8 in its header */
     bool original_is_8bit; /* what follows has octets above 127 */
+    /* It may meet hosts without 8BITMIME (RFC 6152), which would refuse it: parts of 8 bits are encoded. Not
+     * with a whole message of 8 bits that is no `original_is_utf8`, which no part may encode (RFC 2046
+     * section 5.2.1). */
+    bool is_7bit;
 };
 
 /* What stands before the original and behind it. True: the whole is of 8 bits. */
 bool dsn_write_begin(const struct dsn_report *report, struct buf *out);
+void dsn_write_original(const struct dsn_report *report, struct slice original, struct buf *out);
 void dsn_write_end(const struct dsn_report *report, struct buf *out);
 
 /* "5.1.1" of "5.1.1 no such user"; without one, what the SMTP code or the want of one says. In `status`. */

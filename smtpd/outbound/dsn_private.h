@@ -11,6 +11,8 @@ void dsn_append_clean(struct buf *out, struct slice text, bool ascii);
 /* Appends a clean text in lines of 72 columns or so: each further one begins with a line end and `indent`.
  * `column` is where the first one begins. Words longer than a line may be are cut. */
 void dsn_append_wrapped(struct buf *out, struct slice text, size_t column, const char *indent);
+/* Quoted-printable (RFC 2045 section 6.7); line ends are CRLF. */
+void dsn_append_quoted(struct buf *out, struct slice text);
 void dsn_append_date(struct buf *out, int64_t us);
 
 /* The words for people: the first part, without its header. */

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "limits.h"
 #include "report_private.h"
 
@@ -42,7 +43,7 @@ static bool is_late(const struct telling *telling, const struct queue_recipient 
     struct destination destination = {0};
     if (destination_parse(telling->conf, recipient->destination, &arena, &destination))
         destination = (struct destination){0};
-    int64_t after_us = limits_for(telling->conf, &destination).delay_notice_after_us;
+    int64_t after_us = limits_for(telling->conf, &destination, NULL).delay_notice_after_us;
     arena_free(&arena);
     return after_us > 0 && telling->now_us - telling->envelope->received_us >= after_us;
 }
@@ -141,6 +142,26 @@ static struct slice make_id(const struct telling *telling, enum dsn_action actio
                                    kind_name(action), (unsigned long long)(hash ^ hash >> 32) & 0xffffffff));
 }
 
+/* What goes elsewhere may meet hosts without 8BITMIME. RFC 6522 section 3: "When 8-bit or binary data not
+ * encoded in a 7-bit form is to be returned, and the return path is not guaranteed to be 8-bit or binary
+ * capable, … the text/rfc822-headers media type MAY be used". A message with UTF-8 in its header may be
+ * encoded whole (RFC 6533 section 4.5). Who has a UTF-8 address himself gets mail by hosts that take 8 bits
+ * (RFC 6531 section 3.1). */
+static enum err fit_way_back(const struct telling *telling, struct arena *arena, struct dsn_report *report,
+                             struct slice *original)
+{
+    bool elsewhere = false;
+    enum err err = report_is_for_elsewhere(telling->store, telling->conf, arena, report->sender, &elsewhere);
+    report->is_7bit = elsewhere && utf8_is_ascii(report->sender);
+    struct slice header = report_header_of(*original);
+    bool is_global = !utf8_is_ascii(header) && utf8_is_valid(header);
+    if (report->is_7bit && report->returns_message && !is_global && !utf8_is_ascii(*original)) {
+        report->returns_message = false;
+        *original = header;
+    }
+    return err;
+}
+
 static enum err tell(const struct telling *telling, enum dsn_action action,
                      const struct dsn_recipient *recipients, const uint32_t *numbers, size_t count,
                      struct arena *arena)
@@ -163,6 +184,8 @@ static enum err tell(const struct telling *telling, enum dsn_action action,
     struct slice original;
     struct report_text text;
     enum err err = read_original(telling, action, arena, &report.returns_message, &original);
+    if (!err)
+        err = fit_way_back(telling, arena, &report, &original);
     if (!err)
         err = report_build(telling->store, arena, &report, original, &text);
     if (err)

@@ -29,19 +29,23 @@ static enum err write_piece(struct blob *blob, struct mime_parser *parser, struc
 static enum err write_blob(const struct dsn_report *report, struct slice original, struct mime_parser *parser,
                            struct report_text *text)
 {
-    struct buf begin, end;
+    struct buf begin, content, end;
     buf_init(&begin, REPORT_MAX);
+    buf_init(&content, REPORT_MAX + 4 * original.len);
     buf_init(&end, 1000);
     text->is_8bit = dsn_write_begin(report, &begin);
+    dsn_write_original(report, original, &content);
     dsn_write_end(report, &end);
-    enum err err = buf_ok(&begin) ? write_piece(text->blob, parser, S(RETURN_PATH)) : ERR_TOO_LONG;
+    enum err err =
+        buf_ok(&begin) && buf_ok(&content) ? write_piece(text->blob, parser, S(RETURN_PATH)) : ERR_TOO_LONG;
     if (!err)
         err = write_piece(text->blob, parser, buf_slice(&begin));
     if (!err)
-        err = write_piece(text->blob, parser, original);
+        err = write_piece(text->blob, parser, buf_slice(&content));
     if (!err)
         err = write_piece(text->blob, parser, buf_slice(&end));
     buf_free(&begin);
+    buf_free(&content);
     buf_free(&end);
     return err ? err : blob_seal(text->blob);
 }

@@ -71,17 +71,33 @@ static enum err add_to_queue(struct store *store, const struct conf *conf, struc
     return err == ERR_EXISTS ? ERR_OK : err;
 }
 
+/* ERR_SYNTAX, ERR_TOO_LONG: the address is malformed. */
+static enum err resolve(struct store *store, const struct conf *conf, struct arena *arena,
+                        struct slice address, struct resolution *resolution_r)
+{
+    struct address parsed;
+    enum err err = address_parse(arena, address, true, &parsed);
+    return err ? err : resolve_address(store, conf, &parsed, arena, resolution_r);
+}
+
+enum err report_is_for_elsewhere(struct store *store, const struct conf *conf, struct arena *arena,
+                                 struct slice address, bool *elsewhere_r)
+{
+    struct resolution resolution;
+    enum err err = resolve(store, conf, arena, address, &resolution);
+    *elsewhere_r =
+        !err && (resolution.route.outcome == DIRECTORY_REMOTE || resolution.route.forward_count > 0);
+    return err == ERR_SYNTAX || err == ERR_TOO_LONG ? ERR_OK : err;
+}
+
 enum err report_post(struct store *store, const struct conf *conf, struct arena *arena, struct slice address,
                      const struct report_text *text, int64_t now_us)
 {
     static const char *const reasons[] = {[DIRECTORY_NO_USER] = "there is no such user",
                                           [DIRECTORY_DISABLED] = "the user is disabled",
                                           [DIRECTORY_LOOP] = "the aliases go in a circle"};
-    struct address parsed;
     struct resolution resolution;
-    enum err err = address_parse(arena, address, true, &parsed);
-    if (!err)
-        err = resolve_address(store, conf, &parsed, arena, &resolution);
+    enum err err = resolve(store, conf, arena, address, &resolution);
     if (err == ERR_SYNTAX || err == ERR_TOO_LONG) {
         log_dropped(text, address, "the address is malformed");
         return ERR_OK;

@@ -22,6 +22,10 @@ enum err report_build(struct store *store, struct arena *arena, const struct dsn
 enum err report_post(struct store *store, const struct conf *conf, struct arena *arena, struct slice address,
                      const struct report_text *text, int64_t now_us) MUST_CHECK;
 
+/* Whether some of what is sent to that address leaves this server. */
+enum err report_is_for_elsewhere(struct store *store, const struct conf *conf, struct arena *arena,
+                                 struct slice address, bool *elsewhere_r) MUST_CHECK;
+
 /* The header of a message, without the empty line; what is cut in the middle of it ends with a whole line. */
 struct slice report_header_of(struct slice message);
 

@@ -77,36 +77,58 @@ enum err suppress_remember(struct store *store, const struct conf *conf, const s
     return err;
 }
 
-/* The former words in a sentence that says what to do, with their enhanced code. */
-static struct slice explain(const struct suppression *entry, struct arena *arena)
+/* The sentence around the former words. ASCII: the fields of a report have room for no more. */
+static const struct phrases {
+    const char *begin;                       /* the time that the address is suppressed since follows */
+    const char *who, *answered, *to_address; /* around the host, and behind its words */
+    const char *stopped;                     /* by the administrator, whose words follow */
+    const char *until, *end;
+} phrases[] = {
+    [LANGUAGE_ENGLISH] = {.begin = "this was not tried: on ",
+                          .who = " ",
+                          .answered = " answered",
+                          .to_address = " for this address",
+                          .stopped = " the administrator stopped mail to this address:",
+                          .until = ", and until ",
+                          .end = " no mail is sent there; the administrator can lift that by:"},
+    [LANGUAGE_GERMAN] = {.begin = "es wurde nicht versucht: am ",
+                         .who = " antwortete ",
+                         .answered = "",
+                         .to_address = " zu dieser Adresse",
+                         .stopped = " hat der Administrator Mail an diese Adresse gesperrt:",
+                         .until = ", und bis ",
+                         .end = " wird keine Mail dorthin gesandt; der Administrator kann das aufheben mit:"},
+};
+
+/* With the enhanced code of the former words, and what to do. */
+static struct slice explain(const struct suppression *entry, enum conf_language language, struct arena *arena)
 {
+    const struct phrases *say = &phrases[language];
     struct dsn_recipient former = {.code = entry->reply.code ? entry->reply.code : 550,
                                    .text = entry->reply.text};
+    struct slice quote = slice_take(entry->reply.text, QUOTE_MAX);
     struct buf text;
     char status[16];
     dsn_status(&former, DSN_FAILED, status);
     buf_init(&text, 4096);
-    buf_printf(&text, "%s this was not tried: on ", status);
+    buf_printf(&text, "%s %s", status, say->begin);
     date_format(&text, entry->since_us / 1000000, date_local_zone(entry->since_us / 1000000));
     if (entry->reply.is_theirs)
-        buf_printf(&text, " %.*s answered \"%u %.*s\" for this address", SLICE_ARG(entry->reply.host),
-                   entry->reply.code, SLICE_ARG(slice_take(entry->reply.text, QUOTE_MAX)));
+        buf_printf(&text, "%s%.*s%s \"%u %.*s\"%s", say->who, SLICE_ARG(entry->reply.host), say->answered,
+                   entry->reply.code, SLICE_ARG(quote), say->to_address);
     else
-        buf_printf(&text, " the administrator stopped mail to this address (\"%.*s\")",
-                   SLICE_ARG(slice_take(entry->reply.text, QUOTE_MAX)));
-    buf_append(&text, S(", and until "));
+        buf_printf(&text, "%s \"%.*s\"", say->stopped, SLICE_ARG(quote));
+    buf_append(&text, slice_from(say->until));
     date_format(&text, entry->until_us / 1000000, date_local_zone(entry->until_us / 1000000));
-    buf_printf(
-        &text,
-        " no mail is sent there; the administrator can lift that by: postern queue suppress remove %.*s",
-        SLICE_ARG(entry->address));
+    buf_printf(&text, "%s postern queue suppress remove %.*s", say->end, SLICE_ARG(entry->address));
     struct slice copy = arena_copy(arena, buf_slice(&text));
     buf_free(&text);
     return copy;
 }
 
-enum err suppress_claim(struct store *store, const struct queue_claim *claim, int64_t now_us,
-                        struct arena *arena, struct queue_outcome **outcomes_r, size_t *count_r)
+enum err suppress_claim(struct store *store, const struct conf *conf, const struct queue_claim *claim,
+                        int64_t now_us, struct arena *arena, struct queue_outcome **outcomes_r,
+                        size_t *count_r)
 {
     struct slice *addresses = arena_array(arena, struct slice, claim->count);
     struct suppression *found = arena_array(arena, struct suppression, claim->count);
@@ -119,13 +141,13 @@ enum err suppress_claim(struct store *store, const struct queue_claim *claim, in
         return err;
     for (size_t i = 0; i < claim->count; i++)
         if (found[i].address.len > 0)
-            outcomes[count++] =
-                (struct queue_outcome){.message = claim->message,
-                                       .number = claim->recipients[i].number,
-                                       .state = QUEUE_FAILED,
-                                       .delay_told = claim->recipients[i].delay_told,
-                                       .reply = {.code = found[i].reply.code ? found[i].reply.code : 550,
-                                                 .text = explain(&found[i], arena)}};
+            outcomes[count++] = (struct queue_outcome){
+                .message = claim->message,
+                .number = claim->recipients[i].number,
+                .state = QUEUE_FAILED,
+                .delay_told = claim->recipients[i].delay_told,
+                .reply = {.code = found[i].reply.code ? found[i].reply.code : 550,
+                          .text = explain(&found[i], (enum conf_language)conf->report_language, arena)}};
     *outcomes_r = outcomes;
     *count_r = count;
     return ERR_OK;

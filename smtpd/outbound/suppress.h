@@ -17,9 +17,10 @@ enum err suppress_remember(struct store *store, const struct conf *conf, const s
                            const struct queue_outcome *outcomes, size_t count, int64_t now_us) MUST_CHECK;
 
 /* Before an attempt: the outcomes of those recipients of the claim that need not be tried. They are
- * QUEUE_FAILED, with the former words and how the administrator lifts it; to be told (report_outcomes) and
- * settled like others. In the arena. */
-enum err suppress_claim(struct store *store, const struct queue_claim *claim, int64_t now_us,
-                        struct arena *arena, struct queue_outcome **outcomes_r, size_t *count_r) MUST_CHECK;
+ * QUEUE_FAILED, with the former words and how the administrator lifts it, in the language of reports; to be
+ * told (report_outcomes) and settled like others. In the arena. */
+enum err suppress_claim(struct store *store, const struct conf *conf, const struct queue_claim *claim,
+                        int64_t now_us, struct arena *arena, struct queue_outcome **outcomes_r,
+                        size_t *count_r) MUST_CHECK;
 
 #endif

@@ -207,7 +207,8 @@ static enum err pass_over_suppressed(struct delivery *delivery, struct queue_cla
     struct queue_outcome *outcomes = NULL;
     size_t count = 0, settled = 0;
     int64_t now_us = clock_wall_us();
-    enum err err = suppress_claim(relayd->store, claim, now_us, &delivery->arena, &outcomes, &count);
+    enum err err =
+        suppress_claim(relayd->store, relayd->tools.conf, claim, now_us, &delivery->arena, &outcomes, &count);
     if (err || count == 0) {
         return err;
     }

@@ -3,6 +3,7 @@
 #include "suite.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "mail/header.h"
 #include "report.h"
 #include "srs.h"
@@ -378,6 +379,54 @@ static void test_sender_elsewhere(void **state)
     assert_text(items[0].envelope.subject, "Not delivered: lunch");
 }
 
+static struct slice queued_report(struct fixture *fixture, const char *body)
+{
+    struct sent sent = {.sender = "zoe@example.com",
+                        .flags = QUEUE_8BIT | QUEUE_RETURN_FULL,
+                        .body = body,
+                        .recipients = {{.address = S("bob@example.net")}},
+                        .count = 1};
+    struct queue_claim *claim = send_message(fixture, &sent);
+    struct queue_outcome outcome = outcome_of(claim, 0, QUEUE_FAILED);
+    struct blob_reader reader;
+    size_t count;
+    assert_ok(report_outcomes(fixture->store, &conf, claim, &outcome, NULL, 1, NOW));
+    struct queue_item *items = queued_for(fixture, "zoe@example.com", &count);
+    assert_int_equal(count, 1);
+    assert_int_equal(items[0].envelope.flags & (QUEUE_8BIT | QUEUE_SMTPUTF8), 0);
+    assert_ok(queue_open(fixture->store, items[0].message, &reader));
+    char *text = arena_alloc(&fixture->arena, reader.size + 1);
+    assert_int_equal(pread(reader.fd, text, reader.size, 0), (ssize_t)reader.size);
+    struct slice report = slice_of(text, reader.size);
+    blob_reader_close(&reader);
+    assert_true(utf8_is_ascii(report));
+    return report;
+}
+
+/* No host may have to refuse it for want of 8BITMIME. */
+static void test_elsewhere_8bit_body(void **state)
+{
+    struct slice text = queued_report(*state, BODY "\303\274\r\n");
+    assert_true(has(text, "Content-Type: text/rfc822-headers\r\n\r\nSubject: lunch\r\n"));
+    assert_false(has(text, "at noon"));
+}
+
+static void test_elsewhere_8bit_header(void **state)
+{
+    struct slice text = queued_report(*state, "Return-Path: <x>\r\nSubject: caf\351\r\n\r\nat noon\r\n");
+    assert_true(has(text,
+                    "Content-Type: text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+                    "\r\nSubject: caf=E9\r\n"));
+    assert_false(has(text, "at noon"));
+}
+
+static void test_elsewhere_utf8_header(void **state)
+{
+    struct slice text = queued_report(*state, "Return-Path: <x>\r\nSubject: \303\274\r\n\r\n\303\266\r\n");
+    assert_true(has(text, "Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+                          "\r\nSubject: =C3=BC\r\n\r\n=C3=B6\r\n"));
+}
+
 /* RFC 8689 section 5: the report is protected as the message was, and has no more of it than the header. */
 static void test_requiretls(void **state)
 {
@@ -561,6 +610,9 @@ int main(void)
         CASE(utf8_header),
         CASE(odd_messages),
         CASE(sender_elsewhere),
+        CASE(elsewhere_8bit_body),
+        CASE(elsewhere_8bit_header),
+        CASE(elsewhere_utf8_header),
         CASE(requiretls),
         CASE(posted_once),
         CASE(sender_is_alias),

@@ -179,11 +179,11 @@ static void test_message(void **state)
                                        {.message = 7, .number = 1, .state = QUEUE_DELIVERED}};
     struct queue_outcome *suppressed;
     size_t count;
-    assert_ok(suppress_claim(fixture->store, &claim, NOW, &fixture->arena, &suppressed, &count));
+    assert_ok(suppress_claim(fixture->store, &conf, &claim, NOW, &fixture->arena, &suppressed, &count));
     assert_int_equal(count, 0);
     assert_ok(suppress_remember(fixture->store, &conf, &claim, outcomes, 3, NOW));
     assert_string_equal(page(fixture, "", NOW, 10), "dave@example.net");
-    assert_ok(suppress_claim(fixture->store, &claim, NOW + DAY, &fixture->arena, &suppressed, &count));
+    assert_ok(suppress_claim(fixture->store, &conf, &claim, NOW + DAY, &fixture->arena, &suppressed, &count));
     assert_int_equal(count, 1);
     assert_int_equal(suppressed[0].message, 7);
     assert_int_equal(suppressed[0].number, 2);
@@ -196,6 +196,16 @@ static void test_message(void **state)
     assert_true(slice_find_text(text, S("mx.example.net [192.0.2.1]")) < text.len);
     assert_true(slice_find_text(text, S("550 5.1.1 no such user")) < text.len);
     assert_true(slice_find_text(text, S("postern queue suppress remove dave@example.net")) < text.len);
+    struct conf german = conf;
+    german.report_language = LANGUAGE_GERMAN;
+    assert_ok(
+        suppress_claim(fixture->store, &german, &claim, NOW + DAY, &fixture->arena, &suppressed, &count));
+    text = suppressed[0].reply.text;
+    assert_true(slice_starts_with(text, S("5.1.1 es wurde nicht versucht: am ")));
+    assert_true(slice_find_text(text, S("antwortete mx.example.net [192.0.2.1] \"550 5.1.1 no such user\"")) <
+                text.len);
+    assert_true(slice_find_text(text, S("aufheben mit: postern queue suppress remove dave@example.net")) <
+                text.len);
     /* What was not tried does not make the time longer. */
     assert_ok(suppress_remember(fixture->store, &conf, &claim, suppressed, 1, NOW + DAY));
     assert_false(is_there(fixture, "dave@example.net", NOW + WEEK));
@@ -213,7 +223,7 @@ static void test_turned_off(void **state)
     assert_string_equal(page(fixture, "", NOW, 10), "");
     /* Those that an administrator added count in any case. */
     assert_ok(add(fixture, "bob@example.net"));
-    assert_ok(suppress_claim(fixture->store, &claim, NOW, &fixture->arena, &suppressed, &count));
+    assert_ok(suppress_claim(fixture->store, &conf, &claim, NOW, &fixture->arena, &suppressed, &count));
     assert_int_equal(count, 1);
     assert_int_equal(suppressed[0].number, 0);
 }

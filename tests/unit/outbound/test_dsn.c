@@ -2,9 +2,10 @@
 /* Reports: what people read, what programs read, and that no foreign text becomes more than a text. */
 #include "check.h"
 
-#include "dsn.h"
+#include "dsn_private.h"
 #include "mail/header.h"
 #include "mail/mime.h"
+#include "mail/transfer_encoding.h"
 
 #define ORIGINAL "From: alice@example.org\r\nSubject: lunch\r\n"
 
@@ -59,7 +60,7 @@ static int write_report(struct written *written, const struct dsn_report *report
     *written = (struct written){0};
     buf_init(&written->text, 1 << 24);
     written->has_8bit = dsn_write_begin(report, &written->text);
-    buf_append(&written->text, slice_from(original));
+    dsn_write_original(report, slice_from(original), &written->text);
     dsn_write_end(report, &written->text);
     assert_true(buf_ok(&written->text));
     keep(buf_slice(&written->text));
@@ -335,6 +336,76 @@ static void test_utf8_addresses(void **state)
     forget(&written);
 }
 
+static void assert_decoded(const struct written *written, const struct mime_part *part, const char *expected)
+{
+    struct buf decoded;
+    struct transfer_decoder decoder = {.encoding = ENCODING_QUOTED_PRINTABLE};
+    buf_init(&decoded, 100000);
+    transfer_decode(&decoder, &decoded, body(written, part));
+    transfer_decode_finish(&decoder, &decoded);
+    assert_text(buf_slice(&decoded), expected);
+    buf_free(&decoded);
+}
+
+/* For hosts without 8BITMIME: no octet above 127, and nothing of it lost. */
+static void test_7bit(void **state)
+{
+    (void)state;
+    struct dsn_recipient recipient = refused;
+    struct dsn_report report = report_on(&recipient, 1);
+    struct written written;
+    report.language = LANGUAGE_GERMAN;
+    report.is_7bit = true;
+    report.subject = S("caf\303\251");
+    report.original_is_8bit = true;
+    write_report(&written, &report, "Subject: caf\351 = caf\303\251 \r\nX: \t\r\n");
+    assert_false(written.has_8bit);
+    assert_text(written.root->encoding, "7bit");
+    assert_text(written.words->encoding, "quoted-printable");
+    assert_has(body(&written, written.words), "Empf=C3=A4nger");
+    assert_text(written.fields->encoding, "7bit");
+    assert_text(written.original->subtype, "rfc822-headers");
+    assert_text(written.original->encoding, "quoted-printable");
+    assert_decoded(&written, written.original, "Subject: caf\351 = caf\303\251 \r\nX: \t\r\n");
+    forget(&written);
+    /* A message of UTF-8 goes whole (RFC 6533 section 4.5). */
+    recipient.address = S("\303\274ser@example.net");
+    report.original_is_utf8 = report.returns_message = true;
+    write_report(&written, &report, "Subject: \303\274\r\n\r\n\303\266\r\n");
+    assert_false(written.has_8bit);
+    assert_text(written.fields->encoding, "quoted-printable");
+    assert_text(written.original->encoding, "quoted-printable");
+    assert_decoded(&written, written.original, "Subject: \303\274\r\n\r\n\303\266\r\n");
+    forget(&written);
+}
+
+/* RFC 2045 section 6.7 */
+static void test_quoted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *quoted;
+    } rows[] = {
+        {"", ""},
+        {"a=b", "a=3Db"},
+        {"a \r\nb\t\r\n", "a=20\r\nb=09\r\n"},
+        {"end ", "end=20"},
+        {"a\rb\nc\n", "a=0Db=0Ac=0A"},
+        {"\303\244\177\001", "=C3=A4=7F=01"},
+        {"1234567890123456789012345678901234567890123456789012345678901234567890123456",
+         "123456789012345678901234567890123456789012345678901234567890123456789012345=\r\n6"},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234\303\r\n",
+         "12345678901234567890123456789012345678901234567890123456789012345678901234=\r\n=C3\r\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf out;
+        buf_init(&out, 1000);
+        dsn_append_quoted(&out, slice_from(rows[i].text));
+        assert_text(buf_slice(&out), rows[i].quoted);
+        buf_free(&out);
+    }
+}
+
 /* With addresses in ASCII the old form does, and has no octet above 127 (RFC 3464 section 2.1.1). */
 static void test_fields_are_ascii(void **state)
 {
@@ -503,13 +574,22 @@ static void test_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_simple_example),  cmocka_unit_test(test_several_recipients),
-        cmocka_unit_test(test_delayed),         cmocka_unit_test(test_success),
-        cmocka_unit_test(test_header),          cmocka_unit_test(test_message_id_of_others),
-        cmocka_unit_test(test_utf8_addresses),  cmocka_unit_test(test_fields_are_ascii),
-        cmocka_unit_test(test_foreign_texts),   cmocka_unit_test(test_long_texts),
-        cmocka_unit_test(test_many_recipients), cmocka_unit_test(test_status),
-        cmocka_unit_test(test_words),           cmocka_unit_test(test_german),
+        cmocka_unit_test(test_simple_example),
+        cmocka_unit_test(test_several_recipients),
+        cmocka_unit_test(test_delayed),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_message_id_of_others),
+        cmocka_unit_test(test_utf8_addresses),
+        cmocka_unit_test(test_fields_are_ascii),
+        cmocka_unit_test(test_foreign_texts),
+        cmocka_unit_test(test_long_texts),
+        cmocka_unit_test(test_many_recipients),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_7bit),
+        cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_german),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
