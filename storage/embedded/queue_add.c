@@ -293,7 +293,10 @@ static enum err cancel(struct db *db, struct slice id, int64_t *message_r)
     if (err) {
         return err;
     }
-    sqlite3_stmt *statement = db_statement(db, "DELETE FROM recipient WHERE message=?1 AND state=3");
+    /* Also those who were removed meanwhile. */
+    sqlite3_stmt *statement =
+        db_statement(db, "DELETE FROM recipient WHERE message=?1 AND EXISTS(SELECT 1 FROM recipient AS other"
+                         " WHERE other.message=?1 AND other.state=3)");
     db_bind_int(statement, 1, *message_r);
     err = db_run(db, statement);
     if (!err && sqlite3_changes(db_handle(db)) == 0) {

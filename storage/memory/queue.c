@@ -168,23 +168,33 @@ enum err queue_add(struct store *store, struct blob *blob, const struct queue_en
     return err;
 }
 
-static bool is_prepared(const struct queued_message *message)
+/* Some of its recipients may have been removed meanwhile; since when the others wait for it. */
+static bool is_prepared(const struct queued_message *message, int64_t *since_us)
 {
-    return message->count > 0 && message->recipients[0].state == QUEUE_PREPARED;
+    for (size_t i = 0; i < message->count; i++) {
+        if (message->recipients[i].state == QUEUE_PREPARED) {
+            *since_us = message->recipients[i].changed_us;
+            return true;
+        }
+    }
+    return false;
 }
 
 enum err queue_confirm(struct store *store, struct slice id)
 {
     struct queue *queue;
     size_t index;
+    int64_t since_us;
     enum err err = queue_lock(store, MEMORY_COMMIT, &queue);
     if (err) {
         return err;
     }
     struct queued_message *message = find(queue, id, &index);
-    err = message && is_prepared(message) ? ERR_OK : ERR_NOT_FOUND;
+    err = message && is_prepared(message, &since_us) ? ERR_OK : ERR_NOT_FOUND;
     for (size_t i = 0; !err && i < message->count; i++) {
-        message->recipients[i].state = QUEUE_WAITING;
+        if (message->recipients[i].state == QUEUE_PREPARED) {
+            message->recipients[i].state = QUEUE_WAITING;
+        }
     }
     queue_ring(queue, false);
     queue_unlock(queue);
@@ -195,12 +205,13 @@ enum err queue_cancel(struct store *store, struct slice id)
 {
     struct queue *queue;
     size_t index;
+    int64_t since_us;
     enum err err = queue_lock(store, MEMORY_COMMIT, &queue);
     if (err) {
         return err;
     }
     struct queued_message *message = find(queue, id, &index);
-    err = message && is_prepared(message) ? ERR_OK : ERR_NOT_FOUND;
+    err = message && is_prepared(message, &since_us) ? ERR_OK : ERR_NOT_FOUND;
     if (!err) {
         queue_delete(queue, index);
     }
@@ -481,7 +492,8 @@ enum err queue_recover(struct store *store, int64_t now_us, int64_t prepared_us)
                 recipient->state = QUEUE_WAITING;
             }
         }
-        if (is_prepared(message) && message->recipients[0].changed_us < prepared_us) {
+        int64_t since_us;
+        if (is_prepared(message, &since_us) && since_us < prepared_us) {
             queue_delete(queue, i);
         }
     }

@@ -326,6 +326,29 @@ static void what_is_prepared_waits_for_its_word(void **state)
     assert_string_equal(ids(fixture, (struct queue_filter){0}), "ID1,ID2");
 }
 
+/* Whom an administrator removed before that word stays removed, and goes with his message. */
+static void what_is_prepared_may_lose_recipients(void **state)
+{
+    struct fixture *fixture = *state;
+    struct queue_recipient recipients[] = {to("bob@example.net", "example.net"),
+                                           to("carol@example.net", "example.net")};
+    struct queue_filter bob = {.recipient = S("bob@example.net")};
+    struct queue_figures figures;
+    struct queue_claim *claims;
+    uint64_t count;
+    assert_ok(try_add(fixture, "ID1", "one", recipients, 2, true));
+    assert_ok(try_add(fixture, "ID2", "two", recipients, 2, true));
+    assert_ok(queue_change(fixture->store, &bob, QUEUE_REMOVE, SLICE_EMPTY, NOW, &count));
+    assert_int_equal(count, 2);
+    assert_ok(queue_confirm(fixture->store, S("ID1")));
+    assert_ok(queue_cancel(fixture->store, S("ID2")));
+    assert_int_equal(claim(fixture, "example.net", "one", NOW, 10, &claims), 1);
+    assert_int_equal(claims->count, 1);
+    assert_text(claims->recipients[0].recipient.address, "carol@example.net");
+    assert_ok(queue_count(fixture->store, &figures));
+    assert_int_equal(figures.recipients[QUEUE_REMOVED], 1);
+}
+
 static bool skips(void *data, struct slice destination)
 {
     return slice_eq(destination, slice_from(data));
@@ -726,6 +749,7 @@ int main(void)
         conformance_test(bodies_of_all_kinds_are_kept),
         conformance_test(who_dies_loses_his_claims),
         conformance_test(what_is_prepared_waits_for_its_word),
+        conformance_test(what_is_prepared_may_lose_recipients),
         conformance_test(destinations_come_by_their_time),
         conformance_test(people_find_what_they_look_for),
         conformance_test(people_change_what_they_find),
