@@ -70,7 +70,7 @@ void queue_delete(struct queue *queue, size_t index)
     message_free(queue->messages[index]);
     queue->count--;
     memmove(&queue->messages[index], &queue->messages[index + 1],
-            (queue->count - index) * sizeof(queue->messages[0]));
+            (queue->count - index) * sizeof(struct queued_message *));
 }
 
 static struct queued_message *find(struct queue *queue, struct slice id, size_t *index_r)
