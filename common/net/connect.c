@@ -109,7 +109,7 @@ static enum err error_of_connecting(int code)
 
 static void note_local_address(struct conn *conn, int fd)
 {
-    struct sockaddr_storage here;
+    struct sockaddr_storage here = {0};
     socklen_t length = sizeof(here);
     const void *address = &((const struct sockaddr_in *)&here)->sin_addr;
     if (getsockname(fd, (struct sockaddr *)&here, &length) != 0)
