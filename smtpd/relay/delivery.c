@@ -137,7 +137,9 @@ static void deliver_one(struct delivery *delivery, const struct queue_claim *cla
     }
     while (sent == DELIVERY_AGAIN && have_connection(delivery, claim)) {
         delivery->messages++;
+        delivery->ends_soon = true;
         sent = delivery_send(delivery, claim);
+        delivery->ends_soon = false;
     }
     delivery->is_over |= sent == DELIVERY_CANCELED;
 }
@@ -156,6 +158,10 @@ static void deliver_claims(struct delivery *delivery)
             delivery->turns++;
         }
     }
+    /* Broken off: who comes after us need not find out that we are gone. */
+    for (; delivery->relayd->is_stopping && delivery->at < delivery->count; delivery->at++) {
+        delivery_put_back(delivery, &delivery->claims[delivery->at], 0);
+    }
 }
 
 /* True: there may be more to send. */
@@ -168,8 +174,10 @@ static bool wait_for_more(struct delivery *delivery)
         return false;
     }
     lane->idle++;
+    delivery->ends_soon = true;
     enum err err = conn_wait(conn, &lane->work, loop_now(delivery->relayd->tools.loop) + IDLE_MS, &which);
     lane->idle--;
+    delivery->ends_soon = false;
     if (err || which == 0) { /* it says something, or hangs up: either way nothing that we asked for */
         return false;
     }
@@ -259,10 +267,12 @@ void delivery_start(struct relayd *relayd, struct lane *lane, const char *provid
     delivery->task = task_spawn(relayd->tools.loop, "delivery", run, delivery);
 }
 
-void deliveries_cancel(struct relayd *relayd)
+void deliveries_cancel(struct relayd *relayd, bool whatever_they_do)
 {
     struct delivery *delivery;
     DL_FOREACH (relayd->deliveries, delivery) {
-        task_cancel(delivery->task);
+        if (whatever_they_do || !delivery->ends_soon) {
+            task_cancel(delivery->task);
+        }
     }
 }

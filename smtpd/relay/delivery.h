@@ -21,6 +21,7 @@ struct delivery {
     struct relay_connection connection;
     size_t messages; /* that were sent over the connection */
     size_t turns;    /* messages that were dealt with */
+    bool ends_soon;  /* when the process does: a message is under way, or there is none */
     bool is_over;    /* nothing more is to be claimed */
 
     struct task *task;

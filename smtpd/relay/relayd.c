@@ -77,10 +77,11 @@ void relayd_stop(struct relayd *relayd, int64_t grace_ms)
     if (task_join(relayd->chores) || task_join(relayd->scheduler)) {
         return; /* cancelled ourselves */
     }
+    deliveries_cancel(relayd, false);
     wait_for_deliveries(relayd, loop_now(relayd->tools.loop) + grace_ms);
     if (relayd->delivery_count > 0) {
         log_warning("deliveries.broken_off", log_number("count", relayd->delivery_count));
-        deliveries_cancel(relayd);
+        deliveries_cancel(relayd, true);
         wait_for_deliveries(relayd, NO_DEADLINE);
     }
 }

@@ -62,6 +62,7 @@ void relayd_do_chores(void *relayd);
 /* A delivery begins: a task of its own, counted in the lane, and for the provider that it is known to lead to
  * (NULL: none). */
 void delivery_start(struct relayd *relayd, struct lane *lane, const char *provider);
-void deliveries_cancel(struct relayd *relayd);
+/* Breaks them off; without `whatever_they_do` only those that look for a host, which can take minutes. */
+void deliveries_cancel(struct relayd *relayd, bool whatever_they_do);
 
 #endif
