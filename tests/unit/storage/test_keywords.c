@@ -127,10 +127,11 @@ static void *commit(void *data)
 /* 0: somebody commits; else so many (1, 2) wait for him. */
 static bool is_reached(struct account *account, size_t waiting)
 {
-    pthread_mutex_lock(&account->queue_mutex);
-    bool any = account->queue_head != NULL, more = account->queue_head != account->queue_tail;
-    bool reached = waiting == 0 ? account->committing && !any : waiting == 1 ? any : more;
-    pthread_mutex_unlock(&account->queue_mutex);
+    struct group *group = &account->group;
+    pthread_mutex_lock(&group->mutex);
+    bool any = group->head != NULL, more = group->head != group->tail;
+    bool reached = waiting == 0 ? group->busy && !any : waiting == 1 ? any : more;
+    pthread_mutex_unlock(&group->mutex);
     return reached;
 }
 
