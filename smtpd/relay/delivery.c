@@ -126,6 +126,7 @@ static bool have_connection(struct delivery *delivery, const struct queue_claim 
         fail_all(delivery, flags, &verdict);
         return false;
     }
+    connection->client.refuses_chunks = delivery->lane->refuses_chunks;
     return true;
 }
 

@@ -176,8 +176,12 @@ static enum delivery_sent transmit(struct transmission *transmission)
     bool goodbye = false;
     while (first < claim->count && !err && !goodbye) {
         size_t count = MIN_OF(claim->count - first, transaction_size(transmission));
+        bool knew = delivery->connection.client.refuses_chunks;
         err = send_some(transmission, first, count);
-        if (err != ERR_CANCELED && first == 0 && was_used_up(transmission, count)) {
+        /* The connection broke because of a chunk, and the next one will have none. */
+        bool learnt = !knew && delivery->connection.client.refuses_chunks;
+        delivery->lane->refuses_chunks |= learnt;
+        if (err != ERR_CANCELED && first == 0 && (learnt || was_used_up(transmission, count))) {
             relay_connection_close(&delivery->connection);
             return DELIVERY_AGAIN;
         }

@@ -25,6 +25,7 @@ struct lane {
     double window;        /* deliveries that may go on at a time; the next whole number below counts */
     bool is_proven;       /* a message was taken, and nothing failed since */
     unsigned failures;    /* in a row */
+    bool refuses_chunks;  /* announces CHUNKING, and does not know BDAT */
     bool alternate;       /* begin with the other address family */
     const char *provider; /* that its mail host belongs to (limits.h); NULL: none, or not known yet */
     int64_t closed_until_us;

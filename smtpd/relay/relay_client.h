@@ -30,7 +30,7 @@ struct relay_client {
     struct relay_reply reply;
     struct relay_abilities abilities;
     bool speaks_esmtp;   /* EHLO was answered with 2xx */
-    bool refuses_chunks; /* announces BDAT, and does not know it */
+    bool refuses_chunks; /* announces CHUNKING, and does not know BDAT: the caller may know, or learns it */
     uint64_t mail_count; /* transactions that were begun */
 };
 

@@ -272,6 +272,19 @@ static enum err say_commands(struct sending *sending)
 
 /* --- the text --- */
 
+/* Servers there are that announce CHUNKING and do not know BDAT: they may take what was in the chunk for
+ * commands, and nothing that they say from then on is worth anything. 503 is the right answer when nobody
+ * takes the message. */
+static enum err read_answer_to_chunk(struct relay_client *client)
+{
+    enum err err = relay_read(client, client->times->end);
+    if (!err && client->reply.code >= 500 && client->reply.code <= 504 && client->reply.code != 503) {
+        client->refuses_chunks = true;
+        err = ERR_PROTOCOL;
+    }
+    return err;
+}
+
 /* LMTP answers for each recipient that was taken, in their order (RFC 2033 section 4.2). */
 static enum err hear_end(struct sending *sending)
 {
@@ -279,7 +292,7 @@ static enum err hear_end(struct sending *sending)
     struct relay_message *message = sending->message;
     enum err err = ERR_OK;
     if (!client->is_lmtp) {
-        err = relay_read(client, client->times->end);
+        err = sending->chunking ? read_answer_to_chunk(client) : relay_read(client, client->times->end);
         if (!err)
             tell_all(sending, client->reply.code, words(sending), true, true);
         return err;
@@ -327,18 +340,12 @@ static void choose_way(struct sending *sending)
                         sending->message->size <= EARLY_CHUNK_MAX && command_count(sending) <= COMMANDS_MAX;
 }
 
-/* Servers there are that announce BDAT and do not know it. */
-static bool is_unknown_command(const struct relay_reply *reply)
-{
-    return reply->code >= 500 && reply->code <= 504;
-}
-
 /* The answer to a chunk that was sent before it was known whether anybody takes it; when nobody does it says
  * nothing new (RFC 3030 section 2). */
 static enum err hear_chunk_for_nobody(struct sending *sending)
 {
     struct relay_client *client = sending->client;
-    enum err err = relay_read(client, client->times->end);
+    enum err err = read_answer_to_chunk(client);
     return err || client->reply.code == 421 ? err : relay_say(client, client->times->mail, "RSET");
 }
 
@@ -371,12 +378,6 @@ enum err relay_send(struct relay_client *client, struct relay_message *message, 
     if (!can_be_sent(&sending))
         return ERR_OK;
     enum err err = send_once(&sending);
-    if (!err && sending.chunking && sending.accepted > 0 && is_unknown_command(&client->reply)) {
-        client->refuses_chunks = true;
-        err = relay_say(client, client->times->mail, "RSET");
-        if (!err)
-            err = send_once(&sending);
-    }
     if (err)
         tell_of_failure(&sending, err);
     return err;

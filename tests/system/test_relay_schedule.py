@@ -311,6 +311,18 @@ def test_a_destination_that_is_down_delays_no_other(world):
     released.set()
 
 
+def test_a_host_that_announces_chunks_and_knows_none(world):
+    """It may have taken the text for commands: it gets the message with DATA, over another connection, and those after it too."""
+    hop = world.network.hop("127.0.0.2", extensions=[*EXTENSIONS, "CHUNKING"])
+    hop.answers["BDAT"] = "502 5.5.1 what?"
+    world.domain("example.net", "127.0.0.2")
+    world.start()
+    names = world.send_many(["carol@example.net"], 5)
+    hop.wait_messages(5)
+    assert sorted(subjects(hop.messages)) == sorted(names)
+    assert sum("BDAT" in session.verbs for session in hop.sessions) <= 2  # as many as begin together
+
+
 def test_a_restart_goes_on_where_it_was(world):
     hop = world.network.hop("127.0.0.2")
     hop.answers["RCPT"] = "450 4.2.0 not now"
