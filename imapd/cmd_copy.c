@@ -141,7 +141,7 @@ static void copy(struct imap_session *session, enum batch_kind kind, struct uid_
     if (!err)
         message_limit_tell(session, lowest);
     if (!err && job.copies.count > 0)
-        event_set(&session->member.changed);
+        event_raise(&session->member.changed);
 }
 
 static void copy_or_move(struct imap_session *session, struct parser *parser, enum batch_kind kind)

@@ -70,7 +70,7 @@ static void expunge(struct imap_session *session, struct uid_set uids)
     /* RFC 7162 section 3.2.7. All up to this commit is told before the answer. */
     const char *code = NULL;
     if (operation.result.changed.count > 0) {
-        event_set(&session->member.changed);
+        event_raise(&session->member.changed);
         if (session->enabled & ENABLED_CONDSTORE)
             code = arena_printf(&session->arena, "HIGHESTMODSEQ %llu",
                                 (unsigned long long)operation.result.modseq);

@@ -65,7 +65,7 @@ void imap_idle(struct imap_session *session, struct parser *parser)
         return;
     session->tag = arena_copy(&session->arena, slice_of(tag, tag_len));
     if (err == ERR_NOT_FOUND)
-        event_set(&session->member.changed); /* the mailbox is gone: the end of the command says so */
+        event_raise(&session->member.changed); /* the mailbox is gone: the end of the command says so */
     else if (err && err != ERR_TOO_LONG)
         session->input.error = err;
     else if (err || !slice_eq_nocase(slice_trim_right(line), S("DONE")))

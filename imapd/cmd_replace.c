@@ -77,7 +77,7 @@ static void replace(struct imap_session *session, struct uid_set old, const stru
                  arena_printf(&session->arena, "APPENDUID %u %u", (unsigned)result->uidvalidity,
                               (unsigned)result->uid),
                  "the new version is there");
-    event_set(&session->member.changed);
+    event_raise(&session->member.changed);
     session->updates = UPDATE_ALL;
     imap_ok(session, NULL, "replaced");
 }

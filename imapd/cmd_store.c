@@ -188,7 +188,7 @@ static void store(struct imap_session *session, const struct store_request *requ
     enum err err = imap_on_thread(session, commit, &job);
     /* What was stored stays so when it cannot be read back now: then it is told as if another had done it. */
     if (!err && answer_flags(session, &job))
-        event_set(&session->member.changed);
+        event_raise(&session->member.changed);
     else if (!err && job.operation.result.changed.count > 0)
         selected_note_own(session->selected, job.operation.result.modseq);
     if (err)

@@ -45,9 +45,9 @@ static void heard(void *data, const struct watch_event *event)
     struct hub_member *member = data;
     if (event->mailbox_id != 0 && member->mailbox_id != 0 && event->mailbox_id != member->mailbox_id)
         return;
-    event_set(&member->changed);
+    event_raise(&member->changed);
     if (member->also)
-        event_set(member->also);
+        event_raise(member->also);
 }
 
 void hub_join(struct hub *hub, struct hub_member *member, struct slice login, int64_t mailbox_id,

@@ -9,7 +9,7 @@ static bool by_uid(struct imap_session *session, const struct sequence_set *set,
     struct selected *selected = session->selected;
     if (sequence_highest(set) > view_last_uid(&selected->view)) {
         enum err err = imap_send_updates(session, UPDATE_NUMBERS_STAY);
-        event_set(&session->member.changed); /* there may be more to tell at the end */
+        event_raise(&session->member.changed); /* there may be more to tell at the end */
         if (err) {
             imap_no_err(session, err);
             return false;

@@ -183,7 +183,7 @@ bool search_command_begin(struct search_command *command)
     hub_look(session->context->hub);
     if (session->member.changed.is_set) {
         enum err err = imap_send_updates(session, UPDATE_NUMBERS_STAY);
-        event_set(&session->member.changed); /* there may be more to tell at the end */
+        event_raise(&session->member.changed); /* there may be more to tell at the end */
         if (err) {
             search_command_fail(command, err);
             return false;

@@ -134,7 +134,7 @@ static enum err tell_selected(struct imap_session *session, unsigned what)
         err = fetch_new(session, uidnext);
     /* What could not be told now is told later. */
     if (err || (what & UPDATE_ALL) != (ever & UPDATE_ALL))
-        event_set(&session->member.changed);
+        event_raise(&session->member.changed);
     return err;
 }
 
@@ -229,7 +229,7 @@ static enum err refresh_rights(struct imap_session *session)
     if (!session->member.changed.is_set)
         return ERR_OK;
     enum err err = imap_send_updates(session, UPDATE_NOTHING);
-    event_set(&session->member.changed); /* the rest is told at the end */
+    event_raise(&session->member.changed); /* the rest is told at the end */
     return err;
 }
 

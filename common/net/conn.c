@@ -147,7 +147,7 @@ void conn_set_quiet_after(struct conn *conn, int64_t ms)
 
 void conn_interrupt(struct conn *conn)
 {
-    event_set(&conn->interrupted);
+    event_raise(&conn->interrupted);
 }
 
 int64_t conn_deadline(const struct conn *conn)

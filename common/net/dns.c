@@ -113,7 +113,7 @@ static void on_answer(void *data, int error, struct ub_result *result)
     struct question *question = data;
     question->error = error;
     question->result = result;
-    event_set(&question->answered);
+    event_raise(&question->answered);
 }
 
 static enum err wait_for_answer(struct dns *dns, struct question *question, int64_t deadline)

@@ -20,7 +20,7 @@ void event_fire(struct event *event)
     }
 }
 
-void event_set(struct event *event)
+void event_raise(struct event *event)
 {
     event->is_set = true;
     event_fire(event);

@@ -11,7 +11,7 @@ struct notifier {
 static void on_fired(uv_async_t *handle)
 {
     struct notifier *notifier = handle->data;
-    event_set(notifier->event);
+    event_raise(notifier->event);
 }
 
 struct notifier *notifier_new(struct loop *loop, struct event *event)

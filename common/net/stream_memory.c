@@ -39,11 +39,11 @@ struct memory_link {
 static void update_events(const struct memory_link *link, struct pipe *pipe)
 {
     if (pipe->len > 0 || pipe->writer_closed)
-        event_set(&pipe->data_or_end);
+        event_raise(&pipe->data_or_end);
     else
         event_clear(&pipe->data_or_end);
     if (pipe->len < link->capacity || pipe->reader_closed)
-        event_set(&pipe->room);
+        event_raise(&pipe->room);
     else
         event_clear(&pipe->room);
 }

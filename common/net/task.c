@@ -54,7 +54,7 @@ static void on_timer_closed(uv_handle_t *handle)
 static void task_end(struct task *task)
 {
     stack_give_back(&task->loop->stacks, task->fiber.stack);
-    event_set(&task->ended);
+    event_raise(&task->ended);
     loop_remove_task(task->loop, task);
     uv_close((uv_handle_t *)&task->timer, on_timer_closed);
 }

@@ -199,7 +199,7 @@ static bool claim_next(struct delivery *delivery)
     bool found = delivery_claim(delivery, CLAIM_MESSAGES);
     lane->starting--;
     if (found) {
-        event_set(&delivery->relayd->wake); /* another one may be wanted */
+        event_raise(&delivery->relayd->wake); /* another one may be wanted */
     }
     return found;
 }
@@ -251,8 +251,8 @@ static void run(void *arg)
     relayd->delivery_count--;
     task_detach(delivery->task);
     mem_free(delivery);
-    event_set(&relayd->wake);
-    event_set(&relayd->ended);
+    event_raise(&relayd->wake);
+    event_raise(&relayd->ended);
 }
 
 void delivery_start(struct relayd *relayd, struct lane *lane, const char *provider)

@@ -207,7 +207,7 @@ static enum err look_up_once(struct relay_policy *policy, struct policy_entry *e
     event_clear(&entry->idle);
     err = look_up(policy, entry, refresh);
     entry->is_busy = false;
-    event_set(&entry->idle);
+    event_raise(&entry->idle);
     return err;
 }
 

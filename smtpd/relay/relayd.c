@@ -47,7 +47,7 @@ void relayd_close(struct relayd *relayd)
 
 void relayd_reload(struct relayd *relayd)
 {
-    event_set(&relayd->reloaded);
+    event_raise(&relayd->reloaded);
 }
 
 void relayd_start(struct relayd *relayd)
@@ -69,9 +69,9 @@ void relayd_stop(struct relayd *relayd, int64_t grace_ms)
 {
     struct lane *lane, *next;
     relayd->is_stopping = true;
-    event_set(&relayd->wake);
+    event_raise(&relayd->wake);
     HASH_ITER (hh, relayd->lanes, lane, next) {
-        event_set(&lane->work); /* who waits for more with an open connection */
+        event_raise(&lane->work); /* who waits for more with an open connection */
     }
     task_cancel(relayd->chores);
     if (task_join(relayd->chores) || task_join(relayd->scheduler)) {

@@ -502,7 +502,7 @@ static void no_progress_helps_past_the_end(void **state)
 static void set_event(void *arg)
 {
     let_others_run();
-    event_set(arg);
+    event_raise(arg);
 }
 
 static void check_wait(void *arg)

@@ -157,7 +157,7 @@ static void check_idling(void *arg)
     assert_err(conn_wait(conn, &event, loop_now(task_loop()) + 5, &which), ERR_TIMEOUT);
     peer_send(&peer, SLICE_EMPTY, Z_FULL_FLUSH);
     assert_err(conn_wait(conn, &event, loop_now(task_loop()) + 5, &which), ERR_TIMEOUT);
-    event_set(&event);
+    event_raise(&event);
     assert_ok(conn_wait(conn, &event, NO_DEADLINE, &which));
     assert_int_equal(which, 1);
     peer_send(&peer, S("DONE\r\n"), Z_SYNC_FLUSH);

@@ -67,7 +67,7 @@ static void an_event_stays_set_until_cleared(void *arg)
 {
     (void)arg;
     struct event event = {0};
-    event_set(&event);
+    event_raise(&event);
     assert_ok(event_wait(&event, NO_DEADLINE));
     assert_ok(event_wait(&event, in_ms(-5)));
     event_clear(&event);
@@ -84,7 +84,7 @@ static void one_event_wakes_all_its_waiters(void *arg)
         waiters[i] = (struct waiter){.items = {{.event = &event}}, .count = 1, .deadline = NO_DEADLINE};
         start(&waiters[i]);
     }
-    event_set(&event);
+    event_raise(&event);
     event_clear(&event); /* they have been woken all the same */
     for (size_t i = 0; i < 5; i++)
         assert_result(&waiters[i], ERR_OK, 0);
@@ -96,7 +96,7 @@ static void an_event_may_be_freed_once_it_was_set(void *arg)
     struct event *event = calloc(1, sizeof(*event));
     struct waiter waiter = {.items = {{.event = event}}, .count = 1, .deadline = NO_DEADLINE};
     start(&waiter);
-    event_set(event);
+    event_raise(event);
     free(event);
     assert_result(&waiter, ERR_OK, 0);
 }
@@ -113,7 +113,7 @@ static void waiters_that_leave_are_unlinked(void *arg)
     start(&canceled);
     start(&both);
     assert_non_null(event.waiters);
-    event_set(&other);
+    event_raise(&other);
     task_cancel(canceled.task);
     assert_result(&late, ERR_TIMEOUT, 99);
     assert_result(&canceled, ERR_CANCELED, 99);
@@ -131,21 +131,21 @@ static void an_event_beats_a_deadline_of_the_same_moment(void *arg)
     struct waiter waiter = {.items = {{.event = &never}, {.event = &event}}, .count = 2, .deadline = moment};
     waiter.task = task_spawn(task_loop(), "waiter", wait_once, &waiter);
     assert_err(event_wait(&never, moment), ERR_TIMEOUT);
-    event_set(&event);
+    event_raise(&event);
     assert_result(&waiter, ERR_OK, 1);
 }
 
 static void set_after_a_while(void *arg)
 {
     assert_ok(task_sleep(20));
-    event_set(arg);
+    event_raise(arg);
 }
 
 static void the_deadline_of_a_former_wait_is_gone(void *arg)
 {
     (void)arg;
     struct event now = {0}, later = {0};
-    struct task *waker = task_spawn(task_loop(), "waker", (task_fn *)event_set, &now);
+    struct task *waker = task_spawn(task_loop(), "waker", (task_fn *)event_raise, &now);
     assert_ok(event_wait(&now, in_ms(5)));
     assert_ok(task_join(waker));
     struct task *setter = task_spawn(task_loop(), "setter", set_after_a_while, &later);
@@ -157,7 +157,7 @@ static void a_passed_deadline_is_told_at_once(void *arg)
 {
     (void)arg;
     struct event never = {0}, other = {0};
-    struct task *task = task_spawn(task_loop(), "other", (task_fn *)event_set, &other);
+    struct task *task = task_spawn(task_loop(), "other", (task_fn *)event_raise, &other);
     assert_err(event_wait(&never, loop_now(task_loop())), ERR_TIMEOUT);
     assert_false(other.is_set); /* nobody else ran */
     assert_ok(task_join(task));
@@ -169,7 +169,7 @@ static void a_cancellation_beats_an_event_of_the_same_moment(void *arg)
     struct event event = {0};
     struct waiter waiter = {.items = {{.event = &event}}, .count = 1, .deadline = NO_DEADLINE};
     start(&waiter);
-    event_set(&event);
+    event_raise(&event);
     task_cancel(waiter.task);
     assert_result(&waiter, ERR_CANCELED, 99);
 }
@@ -181,8 +181,8 @@ static void the_first_of_several_is_told(void *arg)
     struct waiter waiter = {
         .items = {{.event = &a}, {.event = &b}, {.event = &c}}, .count = 3, .deadline = NO_DEADLINE};
     start(&waiter);
-    event_set(&c);
-    event_set(&b);
+    event_raise(&c);
+    event_raise(&b);
     assert_result(&waiter, ERR_OK, 1);
     start(&waiter); /* both are set before the wait now */
     assert_result(&waiter, ERR_OK, 1);
@@ -318,7 +318,7 @@ static void input_event_and_deadline_together(void *arg)
     assert_result(&waiter, ERR_TIMEOUT, 99);
     waiter.deadline = in_ms(60 * 1000);
     start(&waiter);
-    event_set(&event);
+    event_raise(&event);
     assert_result(&waiter, ERR_OK, 1);
     event_clear(&event);
     start(&waiter);

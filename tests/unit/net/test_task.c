@@ -151,7 +151,7 @@ static void try_every_wait(void *arg)
     int pipe_fds[2];
     assert_ok(pipe(pipe_fds));
     struct event set = {0}, unset = {0};
-    event_set(&set);
+    event_raise(&set);
     *was_canceled_r = task_is_canceled();
     for (int i = 0; i < 2; i++) {
         assert_err(task_sleep(0), ERR_CANCELED);
@@ -439,7 +439,7 @@ static void an_empty_loop_returns(void **state)
 static void set_event(void *arg)
 {
     assert_null(task_current());
-    event_set(arg);
+    event_raise(arg);
 }
 
 static void wait_for_two_signals(void *arg)

@@ -19,7 +19,7 @@ struct event {
     struct event_waiter *waiters;
 };
 
-void event_set(struct event *event); /* wakes all waiters; loop thread only */
+void event_raise(struct event *event); /* wakes all waiters; loop thread only */
 void event_clear(struct event *event);
 
 /* Suspends until the event is set (returns at once when it is). `deadline`: loop_now() milliseconds, or
