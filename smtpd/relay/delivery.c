@@ -113,8 +113,10 @@ static bool have_connection(struct delivery *delivery, const struct queue_claim 
         }
     }
     delivery->messages = 0;
+    delivery->is_connecting = true;
     enum err err = relay_connect(&delivery->relayd->tools, &delivery->destination, flags,
                                  delivery->lane->alternate, &delivery->arena, connection, &verdict);
+    delivery->is_connecting = false;
     if (err) {
         if (err == ERR_BUSY) {
             put_back_rest(delivery);
@@ -138,9 +140,7 @@ static void deliver_one(struct delivery *delivery, const struct queue_claim *cla
     }
     while (sent == DELIVERY_AGAIN && have_connection(delivery, claim)) {
         delivery->messages++;
-        delivery->ends_soon = true;
         sent = delivery_send(delivery, claim);
-        delivery->ends_soon = false;
     }
     delivery->is_over |= sent == DELIVERY_CANCELED;
 }
@@ -175,10 +175,8 @@ static bool wait_for_more(struct delivery *delivery)
         return false;
     }
     lane->idle++;
-    delivery->ends_soon = true;
     enum err err = conn_wait(conn, &lane->work, loop_now(delivery->relayd->tools.loop) + IDLE_MS, &which);
     lane->idle--;
-    delivery->ends_soon = false;
     if (err || which == 0) { /* it says something, or hangs up: either way nothing that we asked for */
         return false;
     }
@@ -272,7 +270,7 @@ void deliveries_cancel(struct relayd *relayd, bool whatever_they_do)
 {
     struct delivery *delivery;
     DL_FOREACH (relayd->deliveries, delivery) {
-        if (whatever_they_do || !delivery->ends_soon) {
+        if (whatever_they_do || delivery->is_connecting) {
             task_cancel(delivery->task);
         }
     }

@@ -19,10 +19,10 @@ struct delivery {
     struct queue_claim *claims;
     size_t count, at;
     struct relay_connection connection;
-    size_t messages; /* that were sent over the connection */
-    size_t turns;    /* messages that were dealt with */
-    bool ends_soon;  /* when the process does: a message is under way, or there is none */
-    bool is_over;    /* nothing more is to be claimed */
+    size_t messages;    /* that were sent over the connection */
+    size_t turns;       /* messages that were dealt with */
+    bool is_connecting; /* which can take minutes, and may be broken off */
+    bool is_over;       /* nothing more is to be claimed */
 
     struct task *task;
     struct delivery *prev, *next;
