@@ -10,6 +10,7 @@
 #include "destination.h"
 #include "handlers.h"
 #include "instance.h"
+#include "mail/address.h"
 #include "output.h"
 #include "queue_select.h"
 #include "report.h"
@@ -29,7 +30,7 @@ struct change {
 static struct slice pin(void *data, struct slice now, struct slice address, struct arena *arena)
 {
     const struct change *change = data;
-    struct slice domain = slice_skip(address, slice_find_last(address, '@') + 1);
+    struct slice domain = address_domain_of(address);
     struct slice destination;
     (void)now;
     return destination_pin(change->conf, change->to, domain, arena, &destination) ? SLICE_EMPTY : destination;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue_words.h"
+#include "mail/address.h"
 
 #include "output.h"
 
@@ -86,8 +87,7 @@ static bool has_reply(const struct queue_reply *reply)
 /* Whether the destination says more than the address does. */
 static bool goes_elsewhere(const struct queue_recipient *recipient)
 {
-    size_t at = slice_find_last(recipient->address, '@');
-    return !slice_eq_nocase(slice_skip(recipient->address, at + 1), recipient->destination);
+    return !slice_eq_nocase(address_domain_of(recipient->address), recipient->destination);
 }
 
 static void append_sender(const struct queue_envelope *envelope, struct buf *out)

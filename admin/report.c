@@ -2,6 +2,7 @@
 /* Reasons on stderr. Texts may hold what a stranger or a file gave, so control characters are not passed on.
  */
 #include "report.h"
+#include "mail/address.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,8 +47,7 @@ int refuse_because(const char *what, enum err err, const struct buf *why)
 
 int refuse_new_address(const char *address, enum err err, const struct buf *why)
 {
-    struct slice domain = slice_from(address);
-    domain = slice_skip(domain, slice_find_last(domain, '@') + 1);
+    struct slice domain = address_domain_of(slice_from(address));
     if (err == ERR_NOT_FOUND && domain.len) {
         return refuse("no mail is received for %.*s; add it first: postern domain add %.*s",
                       SLICE_ARG(domain), SLICE_ARG(domain));

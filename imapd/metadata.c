@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "metadata.h"
+#include "mail/address.h"
 
 #include "storage/batch.h"
 
@@ -64,7 +65,7 @@ static struct annotation special_use_entry(const struct mailbox_entry *mailbox)
 static struct annotation admin_entry(struct imap_session *session, struct arena *arena)
 {
     struct slice login = account_login(session->account);
-    struct slice domain = slice_skip(login, slice_find_last(login, '@') + 1);
+    struct slice domain = address_domain_of(login);
     const char *url = arena_printf(arena, "mailto:postmaster@%s", arena_cstr(arena, domain));
     return (struct annotation){.entry = S("/shared/admin"), .value = slice_from(url)};
 }

@@ -102,6 +102,11 @@ enum err domain_scan(struct scan *scan, bool allow_utf8, struct slice *out)
     return ERR_OK;
 }
 
+struct slice address_domain_of(struct slice text)
+{
+    return slice_skip(text, slice_find_last(text, '@') + 1);
+}
+
 bool address_is_literal(struct slice domain)
 {
     return domain.len > 0 && domain.data[0] == '[';

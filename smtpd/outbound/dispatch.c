@@ -17,15 +17,10 @@ struct dispatch_part {
     size_t count, room;
 };
 
-static struct slice domain_of(struct slice address)
-{
-    return slice_skip(address, slice_find_last(address, '@') + 1);
-}
-
 /* Other servers know A-labels, and few of them UTF-8 (RFC 6531 section 3.2). */
 static struct slice with_ascii_domain(struct slice address, struct arena *arena)
 {
-    struct slice domain = domain_of(address), key;
+    struct slice domain = address_domain_of(address), key;
     if (utf8_is_ascii(domain) || address_domain_key(arena, domain, &key))
         return address;
     struct slice local = slice_take(address, address.len - domain.len);
@@ -71,7 +66,7 @@ static void add_recipient(struct dispatch *dispatch, struct dispatch_part *part,
         .address = address,
         .orcpt = recipient->orcpt,
         .notify = recipient->notify,
-        .destination = destination_of(dispatch->conf, domain_of(address), dispatch->arena),
+        .destination = destination_of(dispatch->conf, address_domain_of(address), dispatch->arena),
         .due_us = dispatch->envelope.received_us};
 }
 
@@ -186,7 +181,7 @@ static int64_t expiry(const struct dispatch *dispatch, const struct dispatch_par
     for (size_t i = 0; i < part->count; i++) {
         const struct conf_route *route =
             dispatch->conf->route_count > 0
-                ? destination_route(dispatch->conf, domain_of(part->recipients[i].address))
+                ? destination_route(dispatch->conf, address_domain_of(part->recipients[i].address))
                 : NULL;
         longest_ms = MAX_OF(longest_ms, route && route->expire_after > 0 ? route->expire_after
                                                                          : dispatch->conf->expire_after);

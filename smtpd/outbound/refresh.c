@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "refresh.h"
+#include "mail/address.h"
 
 struct refresh {
     const struct conf *conf;
@@ -18,8 +19,7 @@ static struct slice find(const struct conf *conf, struct slice now, struct slice
 static struct slice destination(void *data, struct slice now, struct slice address, struct arena *arena)
 {
     struct refresh *refresh = data;
-    size_t at = slice_find_last(address, '@');
-    struct slice domain = slice_skip(address, at + 1);
+    struct slice domain = address_domain_of(address);
     (void)arena;
     if (domain.len == 0) {
         return SLICE_EMPTY;

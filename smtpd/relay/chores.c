@@ -10,7 +10,6 @@
 #include "storage/suppression.h"
 
 enum { PAUSE_MS = 5 * 60 * 1000, PAUSE_IN_TESTS_MS = 1000, FORGET_AT_ONCE = 500 };
-#define LEASE_US ((int64_t)3600 * 1000000)
 
 struct chores_job {
     struct relayd *relayd;
@@ -31,7 +30,7 @@ static void work(void *arg)
         job->routes_changed = job->err != ERR_OK;
     }
     if (!job->err) {
-        job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + LEASE_US);
+        job->err = queue_extend(relayd->store, slice_from(relayd->owner), job->now_us + RELAYD_LEASE_US);
     }
     if (!job->err) {
         job->err = queue_forget(relayd->store, job->now_us - job->conf->queue_keep * 1000, FORGET_AT_ONCE,

@@ -3,11 +3,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery.h"
+#include "mail/address.h"
 #include "net/task.h"
 #include "suppress.h"
 
-/* Far longer than a message takes; what is claimed is extended by chores.c. */
-#define LEASE_US        ((int64_t)3600 * 1000000)
 #define RECIPIENTS_MAX  1000 /* of one claim */
 #define REPORT_TURNS    30
 #define SETTLE_PAUSE_MS 1000
@@ -232,8 +231,8 @@ static void claim(void *arg)
     const struct relayd *relayd = delivery->relayd;
     int64_t now_us = clock_wall_us();
     job->err = queue_claim(relayd->store, slice_from(delivery->lane->name), slice_from(relayd->owner), now_us,
-                           now_us + LEASE_US, job->messages, RECIPIENTS_MAX, &delivery->arena, &job->claims,
-                           &job->count);
+                           now_us + RELAYD_LEASE_US, job->messages, RECIPIENTS_MAX, &delivery->arena,
+                           &job->claims, &job->count);
     size_t kept = 0;
     for (size_t i = 0; !job->err && i < job->count; i++) {
         enum err err = pass_over_suppressed(delivery, &job->claims[i]);
@@ -325,7 +324,7 @@ static void route_anew(void *arg)
         const struct queue_claim *claim = &delivery->claims[i];
         for (size_t j = 0; j < claim->count && !job->err; j++) {
             struct slice address = claim->recipients[j].recipient.address;
-            struct slice domain = slice_skip(address, slice_find_last(address, '@') + 1);
+            struct slice domain = address_domain_of(address);
             const struct queue_filter filter = {.id = claim->envelope.id, .recipient = address};
             uint64_t changed;
             job->err = queue_change(relayd->store, &filter, QUEUE_ROUTE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "mta_sts.h"
+#include "txt_record.h"
 
 #include <string.h>
 
@@ -68,24 +69,11 @@ static enum err parse_record(struct slice text, struct slice *id_r)
     return ERR_OK;
 }
 
-/* Section 3.1: what does not begin so is another's record. */
-static bool is_record(struct slice text)
-{
-    struct slice version = slice_trim_right(slice_split(&text, ';'));
-    return text.data && slice_eq(version, S("v=STSv1"));
-}
-
 enum err mta_sts_find_record(const struct slice *texts, size_t count, struct slice *id_r)
 {
-    const struct slice *only = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_record(texts[i]))
-            continue;
-        if (only)
-            return ERR_SYNTAX;
-        only = &texts[i];
-    }
-    return only ? parse_record(*only, id_r) : ERR_NOT_FOUND;
+    struct slice record;
+    enum err err = txt_record_find(texts, count, S("v=STSv1"), &record);
+    return err ? err : parse_record(record, id_r);
 }
 
 /* --- the policy --- */

@@ -9,7 +9,8 @@
 #define uthash_free(memory, size) mem_free(memory)
 #include <uthash.h>
 
-#define ENTRIES_MAX 10000 /* a domain costs some hundred bytes, and its policy */
+/* A domain costs some hundred bytes, and a policy of up to MTA_STS_POLICY_MAX, which is its own to choose. */
+#define ENTRIES_MAX 500
 
 struct cached {
     UT_hash_handle hh; /* in the order of their last use */

@@ -15,8 +15,10 @@
 #define uthash_free(memory, size) mem_free(memory)
 #include <uthash.h>
 
-#define COUNTS_MAX 20000 /* kinds of sessions between two times that they are written */
-#define KEY_MAX    70000
+/* Of kinds of sessions between two times that they are written; what is more is not counted. Most of a key
+ * are texts that the other side chose. */
+#define COUNTS_BYTES_MAX ((size_t)8 * 1024 * 1024)
+#define KEY_MAX          70000
 
 struct counted {
     UT_hash_handle hh;
@@ -29,6 +31,7 @@ struct counted {
 
 struct policy_counts {
     struct counted *table;
+    size_t bytes;
 };
 
 struct policy_counts *policy_counts_new(void)
@@ -43,6 +46,7 @@ static void clear(struct policy_counts *counts)
         HASH_DEL(counts->table, counted);
         mem_free(counted);
     }
+    counts->bytes = 0;
 }
 
 void policy_counts_free(struct policy_counts *counts)
@@ -76,8 +80,10 @@ static void add(struct policy_counts *counts, const struct tls_count *count)
     buf_init(&key, KEY_MAX + MTA_STS_POLICY_MAX);
     if (make_key(&key, count, lengths)) {
         HASH_FIND(hh, counts->table, key.data, key.len, counted);
-        if (!counted && HASH_COUNT(counts->table) < COUNTS_MAX) {
-            counted = mem_alloc(sizeof(*counted) + key.len);
+        size_t size = sizeof(*counted) + key.len;
+        if (!counted && counts->bytes + size <= COUNTS_BYTES_MAX) {
+            counted = mem_alloc(size);
+            counts->bytes += size;
             memcpy(counted->key, key.data, key.len);
             memcpy(counted->lengths, lengths, sizeof(lengths));
             counted->key_length = key.len;

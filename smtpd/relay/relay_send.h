@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * One mail transaction towards another server (RFC 5321 section 3.3), with what it can of PIPELINING, SIZE,
- * 8BITMIME, SMTPUTF8, DSN and REQUIRETLS. What the server cannot and the message needs is found before
- * anything is sent, and told as if the server had said it.
+ * One mail transaction towards another server (RFC 5321 section 3.3), with what it can of PIPELINING,
+ * CHUNKING, SIZE, 8BITMIME, SMTPUTF8, DSN and REQUIRETLS. What the server cannot and the message needs is
+ * found before anything is sent, and told as if the server had said it.
  */
 #ifndef SMTPD_RELAY_SEND_H
 #define SMTPD_RELAY_SEND_H

@@ -18,6 +18,9 @@
 #include "relay_connect.h"
 #include "storage/queue.h"
 
+/* How long claims are ours: far longer than a message takes, and chores.c extends it. */
+#define RELAYD_LEASE_US ((int64_t)3600 * 1000000)
+
 struct delivery;
 struct provider; /* of mail for many (providers.h) */
 struct sender;   /* a user and how much he sends (senders.h) */

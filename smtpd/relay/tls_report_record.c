@@ -3,6 +3,7 @@
 #include "base/encode.h"
 #include "mail/address.h"
 #include "tls_report.h"
+#include "txt_record.h"
 
 #define VERSION S("v=TLSRPTv1")
 
@@ -99,26 +100,15 @@ static enum err parse_record(struct reading *reading, struct slice text)
     return reading->has_rua ? ERR_OK : ERR_SYNTAX;
 }
 
-static bool is_record(struct slice text)
-{
-    struct slice version = slice_trim_right(slice_split(&text, ';'));
-    return text.data && slice_eq(version, VERSION);
-}
-
 enum err tls_report_find_targets(const struct slice *texts, size_t count, struct arena *arena,
                                  struct tls_report_target **targets_r, size_t *count_r)
 {
     struct reading reading = {
         .arena = arena, .targets = arena_array(arena, struct tls_report_target, TLS_REPORT_TARGETS_MAX)};
-    const struct slice *only = NULL;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_record(texts[i]))
-            continue;
-        if (only)
-            return ERR_SYNTAX;
-        only = &texts[i];
-    }
-    enum err err = only ? parse_record(&reading, *only) : ERR_NOT_FOUND;
+    struct slice record;
+    enum err err = txt_record_find(texts, count, VERSION, &record);
+    if (!err)
+        err = parse_record(&reading, record);
     if (err)
         return err;
     *targets_r = reading.targets;

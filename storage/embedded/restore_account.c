@@ -17,6 +17,7 @@
 #include "base/fsio.h"
 #include "base/log.h"
 #include "directory_private.h"
+#include "mail/address.h"
 #include "store_private.h"
 
 struct account_restore {
@@ -101,7 +102,7 @@ static enum err open_copy(struct account_restore *restore)
 
 static enum err add_domain(struct account_restore *restore)
 {
-    struct slice domain = slice_skip(restore->login, slice_find_last(restore->login, '@') + 1);
+    struct slice domain = address_domain_of(restore->login);
     bool local = false;
     enum err err = directory_is_local_domain(restore->store, domain, &local);
     return err || local ? err : directory_domain_add(restore->store, domain, restore->run.why);

@@ -45,6 +45,9 @@ bool address_is_literal(struct slice domain);
 /* An address-literal with its brackets: "[192.0.2.1]" or "[IPv6:…]", checked by inet_pton. */
 bool address_check_literal(struct slice literal);
 
+/* What stands behind the last "@" of an address as text; empty when there is none. */
+struct slice address_domain_of(struct slice text);
+
 /* The forms that tables are looked up by; NUL-terminated, in the arena.
  * Domain: lower case, U-labels as A-labels (IDNA 2008, nontransitional), address literals in lower case as
  * they are. ERR_SYNTAX when a label is no valid IDNA label. */
