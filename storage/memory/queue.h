@@ -41,6 +41,8 @@ void queue_unlock(struct queue *queue);
 /* With the mutex. */
 /* Somebody may have something to deliver now; `by_person`: somebody wants it. */
 void queue_ring(struct queue *queue, bool by_person);
+/* Some recipient waits for queue_confirm(); since when. */
+bool queue_is_prepared(const struct queued_message *message, int64_t *since_us_r);
 void queue_note_over(struct queued_message *message, int64_t now_us);
 void queue_delete(struct queue *queue, size_t index);
 /* A copy for the caller. */

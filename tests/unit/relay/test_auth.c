@@ -277,6 +277,20 @@ static void say(struct conn *conn, const char *text)
     assert_ok(conn_flush(conn));
 }
 
+/* Of the "v=..." in `output`, another well-formed one. */
+static void false_proof(const char *output, char *to)
+{
+    struct buf proof, base64;
+    buf_init(&proof, 1000);
+    buf_init(&base64, 1000);
+    assert_ok(base64_decode(&proof, slice_from(output)));
+    proof.data[2] = proof.data[2] == 'x' ? 'y' : 'x';
+    base64_encode(&base64, buf_slice(&proof));
+    strcpy(to, buf_cstr(&base64));
+    buf_free(&proof);
+    buf_free(&base64);
+}
+
 static void play_scram(void *arg)
 {
     struct scram_server *server = arg;
@@ -302,9 +316,9 @@ static void play_scram(void *arg)
         result = gsasl_step64(session, text, &output);
         if (result != GSASL_NEEDS_MORE && !(result == GSASL_OK && output && output[0]))
             break;
-        if (server->lies && result == GSASL_OK)
-            output[6] = output[6] == 'x' ? 'y' : 'x';
         snprintf(text, sizeof(text), "334 %s", output);
+        if (server->lies && result == GSASL_OK)
+            false_proof(output, text + strlen("334 "));
         gsasl_free(output);
         say(server->conn, text);
         assert_ok(conn_read_line(server->conn, 1000, &line));
