@@ -60,16 +60,15 @@ static void make_ready(struct work_pool *pool, struct work_call *call)
 {
     call->state = CALL_READY;
     DL_APPEND(pool->ready, call);
-    pthread_cond_signal(&pool->has_ready);
 }
 
-/* Lets the call in: to the threads, or to the end of its key's line. */
-static void call_enter(struct work_pool *pool, struct work_call *call)
+/* Lets the call in: to the threads (true), or to the end of its key's line. */
+static bool call_enter(struct work_pool *pool, struct work_call *call)
 {
     struct key_line *line = find_line(pool, call->key);
     if (line) {
         DL_APPEND(line->waiting, call);
-        return;
+        return false;
     }
     if (call->key) {
         line = mem_new(struct key_line);
@@ -77,32 +76,35 @@ static void call_enter(struct work_pool *pool, struct work_call *call)
         HASH_ADD(hh, pool->lines, key, sizeof(line->key), line);
     }
     make_ready(pool, call);
+    return true;
 }
 
-/* The call at the head of its key's line is gone: the next one is ready, or the line is dissolved. */
-static void line_advance(struct work_pool *pool, uint64_t key)
+/* The call at the head of its key's line is gone: the next one is ready (true: a thread has to come by for
+ * it), or the line is dissolved. */
+static bool line_advance(struct work_pool *pool, uint64_t key)
 {
     struct key_line *line = find_line(pool, key);
     if (!line)
-        return;
+        return false;
     struct work_call *next = line->waiting;
     if (next) {
         DL_DELETE(line->waiting, next);
         make_ready(pool, next);
-    } else {
-        HASH_DEL(pool->lines, line);
-        mem_free(line);
+        return true;
     }
+    HASH_DEL(pool->lines, line);
+    mem_free(line);
+    return false;
 }
 
 /* Takes back a call that no thread has taken yet. */
 static bool call_withdraw(struct work_pool *pool, struct work_call *call)
 {
     pthread_mutex_lock(&pool->mutex);
-    bool withdrawn = call->state != CALL_TAKEN;
+    bool withdrawn = call->state != CALL_TAKEN, another = false;
     if (call->state == CALL_READY) {
         DL_DELETE(pool->ready, call);
-        line_advance(pool, call->key);
+        another = line_advance(pool, call->key);
     } else if (call->state == CALL_IN_LINE) {
         struct key_line *line = find_line(pool, call->key);
         assert(line); /* it lives while a call of its key is before this one */
@@ -111,6 +113,8 @@ static bool call_withdraw(struct work_pool *pool, struct work_call *call)
     if (withdrawn)
         pool->under_way--;
     pthread_mutex_unlock(&pool->mutex);
+    if (another)
+        pthread_cond_signal(&pool->has_ready);
     return withdrawn;
 }
 
@@ -132,9 +136,14 @@ static void *thread_main(void *arg)
 
         pthread_mutex_lock(&pool->mutex);
         pool->under_way--;
-        line_advance(pool, call->key);
+        (void)line_advance(pool, call->key); /* nobody is woken for it: this thread comes by */
+        bool is_first = !pool->finished;
         DL_APPEND(pool->finished, call); /* from here on the call is the loop's, and soon gone */
-        uv_async_send(&pool->finished_signal);
+        if (is_first) {
+            pthread_mutex_unlock(&pool->mutex);
+            uv_async_send(&pool->finished_signal);
+            pthread_mutex_lock(&pool->mutex);
+        }
     }
     pthread_mutex_unlock(&pool->mutex);
     return NULL;
@@ -217,12 +226,14 @@ enum err work_begin(struct work_pool *pool, struct work_call *call)
     if (task_is_canceled())
         return ERR_CANCELED;
     pthread_mutex_lock(&pool->mutex);
-    bool has_room = pool->under_way < pool->under_way_limit;
+    bool has_room = pool->under_way < pool->under_way_limit, is_ready = false;
     if (has_room) {
         pool->under_way++;
-        call_enter(pool, call);
+        is_ready = call_enter(pool, call);
     }
     pthread_mutex_unlock(&pool->mutex);
+    if (is_ready)
+        pthread_cond_signal(&pool->has_ready); /* who wakes finds the mutex free */
     return has_room ? ERR_OK : ERR_LIMIT;
 }
 

@@ -175,6 +175,7 @@ static bool wait_for_more(struct delivery *delivery)
         return false;
     }
     lane->idle++;
+    event_raise(&delivery->relayd->wake); /* who was busy was passed over */
     enum err err = conn_wait(conn, &lane->work, loop_now(delivery->relayd->tools.loop) + IDLE_MS, &which);
     lane->idle--;
     if (err || which == 0) { /* it says something, or hangs up: either way nothing that we asked for */
@@ -196,8 +197,10 @@ static bool claim_next(struct delivery *delivery)
     lane->starting++;
     bool found = delivery_claim(delivery, CLAIM_MESSAGES);
     lane->starting--;
-    if (found) {
+    if (!delivery->took_all) {
         event_raise(&delivery->relayd->wake); /* another one may be wanted */
+    } else {
+        lane_is_drained(lane, clock_wall_us());
     }
     return found;
 }
@@ -225,7 +228,8 @@ static void deliver(struct delivery *delivery)
             break;
         }
         deliver_claims(delivery);
-        more = claim_next(delivery) || (wait_for_more(delivery) && claim_next(delivery));
+        more = (!delivery->took_all && claim_next(delivery)) ||
+               (wait_for_more(delivery) && claim_next(delivery));
     }
     relay_connection_close(&delivery->connection);
 }

@@ -13,7 +13,6 @@
 #define UNTOLD_US       ((int64_t)900 * 1000000)
 #define BODY_LATER_US   ((int64_t)60 * 1000000)
 
-/* Log lines for what came of recipients: what an administrator looks for first. */
 static void log_outcome(const struct delivery *delivery, const struct queue_claim *claim,
                         const struct queue_outcome *outcome)
 {
@@ -21,13 +20,7 @@ static void log_outcome(const struct delivery *delivery, const struct queue_clai
     while (taken->number != outcome->number) {
         taken++;
     }
-    const char *event = outcome->state == QUEUE_DELIVERED ? "delivery.sent"
-                        : outcome->state == QUEUE_FAILED  ? "delivery.failed"
-                                                          : "delivery.deferred";
-    log_info(event, log_text("id", claim->envelope.id), log_text("from", claim->envelope.sender),
-             log_text("rcpt", taken->recipient.address), log_cstr("destination", delivery->lane->name),
-             log_text("host", outcome->reply.host), log_number("attempt", taken->attempts + 1),
-             log_number("code", outcome->reply.code), log_text("text", outcome->reply.text));
+    outcome_log(delivery->lane->name, &claim->envelope, taken, outcome);
 }
 
 /* --- telling --- */
@@ -243,6 +236,7 @@ static void claim(void *arg)
             job->claims[kept++] = job->claims[i];
         }
     }
+    delivery->took_all = job->count < job->messages;
     job->count = kept;
 }
 

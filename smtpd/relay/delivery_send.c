@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "delivery.h"
 #include "net/task.h"
+#include "settler.h"
 
 /* Of one transaction; RFC 5321 section 4.5.3.1.8 has every server take as many. */
 #define RECIPIENTS_AT_ONCE 100
@@ -199,7 +200,10 @@ static enum delivery_sent transmit(struct transmission *transmission)
         lane_was_too_much(delivery->lane, clock_wall_us());
         relay_connection_close(&delivery->connection);
     }
-    delivery_settle(delivery, claim, transmission->outcomes, transmission->hops, claim->count);
+    if (!settler_takes(delivery->relayd->settler, delivery->lane->name, claim, transmission->outcomes,
+                       claim->count)) {
+        delivery_settle(delivery, claim, transmission->outcomes, transmission->hops, claim->count);
+    }
     return err == ERR_CANCELED ? DELIVERY_CANCELED : DELIVERY_SENT;
 }
 

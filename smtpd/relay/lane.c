@@ -12,6 +12,9 @@
 #define CLOSED_FIRST   (15 * SECOND)
 #define CLOSED_LONGEST (300 * SECOND)
 #define CLOSED_ENOUGH  (5 * SECOND) /* when it has enough, once nobody sends to it any more */
+/* One message after the other, as fast as one client sends them, is some messages in each claim then, and
+ * nobody notices. */
+#define GATHER ((int64_t)5000)
 /* After this nothing that was known is worth much. */
 #define MEMORY (600 * SECOND)
 
@@ -40,6 +43,24 @@ bool lane_has_room(const struct lane *lane, unsigned limit, int64_t now_us)
     size_t window = MIN_OF((size_t)lane->window, (size_t)limit);
     return !is_closed(lane, now_us) && lane->starting == 0 &&
            lane->active - lane->idle < MAX_OF(window, (size_t)1);
+}
+
+void lane_is_drained(struct lane *lane, int64_t now_us)
+{
+    lane->gathers_until_us = now_us + GATHER;
+}
+
+bool lane_gathers(const struct lane *lane, int64_t now_us)
+{
+    return now_us < lane->gathers_until_us && lane->gathers_until_us - now_us <= GATHER;
+}
+
+int64_t lane_opens_us(const struct lane *lane, int64_t now_us)
+{
+    if (lane_gathers(lane, now_us)) {
+        return lane->gathers_until_us;
+    }
+    return is_closed(lane, now_us) ? lane->closed_until_us : INT64_MAX;
 }
 
 void lane_went_well(struct lane *lane, unsigned limit)

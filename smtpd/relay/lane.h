@@ -29,6 +29,7 @@ struct lane {
     bool alternate;       /* begin with the other address family */
     const char *provider; /* that its mail host belongs to (limits.h); NULL: none, or not known yet */
     int64_t closed_until_us;
+    int64_t gathers_until_us;
     struct pacer pace;
     int64_t used_us; /* when it was looked at last */
 };
@@ -38,6 +39,11 @@ void lane_free(struct lane *lane);
 
 /* Whether a delivery more may begin, of `limit` at most. */
 bool lane_has_room(const struct lane *lane, unsigned limit, int64_t now_us);
+/* All that was due has been claimed: what comes next gathers for some milliseconds. */
+void lane_is_drained(struct lane *lane, int64_t now_us);
+bool lane_gathers(const struct lane *lane, int64_t now_us);
+/* When it gathers no longer, or is closed no longer; INT64_MAX: it does nothing of the kind. */
+int64_t lane_opens_us(const struct lane *lane, int64_t now_us);
 /* A message was taken. */
 void lane_went_well(struct lane *lane, unsigned limit);
 /* The other side has enough: it said 421, or broke off. */

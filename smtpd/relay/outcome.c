@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "outcome.h"
 
+#include "base/log.h"
+
 struct queue_outcome outcome_put_back(const struct queue_claim *claim,
                                       const struct queue_taken_recipient *taken, int64_t due_us)
 {
@@ -43,6 +45,18 @@ struct queue_outcome outcome_of(const struct queue_claim *claim, const struct qu
     }
     outcome.state = outcome.due_us > 0 ? QUEUE_WAITING : QUEUE_FAILED;
     return outcome;
+}
+
+void outcome_log(const char *destination, const struct queue_envelope *envelope,
+                 const struct queue_taken_recipient *taken, const struct queue_outcome *outcome)
+{
+    const char *event = outcome->state == QUEUE_DELIVERED ? "delivery.sent"
+                        : outcome->state == QUEUE_FAILED  ? "delivery.failed"
+                                                          : "delivery.deferred";
+    log_info(event, log_text("id", envelope->id), log_text("from", envelope->sender),
+             log_text("rcpt", taken->recipient.address), log_cstr("destination", destination),
+             log_text("host", outcome->reply.host), log_number("attempt", taken->attempts + 1),
+             log_number("code", outcome->reply.code), log_text("text", outcome->reply.text));
 }
 
 struct verdict verdict_deferred(struct slice text, struct slice host)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* What an attempt means for a recipient: over, or when to try again. Pure. */
+/* What an attempt means for a recipient: over, or when to try again. Pure, but for the log. */
 #ifndef SMTPD_RELAY_OUTCOME_H
 #define SMTPD_RELAY_OUTCOME_H
 
@@ -20,6 +20,10 @@ struct queue_outcome outcome_of(const struct queue_claim *claim, const struct qu
 /* Nothing was tried: it waits until `due_us`, and nobody hears of it. */
 struct queue_outcome outcome_put_back(const struct queue_claim *claim,
                                       const struct queue_taken_recipient *taken, int64_t due_us);
+
+/* What an administrator looks for first: delivery.sent, delivery.failed, delivery.deferred. */
+void outcome_log(const char *destination, const struct queue_envelope *envelope,
+                 const struct queue_taken_recipient *taken, const struct queue_outcome *outcome);
 
 /* What a connection that could not be used means: a host's words, or ours where it had none. */
 struct verdict verdict_deferred(struct slice text, struct slice host);

@@ -14,6 +14,7 @@
 #include "providers.h"
 #include "refresh.h"
 #include "senders.h"
+#include "settler.h"
 
 /* What was prepared and never confirmed is the work of a smtpd that died; one that lives needs seconds. */
 #define PREPARED_US ((int64_t)3600 * 1000000)
@@ -26,6 +27,7 @@ enum err relayd_open(struct relayd *relayd, struct store *store, const struct co
     relayd->tools.conf = conf;
     snprintf(relayd->owner, sizeof relayd->owner, "relayd.%d.%lld", (int)getpid(), (long long)now_us);
     srandom(randombytes_random());
+    relayd->settler = settler_new(relayd);
     enum err err = queue_bell_open(store, &relayd->bell);
     if (!err) {
         err = queue_recover(store, INT64_MAX, now_us - PREPARED_US);
@@ -42,6 +44,7 @@ void relayd_close(struct relayd *relayd)
     }
     providers_free(relayd);
     senders_free(relayd);
+    settler_free(relayd->settler);
     queue_bell_close(relayd->bell);
 }
 
@@ -53,6 +56,7 @@ void relayd_reload(struct relayd *relayd)
 void relayd_start(struct relayd *relayd)
 {
     relayd->scheduler = task_spawn(relayd->tools.loop, "scheduler", relayd_schedule, relayd);
+    settler_start(relayd->settler);
     relayd->chores = task_spawn(relayd->tools.loop, "chores", relayd_do_chores, relayd);
 }
 
@@ -83,5 +87,8 @@ void relayd_stop(struct relayd *relayd, int64_t grace_ms)
         log_warning("deliveries.broken_off", log_number("count", relayd->delivery_count));
         deliveries_cancel(relayd, true);
         wait_for_deliveries(relayd, NO_DEADLINE);
+    }
+    if (settler_stop(relayd->settler)) {
+        return;
     }
 }

@@ -4,6 +4,7 @@
  *
  *     scheduler.c   one task: which destinations are due → a delivery for each, as many as may be
  *     delivery.c    a task each: claims messages of one destination, connects, sends, tells what came of it
+ *     settler.c     one task: writes down what was delivered
  *     chores.c      one task: forgets what is over, keeps its claims
  *
  * What is known of a destination between deliveries is its lane (lane.h). Everything that must outlive the
@@ -24,6 +25,7 @@
 struct delivery;
 struct provider; /* of mail for many (providers.h) */
 struct sender;   /* a user and how much he sends (senders.h) */
+struct settler;
 
 struct relayd {
     struct relay_tools tools;
@@ -34,6 +36,7 @@ struct relayd {
     struct lane *lanes;
     struct provider *providers;
     struct sender *senders;
+    struct settler *settler;
     struct delivery *deliveries; /* that are under way */
     size_t delivery_count;
     size_t unproven; /* of them: in lanes where nothing has gone well yet */

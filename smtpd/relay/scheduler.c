@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Which destinations have mail due, and who of them gets a delivery more. Looks when the bell of the queue
- * rings, when a delivery ends or has made its first claim, and when the next recipient is due. A destination
- * gets one delivery at a time, and the next one only after that has claimed: what it took is then not counted
- * as due any more.
+ * rings (a ring soon after another waits a moment), when a delivery ends or has made its first claim, and
+ * when the next recipient is due. A destination gets one delivery at a time, and the next one only after that
+ * has claimed: what it took is then not counted as due any more.
  */
 #include <string.h>
 
@@ -13,7 +13,13 @@
 #include "net/task.h"
 #include "providers.h"
 
-enum { DESTINATIONS_AT_ONCE = 100, LOOK_MS = 60 * 1000, LOOK_IN_TESTS_MS = 50, AFTER_ERROR_MS = 5000 };
+enum {
+    DESTINATIONS_AT_ONCE = 100,
+    GATHER_MS = 5,
+    LOOK_MS = 60 * 1000,
+    LOOK_IN_TESTS_MS = 50,
+    AFTER_ERROR_MS = 5000
+};
 
 /* What the search for due destinations has to know of the lanes; made for a thread, which must not look at
  * them. */
@@ -87,6 +93,14 @@ static void add_name(struct due_job *job, struct lane_name **table, const struct
     HASH_ADD_KEYPTR(hh, *table, added->name.data, added->name.len, added);
 }
 
+static bool can_take(const struct relayd *relayd, const struct lane *lane, struct due_job *job)
+{
+    struct limits limits = limits_of(relayd, lane, &job->arena);
+    return !lane_gathers(lane, job->now_us) &&
+           (lane->idle > 0 ||
+            (lane_has_room(lane, limits.concurrency, job->now_us) && providers_have_room(relayd, &limits)));
+}
+
 /* The lanes that can take no delivery now; *opens_us: when the first of those that are closed opens. Those
  * that nothing is known of any more go. */
 static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
@@ -100,18 +114,12 @@ static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *op
             lane_free(lane);
             continue;
         }
-        struct limits limits = limits_of(relayd, lane, &job->arena);
-        if (lane->idle > 0 ||
-            (lane_has_room(lane, limits.concurrency, job->now_us) && providers_have_room(relayd, &limits))) {
-            if (lane->idle > 0 || lane->is_proven) {
-                add_name(job, &job->proven, lane);
-            }
-            continue;
+        if (!can_take(relayd, lane, job)) {
+            *opens_us = MIN_OF(*opens_us, lane_opens_us(lane, job->now_us));
+            add_name(job, &job->busy, lane);
+        } else if (lane->idle > 0 || lane->is_proven) {
+            add_name(job, &job->proven, lane);
         }
-        if (lane->closed_until_us > job->now_us) {
-            *opens_us = MIN_OF(*opens_us, lane->closed_until_us);
-        }
-        add_name(job, &job->busy, lane);
     }
     job->proven_only = !unproven_have_places(relayd);
 }
@@ -195,8 +203,11 @@ void relayd_schedule(void *arg)
         if (queue_bell_clear(relayd->bell)) {
             reopen_lanes(relayd);
         }
-        int64_t wait_ms = look(relayd);
-        err = wait_any(items, ARRAY_LEN(items), loop_now(relayd->tools.loop) + wait_ms, &which);
+        int64_t looked = loop_now(relayd->tools.loop), wait_ms = look(relayd);
+        err = wait_any(items, 1, looked + MIN_OF(wait_ms, (int64_t)GATHER_MS), &which);
+        if (err == ERR_TIMEOUT && wait_ms > GATHER_MS) {
+            err = wait_any(items, ARRAY_LEN(items), looked + wait_ms, &which);
+        }
     }
     fd_forget(relayd->tools.loop, queue_bell_fd(relayd->bell));
 }

@@ -88,6 +88,23 @@ static void it_does_not_stay_closed_when_the_clock_is_set_back(void **state)
     lane_free(lane);
 }
 
+static void what_comes_after_the_last_claim_gathers(void **state)
+{
+    (void)state;
+    struct lane *lane = lane_new("example.net");
+    assert_false(lane_gathers(lane, NOW));
+    assert_true(lane_opens_us(lane, NOW) == INT64_MAX);
+    lane_is_drained(lane, NOW);
+    assert_true(lane_gathers(lane, NOW));
+    int64_t opens_us = lane_opens_us(lane, NOW);
+    assert_in_range(opens_us - NOW, 1, SECOND / 50);
+    assert_false(lane_gathers(lane, opens_us));
+    assert_false(lane_gathers(lane, NOW - SECOND)); /* the clock was set back */
+    lane_failed(lane, NOW);
+    assert_true(lane_opens_us(lane, opens_us) == lane->closed_until_us);
+    lane_free(lane);
+}
+
 static void enough_for_the_last_one_is_a_pause(void **state)
 {
     (void)state;
@@ -119,6 +136,7 @@ int main(void)
         cmocka_unit_test(the_next_begins_when_the_last_has_claimed),
         cmocka_unit_test(it_closes_when_nobody_can_be_reached),
         cmocka_unit_test(it_does_not_stay_closed_when_the_clock_is_set_back),
+        cmocka_unit_test(what_comes_after_the_last_claim_gathers),
         cmocka_unit_test(enough_for_the_last_one_is_a_pause),
         cmocka_unit_test(it_is_forgotten_when_it_is_old),
     };

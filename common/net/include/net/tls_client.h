@@ -20,13 +20,13 @@ void tls_client_free(struct tls_client *client);
 
 enum tls_check {
     TLS_CHECK_NOTHING, /* whoever it is */
-    TLS_CHECK_NAMES,   /* trusted, in time, for one of the names (RFC 8461 section 4.1, RFC 6125) */
+    TLS_CHECK_NAMES,   /* trusted, in time, for one of the names (RFC 8461 section 4.2, RFC 6125) */
     TLS_CHECK_DANE     /* as the TLSA records say (RFC 7672 section 3.1) */
 };
 
 struct tls_expectation {
     enum tls_check check;
-    /* TLS_CHECK_NAMES: what is wrong is told, and the handshake goes on all the same (RFC 8461 section 5.1).
+    /* TLS_CHECK_NAMES: what is wrong is told, and the handshake goes on all the same (RFC 8461 section 5).
      */
     bool is_observed;
     const char *server_name; /* told to the server (SNI); with DANE the name that the records stand at */
