@@ -11,6 +11,8 @@ TEST_PACKAGES="libcmocka-dev python3 python3-pytest python3-pytest-xdist openssl
 # Postfix takes the place of any other mail server, so where there is one it is done without (its tests are skipped).
 dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' 2>/dev/null |
   grep '^installed .*mail-transport-agent' | grep -qv '^installed postfix ' || TEST_PACKAGES="$TEST_PACKAGES postfix"
+# Debian's Exim is no neighbour of Postfix: it is unpacked, not installed (unpack_package); these are its libraries.
+TEST_PACKAGES="$TEST_PACKAGES libdb5.3 libgnutls-dane0 libidn12 libnsl2 libpcre2-8-0"
 # Node.js is wanted from whatever source it came.
 command -v node >/dev/null && command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
 # What .ci/run needs besides.
@@ -57,6 +59,17 @@ INSTALL='
   apt-get -q update
   apt-get -q install -y --no-install-recommends --no-remove "$@"
 '
+
+# unpack_package PACKAGE DIR: the files of a Debian package below DIR, without installing it. Nothing when they are there.
+unpack_package() {
+  [ ! -d "$2" ] || return 0
+  local folder
+  folder=$(mktemp -d)
+  (cd "$folder" && apt-get -q download "$1" && dpkg -x "$1"_*.deb unpacked) >&2 && mkdir -p "$(dirname "$2")" && mv "$folder/unpacked" "$2"
+  local result=$?
+  rm -rf "$folder"
+  return $result
+}
 
 # The compiler's cache, where there is one, makes rebuilds quick.
 compiler() {

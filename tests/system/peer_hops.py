@@ -1,5 +1,5 @@
-"""Next hops that people have: Postfix, and its smtp-sink. Each runs with a configuration, folders and an address of its own; the
-machine's own Postfix is not touched. Both want root."""
+"""Next hops that people have: Postfix, its smtp-sink, and Exim. Each runs with a configuration, folders and an address of its own; the
+machine's own Postfix is not touched. All want root."""
 
 import os
 import pwd
@@ -115,3 +115,86 @@ biff = no
 
     def stop(self):
         self.run("stop")
+
+
+EXIM = Path(os.environ.get("POSTERN_BUILD", "build-san")).resolve() / "exim" / "usr" / "sbin" / "exim4"
+
+
+class Exim:
+    """Debian's Exim, unpacked and not installed: the user that it was compiled to run as exists only in its own view of /etc. Takes
+    mail for one domain and puts it into Maildirs."""
+
+    def __init__(self, folder, address, port, domain, users, certificate):
+        if os.getuid() != 0 or not EXIM.exists():
+            pytest.skip("needs root and Exim")
+        self.folder, user = Path(folder), 65533
+        self.mail = self.folder / "mail"
+        for name in ("spool", "mail", "log", "etc"):
+            (self.folder / name).mkdir(parents=True)
+            os.chown(self.folder / name, user, user)
+        for parent in [self.folder, *self.folder.parents[:-2]]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        for name, line in (("passwd", f"Debian-exim:x:{user}:{user}::/:/bin/false"), ("group", f"Debian-exim:x:{user}:")):
+            (self.folder / "etc" / name).write_text(f"{(Path('/etc') / name).read_text()}{line}\n")
+        for name in ("certificate", "key"):
+            shutil.copy(getattr(certificate, name), self.folder / "etc" / name)
+            os.chown(self.folder / "etc" / name, user, user)
+        (self.folder / "etc" / "conf").write_text(f"""\
+exim_path = {EXIM}
+spool_directory = {self.folder}/spool
+log_file_path = {self.folder}/log/%s
+pid_file_path = {self.folder}/spool/pid
+primary_hostname = mx.{domain}
+local_interfaces = {address}
+daemon_smtp_ports = {port}
+domainlist local_domains = {domain}
+acl_smtp_rcpt = recipients
+host_lookup =
+rfc1413_query_timeout = 0s
+keep_environment =
+accept_8bitmime = true
+chunking_advertise_hosts = *
+dsn_advertise_hosts = *
+tls_advertise_hosts = *
+tls_certificate = {self.folder}/etc/certificate
+tls_privatekey = {self.folder}/etc/key
+begin acl
+recipients:
+  require domains = +local_domains
+          verify = recipient
+  accept
+begin routers
+mailboxes:
+  driver = accept
+  domains = +local_domains
+  local_parts = {" : ".join(users)}
+  transport = maildir
+begin transports
+maildir:
+  driver = appendfile
+  directory = {self.mail}/$local_part_data
+  maildir_format
+  delivery_date_add
+  return_path_add
+  user = {user}
+  group = {user}
+begin retry
+""")
+        mounts = " && ".join(f"mount --bind {self.folder}/etc/{name} /etc/{name}" for name in ("passwd", "group"))
+        self.output = open(self.folder / "output", "wb")
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", f"{mounts} && exec {EXIM} -C {self.folder}/etc/conf -bdf"],
+            stdout=self.output, stderr=subprocess.STDOUT)
+        wait_until(lambda: answers(address, port), "Exim's start")
+
+    def messages(self, user):
+        maildir = self.mail / user / "new"
+        return [path.read_bytes() for path in maildir.iterdir()] if maildir.is_dir() else []
+
+    def log(self):
+        return (self.folder / "log" / "main").read_text()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(20)
+        self.output.close()

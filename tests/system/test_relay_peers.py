@@ -1,26 +1,35 @@
-"""Mail goes to servers that people have: Postfix with TLS, DSN and a Maildir behind it, and its smtp-sink."""
+"""Mail goes to servers that people have: Postfix and Exim with TLS and a Maildir behind them, and Postfix's smtp-sink."""
 
 import email
 import email.policy
 
-from peer_hops import Postfix, SmtpSink
+from peer_hops import Exim, Postfix, SmtpSink
 from postern_instance import wait_until
 from sending import SENDER
 
 
-def test_postfix(world, tmp_path):
+def start_server(world, tmp_path, server):
     certificate = world.authority.issue("mx1.example.net")
     world.domain("example.net", "127.0.0.2", sign="good", text=f"_{world.network.port}._tcp.mx1 TLSA {certificate.tlsa()}")
-    postfix = Postfix(tmp_path / "postfix", "127.0.0.2", world.network.port, "example.net", ["carol"], certificate)
+    return server(tmp_path / "server", "127.0.0.2", world.network.port, "example.net", ["carol"], certificate)
+
+
+def send_and_compare(world, server):
+    """What it has in its Maildir is what was sent, and came with TLS."""
+    body = b".dots\r\n..\r\n" + "\u00fcml\u00e4ut".encode() + b"\r\n" + b"x" * 990 + b"\r\n"
+    name = world.send("carol@example.net", body=body, mail_options=["BODY=8BITMIME"])
+    (octets,) = wait_until(lambda: server.messages("carol"), "mail in the Maildir")
+    message = email.message_from_bytes(octets, policy=email.policy.default)
+    assert message["Subject"] == name and message["Return-Path"] == f"<{SENDER}>"
+    assert octets.replace(b"\n", b"\r\n").endswith(body)
+    return message
+
+
+def test_postfix(world, tmp_path):
+    postfix = start_server(world, tmp_path, Postfix)
     try:
         world.start()
-        body = b".dots\r\n..\r\n" + "\u00fcml\u00e4ut".encode() + b"\r\n" + b"x" * 990 + b"\r\n"
-        name = world.send("carol@example.net", body=body, mail_options=["BODY=8BITMIME"])
-        (octets,) = wait_until(lambda: postfix.messages("carol"), "mail in Postfix's Maildir")
-        message = email.message_from_bytes(octets, policy=email.policy.default)
-        assert message["Subject"] == name and message["Return-Path"] == f"<{SENDER}>"
-        assert "with ESMTPS" in message["Received"], "without TLS"
-        assert octets.replace(b"\n", b"\r\n").endswith(body)
+        assert "with ESMTPS" in send_and_compare(world, postfix)["Received"], "without TLS"
         # Its own words in the report.
         world.send("unknown@example.net")
         fields = world.wait_report().of("unknown@example.net")
@@ -28,6 +37,21 @@ def test_postfix(world, tmp_path):
         assert "mx1.example.net" in fields["Remote-MTA"]
     finally:
         postfix.stop()
+
+
+def test_exim(world, tmp_path):
+    """A server that takes chunks (BDAT) and gives no enhanced codes."""
+    exim = start_server(world, tmp_path, Exim)
+    try:
+        world.start()
+        message = send_and_compare(world, exim)
+        assert "with esmtps" in message["Received"], "without TLS"
+        assert " K " in next(line for line in exim.log().splitlines() if " <= " in line), "without CHUNKING"
+        world.send("unknown@example.net")
+        fields = world.wait_report().of("unknown@example.net")
+        assert fields["Status"].startswith("5.") and "Unrouteable address" in fields["Diagnostic-Code"]
+    finally:
+        exim.stop()
 
 
 def test_many_messages_to_a_sink(world, tmp_path):
