@@ -88,7 +88,5 @@ void relayd_stop(struct relayd *relayd, int64_t grace_ms)
         deliveries_cancel(relayd, true);
         wait_for_deliveries(relayd, NO_DEADLINE);
     }
-    if (settler_stop(relayd->settler)) {
-        return;
-    }
+    settler_stop(relayd->settler);
 }

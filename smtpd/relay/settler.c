@@ -149,11 +149,13 @@ void settler_start(struct settler *settler)
     settler->task = task_spawn(settler->relayd->tools.loop, "settler", run, settler);
 }
 
-enum err settler_stop(struct settler *settler)
+void settler_stop(struct settler *settler)
 {
     settler->is_stopping = true;
     event_raise(&settler->has_come);
-    return task_join(settler->task);
+    if (task_join(settler->task)) {
+        task_detach(settler->task);
+    }
 }
 
 void settler_free(struct settler *settler)

@@ -12,8 +12,8 @@
 struct settler *settler_new(struct relayd *relayd);
 /* Begins its task. */
 void settler_start(struct settler *settler);
-/* Settles the rest and ends the task. In a task; suspends. ERR_CANCELED. */
-enum err settler_stop(struct settler *settler);
+/* Settles the rest and ends the task. In a task; suspends. Cancelled, it leaves the rest to settler_free. */
+void settler_stop(struct settler *settler);
 /* Blocks on the disk for what nobody settled. NULL is fine. */
 void settler_free(struct settler *settler);
 

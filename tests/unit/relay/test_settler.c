@@ -85,7 +85,7 @@ static void what_comes_together_is_settled_at_once(void *arg)
     assert_int_equal(settled[5].number, 2);
     assert_string_equal(texts[5], "2.0.0 taken");
     assert_true(give(9, QUEUE_DELIVERED, 0));
-    assert_ok(settler_stop(relayd.settler));
+    settler_stop(relayd.settler);
     assert_int_equal(settled_count, 3 * RECIPIENTS);
     end();
     assert_int_equal(settled_count, 3 * RECIPIENTS);
@@ -112,7 +112,7 @@ static void what_the_disk_refuses_is_tried_again(void *arg)
     while (calls == 0)
         assert_ok(task_sleep(1));
     assert_true(give(8, QUEUE_DELIVERED, 0)); /* waits behind it */
-    assert_ok(settler_stop(relayd.settler));
+    settler_stop(relayd.settler);
     assert_int_equal(settled_count, 2 * RECIPIENTS);
     assert_int_equal(settled[0].message, 7);
     assert_int_equal(settled[3].message, 8);
