@@ -165,23 +165,51 @@ static void deliver_claims(struct delivery *delivery)
     }
 }
 
+static void leave_rest(struct delivery *delivery)
+{
+    LL_DELETE2(delivery->lane->resting, delivery, rests_below);
+    delivery->lane->idle--;
+    delivery->is_resting = false;
+}
+
 /* True: there may be more to send. */
-static bool wait_for_more(struct delivery *delivery)
+static bool rest(struct delivery *delivery, int64_t deadline)
 {
     struct lane *lane = delivery->lane;
+    struct relayd *relayd = delivery->relayd;
     struct conn *conn = delivery->connection.client.conn;
     size_t which = 0;
-    if (!conn || delivery->relayd->is_stopping || delivery->relayd->is_crowded) {
+    if (!conn || delivery->is_over || relayd->is_stopping || relayd->is_crowded) {
         return false;
     }
+    event_clear(&delivery->work);
+    LL_PREPEND2(lane->resting, delivery, rests_below);
     lane->idle++;
-    event_raise(&delivery->relayd->wake); /* who was busy was passed over */
-    enum err err = conn_wait(conn, &lane->work, loop_now(delivery->relayd->tools.loop) + IDLE_MS, &which);
-    lane->idle--;
-    if (err || which == 0) { /* it says something, or hangs up: either way nothing that we asked for */
-        return false;
+    delivery->is_resting = true;
+    event_raise(&relayd->wake); /* who was busy was passed over */
+    enum err err = conn_wait(conn, &delivery->work, deadline, &which);
+    if (delivery->is_resting) {
+        leave_rest(delivery);
     }
-    return true;
+    /* Does it say something, or hang up: either way nothing that we asked for. */
+    return !err && which != 0;
+}
+
+void delivery_wake(struct lane *lane)
+{
+    if (lane->resting) {
+        struct delivery *delivery = lane->resting;
+        leave_rest(delivery);
+        event_raise(&delivery->work);
+    }
+}
+
+void deliveries_wake(struct relayd *relayd)
+{
+    struct delivery *delivery;
+    DL_FOREACH (relayd->deliveries, delivery) {
+        event_raise(&delivery->work);
+    }
 }
 
 static bool claim_next(struct delivery *delivery)
@@ -193,7 +221,6 @@ static bool claim_next(struct delivery *delivery)
     if (delivery->is_over || relayd->is_stopping || gives_way) {
         return false;
     }
-    event_clear(&lane->work);
     lane->starting++;
     bool found = delivery_claim(delivery, CLAIM_MESSAGES);
     lane->starting--;
@@ -203,6 +230,17 @@ static bool claim_next(struct delivery *delivery)
         lane_is_drained(lane, clock_wall_us());
     }
     return found;
+}
+
+static bool claim_after_rest(struct delivery *delivery)
+{
+    int64_t deadline = loop_now(delivery->relayd->tools.loop) + IDLE_MS;
+    while (rest(delivery, deadline)) {
+        if (claim_next(delivery)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The configuration may have changed since the last claim. */
@@ -228,8 +266,7 @@ static void deliver(struct delivery *delivery)
             break;
         }
         deliver_claims(delivery);
-        more = (!delivery->took_all && claim_next(delivery)) ||
-               (wait_for_more(delivery) && claim_next(delivery));
+        more = (!delivery->took_all && claim_next(delivery)) || claim_after_rest(delivery);
     }
     relay_connection_close(&delivery->connection);
 }

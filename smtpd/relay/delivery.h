@@ -25,6 +25,10 @@ struct delivery {
     bool is_connecting; /* which can take minutes, and may be broken off */
     bool is_over;       /* nothing more is to be claimed */
 
+    struct event work; /* there may be something to send */
+    bool is_resting;
+    struct delivery *rests_below; /* in the lane's stack */
+
     struct task *task;
     struct delivery *prev, *next;
 };

@@ -10,17 +10,18 @@
 
 #include <uthash.h>
 
-#include "net/event.h"
 #include "pacer.h"
+
+struct delivery;
 
 struct lane {
     UT_hash_handle hh;
     char *name;
 
-    size_t active;     /* deliveries */
-    size_t starting;   /* of them: have not looked yet whether there is something for them */
-    size_t idle;       /* of them: hold a connection and have nothing to send */
-    struct event work; /* wakes those */
+    size_t active;            /* deliveries */
+    size_t starting;          /* of them: have not looked yet whether there is something for them */
+    size_t idle;              /* of them: hold a connection and have nothing to send */
+    struct delivery *resting; /* those, who came last first (delivery.h) */
 
     double window;        /* deliveries that may go on at a time; the next whole number below counts */
     bool is_proven;       /* a message was taken, and nothing failed since */

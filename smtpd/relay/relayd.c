@@ -71,12 +71,9 @@ static void wait_for_deliveries(struct relayd *relayd, int64_t deadline)
 
 void relayd_stop(struct relayd *relayd, int64_t grace_ms)
 {
-    struct lane *lane, *next;
     relayd->is_stopping = true;
     event_raise(&relayd->wake);
-    HASH_ITER (hh, relayd->lanes, lane, next) {
-        event_raise(&lane->work); /* who waits for more with an open connection */
-    }
+    deliveries_wake(relayd);
     task_cancel(relayd->chores);
     if (task_join(relayd->chores) || task_join(relayd->scheduler)) {
         return; /* cancelled ourselves */

@@ -68,6 +68,10 @@ void relayd_do_chores(void *relayd);
 /* A delivery begins: a task of its own, counted in the lane, and for the provider that it is known to lead to
  * (NULL: none). */
 void delivery_start(struct relayd *relayd, struct lane *lane, const char *provider);
+/* Wakes the delivery of the lane that came to rest last: connections that are one too many time out. */
+void delivery_wake(struct lane *lane);
+/* Wakes all that rest. */
+void deliveries_wake(struct relayd *relayd);
 /* Breaks them off; without `whatever_they_do` only those that look for a host, which can take minutes. */
 void deliveries_cancel(struct relayd *relayd, bool whatever_they_do);
 

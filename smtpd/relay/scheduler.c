@@ -145,7 +145,7 @@ static void start_deliveries(struct relayd *relayd, struct due_job *job)
         struct limits limits = limits_of(relayd, lane, &job->arena);
         lane->used_us = job->now_us;
         if (lane->idle > 0) {
-            event_raise(&lane->work);
+            delivery_wake(lane);
         } else if (!providers_have_room(relayd, &limits)) {
             continue; /* those that began just now took the rest of it */
         } else if (has_place(relayd, lane)) {

@@ -3,6 +3,7 @@ machine's own Postfix is not touched. All want root."""
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -37,17 +38,28 @@ class SmtpSink:
         Path(folder).chmod(0o777)
         for parent in Path(folder).parents[:-2]:
             parent.chmod(parent.stat().st_mode | 0o011)
-        self.process = subprocess.Popen(["smtp-sink", "-u", "nobody", *options, "-D", str(self.path), f"{address}:{port}", "1000"],
-                                        stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self.counters = open(Path(folder) / "counters", "w+b")
+        self.process = subprocess.Popen(["smtp-sink", "-c", "-u", "nobody", *options, "-D", str(self.path), f"{address}:{port}", "1000"],
+                                        stderr=subprocess.STDOUT, stdout=self.counters)
         wait_until(lambda: answers(address, port), "smtp-sink's start")
 
     def messages(self):
         """All of them in one text, each with what smtp-sink puts before it (X-Mail-Args and the like)."""
         return self.path.read_bytes() if self.path.exists() else b""
 
+    def sessions(self):
+        """How many have ended: the last of the counters that it prints without end."""
+        self.counters.seek(0)
+        return int(re.findall(rb"sess=(\d+)", self.counters.read())[-1])
+
     def stop(self):
+        ended = self.process.poll()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
+        self.counters.seek(0)
+        output = self.counters.read()[-300:]
+        self.counters.close()
+        assert ended is None, f"smtp-sink ended by itself ({ended}): {output}"
 
 
 class Postfix:

@@ -64,5 +64,8 @@ def test_many_messages_to_a_sink(world, tmp_path):
         world.wait_queue(count=0)
         text = sink.messages().decode()
         assert all(text.count(f"Subject: {name}\n") == 1 for name in names)
+        world.instance.stop()
+        # They come one after the other, and find connections that wait for more.
+        assert sink.sessions() <= 10
     finally:
         sink.stop()
