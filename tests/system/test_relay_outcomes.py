@@ -79,4 +79,4 @@ def test_destinations_that_do_not_answer_do_not_hide_one_that_does(world):
     wait_until(lambda: silent.open_now >= 2, "as many sessions with the silent ones as may be")
     world.send("dave@good.example")
     good.wait_messages(2)
-    assert len(world.waiting()) == 120
+    world.wait_queue(count=120)
