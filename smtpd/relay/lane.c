@@ -23,6 +23,7 @@ struct lane *lane_new(const char *name)
     struct lane *lane = mem_new(struct lane);
     lane->name = mem_strdup(name);
     lane->window = FIRST_WINDOW;
+    lane->shown.takes = true;
     return lane;
 }
 

@@ -33,6 +33,13 @@ struct lane {
     int64_t gathers_until_us;
     struct pacer pace;
     int64_t used_us; /* when it was looked at last */
+
+    /* The scheduler's. Of many destinations most sleep: nothing is under way, and nothing is against it. */
+    bool is_awake;
+    struct lane *awake_before, *awake_after;
+    struct {
+        bool takes, is_proven;
+    } shown; /* to the search for what is due */
 };
 
 struct lane *lane_new(const char *name) NEVER_NULL;

@@ -33,7 +33,8 @@ struct relayd {
     struct queue_bell *bell;
     char owner[64]; /* of claims */
 
-    struct lane *lanes;
+    struct lane *lanes, *awake;
+    int64_t forgot; /* lanes, in that minute */
     struct provider *providers;
     struct sender *senders;
     struct settler *settler;

@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,21 +22,13 @@ enum {
     LOOK_IN_TESTS_MS = 50,
     AFTER_ERROR_MS = 5000
 };
-
-/* What the search for due destinations has to know of the lanes; made for a thread, which must not look at
- * them. */
-struct lane_name {
-    UT_hash_handle hh;
-    struct slice name;
-};
+#define FORGET_US ((int64_t)60 * 1000000)
 
 struct due_job {
     struct relayd *relayd;
     struct arena arena;
-    struct lane_name *busy;
-    bool proven_only;         /* the others have all the places that they may have */
-    struct lane_name *proven; /* then: the lanes that may still begin */
-    bool passed_over;         /* some other may have been due */
+    bool proven_only; /* the others have all the places that they may have */
+    bool passed_over; /* some other may have been due */
     int64_t now_us;
     struct slice *names;
     size_t count;
@@ -42,19 +36,21 @@ struct due_job {
     enum err err;
 };
 
-/* However many destinations are due that cannot get a place, they hide none that can: it would wait behind
+/* On a thread: only the scheduler changes the table of lanes and what is shown of each, and it waits.
+ *
+ * However many destinations are due that cannot get a place, they hide none that can: it would wait behind
  * them as long as they take to fail. */
 static bool is_busy(void *data, struct slice name)
 {
     struct due_job *job = data;
-    struct lane_name *found;
-    HASH_FIND(hh, job->busy, name.data, name.len, found);
-    if (found || !job->proven_only) {
-        return found != NULL;
+    const struct lane *lane;
+    HASH_FIND(hh, job->relayd->lanes, name.data, name.len, lane);
+    if ((lane && !lane->shown.takes) || !job->proven_only) {
+        return lane && !lane->shown.takes;
     }
-    HASH_FIND(hh, job->proven, name.data, name.len, found);
-    job->passed_over |= !found;
-    return !found;
+    bool is_proven = lane && lane->shown.is_proven;
+    job->passed_over |= !is_proven;
+    return !is_proven;
 }
 
 static void find_due(void *arg)
@@ -86,42 +82,65 @@ static bool has_place(const struct relayd *relayd, const struct lane *lane)
            (lane->is_proven || unproven_have_places(relayd));
 }
 
-static void add_name(struct due_job *job, struct lane_name **table, const struct lane *lane)
-{
-    struct lane_name *added = arena_new(&job->arena, struct lane_name);
-    added->name = arena_copy(&job->arena, slice_from(lane->name));
-    HASH_ADD_KEYPTR(hh, *table, added->name.data, added->name.len, added);
-}
-
 static bool can_take(const struct relayd *relayd, const struct lane *lane, struct due_job *job)
 {
+    if (lane_gathers(lane, job->now_us)) {
+        return false;
+    }
+    if (lane->idle > 0) {
+        return true;
+    }
+    if (lane_opens_us(lane, job->now_us) < INT64_MAX) {
+        return false;
+    }
     struct limits limits = limits_of(relayd, lane, &job->arena);
-    return !lane_gathers(lane, job->now_us) &&
-           (lane->idle > 0 ||
-            (lane_has_room(lane, limits.concurrency, job->now_us) && providers_have_room(relayd, &limits)));
+    return lane_has_room(lane, limits.concurrency, job->now_us) && providers_have_room(relayd, &limits);
 }
 
-/* The lanes that can take no delivery now; *opens_us: when the first of those that are closed opens. Those
- * that nothing is known of any more go. */
-static void collect_busy(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
+/* Nothing changes what can be shown of it: it takes a delivery. Others may fill the places of a provider. */
+static bool is_asleep(const struct lane *lane, int64_t now_us)
+{
+    return lane->active == 0 && !lane->provider && lane_opens_us(lane, now_us) == INT64_MAX;
+}
+
+static void put_to_sleep(struct relayd *relayd, struct lane *lane)
+{
+    DL_DELETE2(relayd->awake, lane, awake_before, awake_after);
+    lane->is_awake = false;
+}
+
+/* Shows which lanes can take a delivery now; *opens_us: when the first of those that are closed opens. */
+static void show_lanes(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
 {
     struct lane *lane, *next;
     relayd->unproven = 0;
-    HASH_ITER (hh, relayd->lanes, lane, next) {
+    DL_FOREACH_SAFE2(relayd->awake, lane, next, awake_after)
+    {
         relayd->unproven += lane->is_proven ? 0 : lane->active;
-        if (lane_is_spent(lane, job->now_us)) {
-            HASH_DEL(relayd->lanes, lane);
-            lane_free(lane);
-            continue;
-        }
-        if (!can_take(relayd, lane, job)) {
+        lane->shown.takes = can_take(relayd, lane, job);
+        lane->shown.is_proven = lane->is_proven || lane->idle > 0;
+        if (!lane->shown.takes) {
             *opens_us = MIN_OF(*opens_us, lane_opens_us(lane, job->now_us));
-            add_name(job, &job->busy, lane);
-        } else if (lane->idle > 0 || lane->is_proven) {
-            add_name(job, &job->proven, lane);
+        } else if (is_asleep(lane, job->now_us)) {
+            put_to_sleep(relayd, lane);
         }
     }
     job->proven_only = !unproven_have_places(relayd);
+}
+
+/* Those that nothing is known of any more. */
+static void forget_lanes(struct relayd *relayd, int64_t now_us)
+{
+    struct lane *lane, *next;
+    HASH_ITER (hh, relayd->lanes, lane, next) {
+        if (lane_is_spent(lane, now_us)) {
+            if (lane->is_awake) {
+                put_to_sleep(relayd, lane);
+            }
+            HASH_DEL(relayd->lanes, lane);
+            lane_free(lane);
+        }
+    }
 }
 
 static struct lane *lane_of(struct relayd *relayd, struct slice name)
@@ -144,6 +163,10 @@ static void start_deliveries(struct relayd *relayd, struct due_job *job)
         struct lane *lane = lane_of(relayd, job->names[i]);
         struct limits limits = limits_of(relayd, lane, &job->arena);
         lane->used_us = job->now_us;
+        if (!lane->is_awake) {
+            DL_APPEND2(relayd->awake, lane, awake_before, awake_after);
+            lane->is_awake = true;
+        }
         if (lane->idle > 0) {
             delivery_wake(lane);
         } else if (!providers_have_room(relayd, &limits)) {
@@ -163,13 +186,15 @@ static int64_t look(struct relayd *relayd)
     struct due_job job = {.relayd = relayd, .now_us = clock_wall_us(), .next_us = INT64_MAX};
     int64_t wait_ms = clock_is_moved_by_test() ? LOOK_IN_TESTS_MS : LOOK_MS;
     int64_t opens_us = INT64_MAX;
-    collect_busy(relayd, &job, &opens_us);
+    if (job.now_us / FORGET_US != relayd->forgot) { /* every minute */
+        relayd->forgot = job.now_us / FORGET_US;
+        forget_lanes(relayd, job.now_us);
+    }
+    show_lanes(relayd, &job, &opens_us);
     enum err err = work_run(relayd->tools.work, 0, find_due, &job);
     if (!err) {
         err = job.err;
     }
-    HASH_CLEAR(hh, job.busy);
-    HASH_CLEAR(hh, job.proven);
     if (!err) {
         start_deliveries(relayd, &job);
         int64_t next_us = MIN_OF(job.next_us, opens_us);
@@ -186,8 +211,9 @@ static int64_t look(struct relayd *relayd)
 
 static void reopen_lanes(struct relayd *relayd)
 {
-    struct lane *lane, *next;
-    HASH_ITER (hh, relayd->lanes, lane, next) {
+    struct lane *lane;
+    DL_FOREACH2(relayd->awake, lane, awake_after)
+    {
         lane_reopen(lane);
     }
 }
