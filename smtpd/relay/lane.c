@@ -16,7 +16,8 @@
  * nobody notices. */
 #define GATHER ((int64_t)5000)
 /* After this nothing that was known is worth much. */
-#define MEMORY (600 * SECOND)
+#define MEMORY      (600 * SECOND)
+#define MEMORY_MANY (10 * SECOND)
 
 struct lane *lane_new(const char *name)
 {
@@ -98,7 +99,8 @@ void lane_reopen(struct lane *lane)
     lane->closed_until_us = 0;
 }
 
-bool lane_is_spent(const struct lane *lane, int64_t now_us)
+bool lane_is_spent(const struct lane *lane, bool are_many, int64_t now_us)
 {
-    return lane->active == 0 && !is_closed(lane, now_us) && now_us - lane->used_us > MEMORY;
+    return lane->active == 0 && !is_closed(lane, now_us) && lane->pace.used_until_us <= now_us &&
+           now_us - lane->used_us > (are_many ? MEMORY_MANY : MEMORY);
 }

@@ -60,7 +60,8 @@ void lane_was_too_much(struct lane *lane, int64_t now_us);
 void lane_failed(struct lane *lane, int64_t now_us);
 /* An administrator wants it to be tried. */
 void lane_reopen(struct lane *lane);
-/* Whether it can be forgotten: nobody is in it, and what is known of it matters no more. */
-bool lane_is_spent(const struct lane *lane, int64_t now_us);
+/* Whether it can be forgotten: nobody is in it, and what is known of it matters no more, or little when there
+ * are many. */
+bool lane_is_spent(const struct lane *lane, bool are_many, int64_t now_us);
 
 #endif

@@ -66,7 +66,7 @@ static void watch(void *arg)
 {
     struct relay_policy *policy = arg;
     int64_t pause = clock_is_moved_by_test() ? WRITE_IN_TESTS_MS : WRITE_MS;
-    while (task_sleep(pause) == ERR_OK) {
+    do {
         policy_cache_write(policy);
         policy_counts_write(policy);
         if (clock_wall_us() >= policy->next_care_us) {
@@ -77,7 +77,7 @@ static void watch(void *arg)
             policy->next_report_us = clock_wall_us() + REPORT_US;
             policy_report_send(policy);
         }
-    }
+    } while (task_sleep(pause) == ERR_OK);
 }
 
 void relay_policy_start(struct relay_policy *policy)

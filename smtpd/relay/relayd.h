@@ -34,7 +34,8 @@ struct relayd {
     char owner[64]; /* of claims */
 
     struct lane *lanes, *awake;
-    int64_t forgot; /* lanes, in that minute */
+    int64_t forgot;      /* some lanes, in that piece of time */
+    int64_t searches_ms; /* on the loop's clock: again among those that cannot get a place */
     struct provider *providers;
     struct sender *senders;
     struct settler *settler;

@@ -17,12 +17,14 @@
 
 enum {
     DESTINATIONS_AT_ONCE = 100,
+    MANY_LANES = 2000,
     GATHER_MS = 5,
     LOOK_MS = 60 * 1000,
     LOOK_IN_TESTS_MS = 50,
-    AFTER_ERROR_MS = 5000
+    AFTER_ERROR_MS = 5000,
+    SEARCH_PAUSE_MS = 200
 };
-#define FORGET_US ((int64_t)60 * 1000000)
+#define FORGET_US ((int64_t)10 * 1000000)
 
 struct due_job {
     struct relayd *relayd;
@@ -132,8 +134,9 @@ static void show_lanes(struct relayd *relayd, struct due_job *job, int64_t *open
 static void forget_lanes(struct relayd *relayd, int64_t now_us)
 {
     struct lane *lane, *next;
+    bool are_many = HASH_COUNT(relayd->lanes) > MANY_LANES;
     HASH_ITER (hh, relayd->lanes, lane, next) {
-        if (lane_is_spent(lane, now_us)) {
+        if (lane_is_spent(lane, are_many, now_us)) {
             if (lane->is_awake) {
                 put_to_sleep(relayd, lane);
             }
@@ -186,14 +189,23 @@ static int64_t look(struct relayd *relayd)
     struct due_job job = {.relayd = relayd, .now_us = clock_wall_us(), .next_us = INT64_MAX};
     int64_t wait_ms = clock_is_moved_by_test() ? LOOK_IN_TESTS_MS : LOOK_MS;
     int64_t opens_us = INT64_MAX;
-    if (job.now_us / FORGET_US != relayd->forgot) { /* every minute */
+    if (job.now_us / FORGET_US != relayd->forgot) {
         relayd->forgot = job.now_us / FORGET_US;
         forget_lanes(relayd, job.now_us);
     }
     show_lanes(relayd, &job, &opens_us);
+    /* Behind many that cannot get a place the search for one that can is long. */
+    int64_t now_ms = loop_now(relayd->tools.loop);
+    if (job.proven_only && now_ms < relayd->searches_ms) {
+        arena_free(&job.arena);
+        return relayd->searches_ms - now_ms;
+    }
     enum err err = work_run(relayd->tools.work, 0, find_due, &job);
     if (!err) {
         err = job.err;
+    }
+    if (job.passed_over) {
+        relayd->searches_ms = loop_now(relayd->tools.loop) + SEARCH_PAUSE_MS;
     }
     if (!err) {
         start_deliveries(relayd, &job);

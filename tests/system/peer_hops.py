@@ -148,11 +148,16 @@ class Exim:
             parent.chmod(parent.stat().st_mode | 0o011)
         for name, line in (("passwd", f"Debian-exim:x:{user}:{user}::/:/bin/false"), ("group", f"Debian-exim:x:{user}:")):
             (self.folder / "etc" / name).write_text(f"{(Path('/etc') / name).read_text()}{line}\n")
+        # It runs itself anew, as that user: from a place that he can reach.
+        program = self.folder / "etc" / "exim4"
+        shutil.copy(EXIM, program)
+        program.chmod(0o755)
         for name in ("certificate", "key"):
             shutil.copy(getattr(certificate, name), self.folder / "etc" / name)
             os.chown(self.folder / "etc" / name, user, user)
         (self.folder / "etc" / "conf").write_text(f"""\
-exim_path = {EXIM}
+exim_path = {program}
+deliver_drop_privilege = true
 spool_directory = {self.folder}/spool
 log_file_path = {self.folder}/log/%s
 pid_file_path = {self.folder}/spool/pid
@@ -195,7 +200,7 @@ begin retry
         mounts = " && ".join(f"mount --bind {self.folder}/etc/{name} /etc/{name}" for name in ("passwd", "group"))
         self.output = open(self.folder / "output", "wb")
         self.process = subprocess.Popen(
-            ["unshare", "-m", "sh", "-c", f"{mounts} && exec {EXIM} -C {self.folder}/etc/conf -bdf"],
+            ["unshare", "-m", "sh", "-c", f"{mounts} && exec {program} -C {self.folder}/etc/conf -bdf"],
             stdout=self.output, stderr=subprocess.STDOUT)
         wait_until(lambda: answers(address, port), "Exim's start")
 

@@ -122,10 +122,14 @@ static void it_is_forgotten_when_it_is_old(void **state)
     (void)state;
     struct lane *lane = lane_new("example.net");
     lane->used_us = NOW;
-    assert_false(lane_is_spent(lane, NOW + SECOND));
-    assert_true(lane_is_spent(lane, NOW + 3600 * SECOND));
+    assert_false(lane_is_spent(lane, false, NOW + SECOND));
+    assert_false(lane_is_spent(lane, false, NOW + 60 * SECOND));
+    assert_true(lane_is_spent(lane, true, NOW + 60 * SECOND));
+    lane->pace.used_until_us = NOW + 90 * SECOND; /* it has its rate all the same */
+    assert_false(lane_is_spent(lane, true, NOW + 60 * SECOND));
+    assert_true(lane_is_spent(lane, false, NOW + 3600 * SECOND));
     lane->active = 1;
-    assert_false(lane_is_spent(lane, NOW + 3600 * SECOND));
+    assert_false(lane_is_spent(lane, false, NOW + 3600 * SECOND));
     lane_free(lane);
 }
 
