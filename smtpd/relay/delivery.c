@@ -20,7 +20,8 @@ enum {
     TURN_MESSAGES = 20,    /* before others that wait get the place */
     IDLE_MS = 3000         /* an open connection waits for more */
 };
-#define MINUTE_US ((int64_t)60 * 1000000)
+#define MINUTE_US  ((int64_t)60 * 1000000)
+#define LACKING_US ((int64_t)15 * 1000000) /* until there may be descriptors again */
 /* How many messages may go at once where there is a rate: what goes in five seconds, and at least one. */
 #define RATE_BURST_PART 12
 
@@ -118,7 +119,11 @@ static bool have_connection(struct delivery *delivery, const struct queue_claim 
                                  delivery->lane->alternate, &delivery->arena, connection, &verdict);
     delivery->is_connecting = false;
     if (err) {
-        if (err == ERR_BUSY) {
+        if (err == ERR_LIMIT) {
+            log_error("delivery.no_connection", log_cstr("destination", delivery->lane->name), log_err(err));
+            delivery->again_us = clock_wall_us() + LACKING_US;
+        }
+        if (err != ERR_CANCELED) {
             put_back_rest(delivery);
         }
         delivery->is_over = true;

@@ -218,8 +218,8 @@ static enum progress open_connection(struct search *search, struct slice address
         err = conn_connect_tcp(loop, arena_cstr(search->arena, address), (uint16_t)port, source, CONNECT_MS,
                                &conn, &why);
     }
-    if (err == ERR_CANCELED) {
-        return END;
+    if (err == ERR_CANCELED || err == ERR_LIMIT) {
+        return err == ERR_LIMIT ? LACKING : END;
     }
     if (err) {
         search_fail(search, slice_from(arena_printf(search->arena, "4.4.1 cannot connect: %s", why)));

@@ -202,5 +202,8 @@ enum err relay_connect(const struct relay_tools *tools, const struct destination
     } else {
         conn_set_end(connection->client.conn, NO_DEADLINE);
     }
-    return progress == END ? ERR_CANCELED : progress == NOT_NOW ? ERR_BUSY : ERR_OK;
+    return progress == END       ? ERR_CANCELED
+           : progress == NOT_NOW ? ERR_BUSY
+           : progress == LACKING ? ERR_LIMIT
+                                 : ERR_OK;
 }

@@ -43,7 +43,8 @@ void relay_connection_free(struct relay_connection *connection);
 
 /* `flags`: of the messages that are to go. *connection is closed before. When nobody could be reached its
  * conn is NULL and *verdict_r says why, in texts of the arena: RELAY_DEFERRED, or RELAY_REFUSED when the DNS
- * says that nobody takes mail there. ERR_OK; ERR_BUSY: may_connect said no; ERR_CANCELED. */
+ * says that nobody takes mail there. ERR_OK; ERR_BUSY: may_connect said no; ERR_LIMIT: this process lacks
+ * descriptors or memory, which says nothing about the host; ERR_CANCELED. */
 enum err relay_connect(const struct relay_tools *tools, const struct destination *destination, unsigned flags,
                        bool ipv6_first, struct arena *arena, struct relay_connection *connection,
                        struct verdict *verdict_r) MUST_CHECK;

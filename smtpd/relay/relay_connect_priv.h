@@ -28,6 +28,7 @@ enum progress {
     IN_PLAIN, /* the same once more, without TLS */
     STOP,     /* no other host would be any better */
     NOT_NOW,  /* may_connect said so */
+    LACKING,  /* this process has no descriptor or no memory for it */
     END       /* cancelled */
 };
 

@@ -1,6 +1,8 @@
 """What came of each recipient is known and told, in whatever order the answers come and whatever ends the attempt."""
 
+import resource
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +62,22 @@ def test_what_was_taken_before_it_was_broken_off_is_not_sent_again(world):
     world.instance.serve()
     world.advance_until(lambda: not world.waiting(), minutes=6)
     assert sorted(one for message in hop.messages for one in message.recipients) == [f"r{n}@example.net" for n in range(4)]
+
+
+def test_a_want_of_descriptors_is_not_the_hosts_fault(world):
+    hop = world.network.hop("127.0.0.2")
+    world.start(append=f'route there {{ domains = {{ "example.net" }}\n via = "smtp://127.0.0.2:{world.network.port}" }}\n')
+    (relayd,) = world.instance.children("relayd")
+    soft, hard = resource.prlimit(relayd, resource.RLIMIT_NOFILE)
+    used = max(int(path.name) for path in Path(f"/proc/{relayd}/fd").iterdir()) + 1
+    resource.prlimit(relayd, resource.RLIMIT_NOFILE, (used, hard))
+    name = world.send("carol@example.net")
+    wait_until(lambda: "delivery.no_connection" in world.instance.log(), "the want of a descriptor")
+    world.wait_queue(count=1)
+    assert [one["attempts"] for one in world.waiting()] == [0]
+    resource.prlimit(relayd, resource.RLIMIT_NOFILE, (soft, hard))
+    world.advance_until(lambda: hop.messages, seconds=10)
+    assert subjects(hop.messages) == [name]
 
 
 def test_destinations_that_do_not_answer_do_not_hide_one_that_does(world):
