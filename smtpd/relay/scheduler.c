@@ -4,6 +4,8 @@
  * rings (a ring soon after another waits a moment), when a delivery ends or has made its first claim, and
  * when the next recipient is due. A destination gets one delivery at a time, and the next one only after that
  * has claimed: what it took is then not counted as due any more.
+ *
+ * Lanes of which there is something to say are awake, and looked at each time; the others sleep in the table.
  */
 #include <string.h>
 
@@ -111,7 +113,7 @@ static void put_to_sleep(struct relayd *relayd, struct lane *lane)
     lane->is_awake = false;
 }
 
-/* Shows which lanes can take a delivery now; *opens_us: when the first of those that are closed opens. */
+/* Shows which lanes can take a delivery now; *opens_us: when the first of those that cannot may. */
 static void show_lanes(struct relayd *relayd, struct due_job *job, int64_t *opens_us)
 {
     struct lane *lane, *next;
@@ -209,8 +211,9 @@ static int64_t look(struct relayd *relayd)
     }
     if (!err) {
         start_deliveries(relayd, &job);
-        int64_t next_us = MIN_OF(job.next_us, opens_us);
-        if (next_us < INT64_MAX && !relayd->is_crowded) {
+        /* What is due and has no place waits for one that ends. */
+        int64_t next_us = relayd->is_crowded ? opens_us : MIN_OF(job.next_us, opens_us);
+        if (next_us < INT64_MAX) {
             wait_ms = MIN_OF(wait_ms, MAX_OF((next_us - job.now_us) / 1000 + 1, (int64_t)1));
         }
     } else if (err != ERR_CANCELED) {
