@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "queue_words.h"
-#include "mail/address.h"
 
+#include "mail/address.h"
 #include "output.h"
 
 struct flag_name {

@@ -2,10 +2,11 @@
 /* Reasons on stderr. Texts may hold what a stranger or a file gave, so control characters are not passed on.
  */
 #include "report.h"
-#include "mail/address.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "mail/address.h"
 
 static void print_reason(const struct buf *text)
 {

@@ -32,6 +32,21 @@ static enum err connect_unix_until(int fd, const struct sockaddr_un *address, in
     }
 }
 
+static enum err error_of_connecting(int code)
+{
+    switch (code) {
+    case ETIMEDOUT:
+        return ERR_TIMEOUT;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return ERR_LIMIT;
+    default:
+        return ERR_UNAVAILABLE;
+    }
+}
+
 enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms, struct conn **conn_r)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -41,7 +56,7 @@ enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_
     memcpy(address.sun_path, path, len);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return err_from_errno(errno);
+        return error_of_connecting(errno);
     enum err err = connect_unix_until(fd, &address, loop_now(loop) + timeout_ms);
     if (err) {
         close(fd);
@@ -90,21 +105,6 @@ static int connect_internet(int fd, const struct sockaddr_storage *address, sock
     if (connect(fd, (const struct sockaddr *)address, length) == 0)
         return 0;
     return errno == EINPROGRESS ? wait_until_connected(fd, deadline, err_r) : errno;
-}
-
-static enum err error_of_connecting(int code)
-{
-    switch (code) {
-    case ETIMEDOUT:
-        return ERR_TIMEOUT;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        return ERR_LIMIT;
-    default:
-        return ERR_UNAVAILABLE;
-    }
 }
 
 static void note_local_address(struct conn *conn, int fd)

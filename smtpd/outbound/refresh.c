@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "refresh.h"
+
 #include "mail/address.h"
 
 struct refresh {

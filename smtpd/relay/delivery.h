@@ -18,7 +18,7 @@ struct delivery {
 
     struct queue_claim *claims;
     size_t count, at;
-    bool took_all; /* that was due when it claimed last */
+    bool took_all; /* the last claim got fewer messages than it asked for */
     struct relay_connection connection;
     size_t messages;    /* that were sent over the connection */
     size_t turns;       /* messages that were dealt with */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* What the search for a host that takes us is made of: relay_connect.c goes through the hosts, and
  * relay_address.c tries one address of one. */
-#ifndef RELAY_RELAY_CONNECT_PRIV_H
-#define RELAY_RELAY_CONNECT_PRIV_H
+#ifndef SMTPD_RELAY_CONNECT_PRIV_H
+#define SMTPD_RELAY_CONNECT_PRIV_H
 
 #include "relay_connect.h"
 

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -32,6 +33,16 @@ static void check_connect(void *arg)
     memset(long_path, 'x', sizeof long_path);
     long_path[sizeof long_path - 1] = '\0';
     assert_err(conn_connect_unix(task_loop(), long_path, 1000, &conn), ERR_TOO_LONG);
+    struct rlimit before, none;
+    const char *why;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum err to_path = conn_connect_unix(task_loop(), address.sun_path, 1000, &conn);
+    enum err to_host = conn_connect_tcp(task_loop(), "127.0.0.1", 1, NULL, 1000, &conn, &why);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_err(to_path, ERR_LIMIT);
+    assert_err(to_host, ERR_LIMIT);
     int listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(listening, (struct sockaddr *)&address, sizeof address), 0);
     assert_err(conn_connect_unix(task_loop(), address.sun_path, 1000, &conn), ERR_UNAVAILABLE);

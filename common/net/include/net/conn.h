@@ -24,7 +24,8 @@ struct conn;
 /* Takes over a connected socket (TCP or Unix), which conn_close closes. Sets it non-blocking, TCP_NODELAY,
  * keep-alive. */
 struct conn *conn_from_fd(struct loop *loop, int fd);
-/* Connects to a Unix socket; suspends while its queue is full. ERR_UNAVAILABLE when nobody listens. */
+/* Connects to a Unix socket; suspends while its queue is full. ERR_UNAVAILABLE when nobody listens, ERR_LIMIT
+ * when this process lacks descriptors or memory. */
 enum err conn_connect_unix(struct loop *loop, const char *path, int64_t timeout_ms,
                            struct conn **conn_r) MUST_CHECK;
 /* Connects to "192.0.2.1" or "2001:db8::1"; suspends. `source`: the address to come from if it is of the same
